@@ -1,0 +1,73 @@
+import type pg from 'pg';
+import { parseMarker, temporaryDatabaseName } from '../../../domain/marker.ts';
+import { blockConnections, dropDatabase } from '../../../domain/sql/databases.ts';
+import { SESSION_LOCK_SQL } from '../../../domain/sql/locks.ts';
+import { appendLog } from '../../../store/tasks.ts';
+import type { ControlDeps } from '../deps.ts';
+import { onEveryServer } from '../servers.ts';
+import { endDatabaseSessions, endTaskSessions } from '../sessions.ts';
+import { performStep, performUndo } from '../step.ts';
+import type { TaskRef } from '../types.ts';
+
+/** Drops what this task created, under its temporary or its final name; a database of the same name without this task's marker stays. */
+export function undoCreateDatabase(deps: ControlDeps, input: TaskRef): Promise<void> {
+  return performUndo(deps, { ...input, step: 'createDatabase' }, async ({ work, session }) => {
+    await onEveryServer(deps, work, async (server) => {
+      await endTaskSessions(server, session('ending sessions of the task'), work.taskId);
+      await server.onMaintenance(session(`dropping database "${work.databaseName}"`), async (client) => {
+        await client.query(SESSION_LOCK_SQL, [`database:${work.databaseName}`]);
+        await drop(client, temporaryDatabaseName(work.taskId));
+        const comment = await databaseComment(client, work.databaseName);
+        if (parseMarker(comment)?.taskId === work.taskId) await drop(client, work.databaseName);
+      });
+    });
+  });
+}
+
+/**
+ * Drops the database that was made for this id: connections blocked, sessions ended, then DROP DATABASE. A database of that
+ * name that carries another marker or none was not made for it, stays, and is reported (R10).
+ */
+export function removeDatabase(deps: ControlDeps, input: TaskRef): Promise<void> {
+  return performStep(deps, { ...input, step: 'removeDatabase' }, async ({ work, session }) => {
+    await onEveryServer(deps, work, (server) =>
+      server.onMaintenance(session(`dropping database "${work.databaseName}"`), async (client) => {
+        await client.query(SESSION_LOCK_SQL, [`database:${work.databaseName}`]);
+        const comment = await databaseComment(client, work.databaseName);
+        if (comment === undefined) return;
+        const marker = parseMarker(comment);
+        if (marker?.databaseId === work.databaseId && marker.installationId === deps.installationId) {
+          await drop(client, work.databaseName);
+          return;
+        }
+        await appendLog(deps.db, {
+          taskId: work.taskId,
+          entries: [
+            {
+              message: `database "${work.databaseName}" on server ${server.name} was not made for ${work.databaseId} and was left alone`,
+              fields: { server: server.name },
+            },
+          ],
+        });
+      }),
+    );
+  });
+}
+
+/** Blocks new sessions first: otherwise a client that reconnects in a loop holds the drop up. */
+async function drop(client: pg.ClientBase, name: string): Promise<void> {
+  if ((await databaseComment(client, name)) === undefined) return;
+  await client.query(blockConnections(name));
+  await endDatabaseSessions(client, name);
+  await client.query(dropDatabase(name));
+}
+
+/** The comment, null where there is none, undefined where there is no such database. */
+async function databaseComment(client: pg.ClientBase, name: string): Promise<string | null | undefined> {
+  const { rows } = await client.query<{ comment: string | null }>(
+    `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
+    [name],
+  );
+  const row = rows[0];
+  return row === undefined ? undefined : row.comment;
+}

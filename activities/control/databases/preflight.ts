@@ -1,0 +1,70 @@
+import type pg from 'pg';
+import { Failure } from '../../../domain/failures.ts';
+import { grantProblem } from '../../../domain/roles/decide.ts';
+import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
+import { listCredentials } from '../../../store/credentials.ts';
+import type { Work } from '../../../store/work.ts';
+import type { ControlDeps } from '../deps.ts';
+import { inspectRoles } from '../roles/inspect.ts';
+import { onEveryServer } from '../servers.ts';
+import { performStep } from '../step.ts';
+import type { TaskRef } from '../types.ts';
+
+/**
+ * Checks on each server what PostgREST itself finds out only at the first request: every exposed schema and every
+ * anonymous role must exist, and the role must be one that this database may use (R1). All that is missing is reported
+ * together.
+ */
+export function preflight(deps: ControlDeps, input: TaskRef): Promise<void> {
+  return performStep(deps, { ...input, step: 'preflight' }, async ({ work, session }) => {
+    if (work.spec.services.length === 0) return;
+    const scripted = (await listCredentials(deps.db, work.databaseId)).filter((c) => c.origin === 'script');
+    await onEveryServer(deps, work, (server) =>
+      server.inDatabaseTransaction(
+        { database: work.databaseName },
+        session(`checking database "${work.databaseName}"`),
+        async (client) => {
+          const madeByScript = new Set(scripted.filter((c) => c.serverName === server.name).map((c) => c.roleName));
+          const problems = [
+            ...(await schemaProblems(client, work)),
+            ...(await roleProblems(client, work, { madeByScript, allowed: deps.allowedRoles })),
+          ];
+          const [first] = problems;
+          if (first !== undefined) throw new Failure(first.type, problems.map((problem) => problem.message).join('\n'));
+        },
+      ),
+    );
+  });
+}
+
+async function schemaProblems(
+  client: pg.ClientBase,
+  work: Work,
+): Promise<{ type: 'PreflightFailed'; message: string }[]> {
+  const { rows } = await client.query<{ name: string }>('SELECT nspname AS name FROM pg_namespace');
+  const existing = new Set(rows.map((row) => row.name));
+  return work.spec.services.flatMap((service, index) =>
+    service.settings.schemas
+      .filter((schema) => !existing.has(schema))
+      .map((schema) => ({
+        type: 'PreflightFailed' as const,
+        message: `services[${index}].config.db_schemas: schema "${schema}" does not exist in database "${work.databaseName}"; create it before deploying PostgREST, for example in scripts.post_database_create`,
+      })),
+  );
+}
+
+async function roleProblems(
+  client: pg.ClientBase,
+  work: Work,
+  ownership: { madeByScript: ReadonlySet<string>; allowed: ReadonlySet<string> },
+): Promise<NonNullable<ReturnType<typeof grantProblem>>[]> {
+  const named = work.spec.services.map((service) => service.settings.anonymousRole);
+  const { roles } = await inspectRoles(client, named);
+  // The built-in role is made by the control plane for every database that uses it.
+  const own = new Set([DEFAULT_ANONYMOUS_ROLE, ...work.spec.users.map((user) => user.username)]);
+  return named.flatMap((name, index) => {
+    const found = roles.find((role) => role.name === name);
+    const problem = grantProblem(name, `services[${index}].config.db_anon_role`, found, own, ownership);
+    return problem === undefined ? [] : [problem];
+  });
+}

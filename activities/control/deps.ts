@@ -1,0 +1,24 @@
+import type { WorkflowClient } from '@temporalio/client';
+import type pg from 'pg';
+import type { Log } from '../../platform/log.ts';
+import type { Sealer } from '../../platform/secrets/seal.ts';
+import type { TargetRegistry } from '../../platform/target/registry.ts';
+
+/** What control activities act through. One object per process, made by the worker's entry point. */
+export interface ControlDeps {
+  /** Metadata database. */
+  db: pg.Pool;
+  installationId: string;
+  targets: TargetRegistry;
+  sealer: Sealer;
+  workflows: WorkflowClient;
+  /** Task queue that control workflows are started on. */
+  taskQueue: string;
+  /** Roles that any specification may name, besides the database's own (R1). */
+  allowedRoles: ReadonlySet<string>;
+  /** Token that joining host workers must prove to hold (R12). */
+  joinToken: string;
+  /** Bound of the forward part of one task. */
+  taskTimeoutMs: number;
+  log: Log;
+}

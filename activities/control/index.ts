@@ -1,0 +1,51 @@
+import { createDatabase } from './databases/create-database.ts';
+import { removeDatabase, undoCreateDatabase } from './databases/drop-database.ts';
+import { grantAccess, undoGrantAccess } from './databases/grant-access.ts';
+import { preflight } from './databases/preflight.ts';
+import type { ControlDeps } from './deps.ts';
+import { acceptJoin, checkClaim, confirmTombstones, listHostIds, recordLeave } from './hosts/join.ts';
+import { createRoles } from './roles/create-roles.ts';
+import { removeRoles } from './roles/remove-roles.ts';
+import { undoCreateRoles } from './roles/undo-create-roles.ts';
+import { sealServices } from './services/seal-services.ts';
+import { runPostDatabaseCreate } from './spec-scripts/post-database-create.ts';
+import { runPostInit, undoPostInit } from './spec-scripts/post-init.ts';
+import { beginCleanup } from './tasks/begin-cleanup.ts';
+import { beginTask } from './tasks/begin-task.ts';
+import { failTask } from './tasks/fail-task.ts';
+import { finishDelete } from './tasks/finish-delete.ts';
+import { publishDatabase } from './tasks/publish-database.ts';
+import { reconcileTasks } from './tasks/reconcile.ts';
+import { recordTombstone } from './tasks/tombstone.ts';
+import type { ControlActivities } from './types.ts';
+
+/** The activities of a control worker, bound to what they act through. */
+export function createControlActivities(deps: ControlDeps): ControlActivities {
+  return {
+    beginTask: (input) => beginTask(deps, input),
+    runPostInit: (input) => runPostInit(deps, input),
+    createRoles: (input) => createRoles(deps, input),
+    createDatabase: (input) => createDatabase(deps, input),
+    runPostDatabaseCreate: (input) => runPostDatabaseCreate(deps, input),
+    preflight: (input) => preflight(deps, input),
+    grantAccess: (input) => grantAccess(deps, input),
+    sealServices: (input) => sealServices(deps, input),
+    publishDatabase: (input) => publishDatabase(deps, input),
+    undoPostInit: (input) => undoPostInit(deps, input),
+    undoCreateRoles: (input) => undoCreateRoles(deps, input),
+    undoCreateDatabase: (input) => undoCreateDatabase(deps, input),
+    undoGrantAccess: (input) => undoGrantAccess(deps, input),
+    recordTombstone: (input) => recordTombstone(deps, input),
+    failTask: (input) => failTask(deps, input),
+    removeDatabase: (input) => removeDatabase(deps, input),
+    removeRoles: (input) => removeRoles(deps, input),
+    finishDelete: (input) => finishDelete(deps, input),
+    beginCleanup: (input) => beginCleanup(deps, input),
+    reconcileTasks: (input) => reconcileTasks(deps, input),
+    checkClaim: (input) => checkClaim(deps, input),
+    acceptJoin: (input) => acceptJoin(deps, input),
+    confirmTombstones: (input) => confirmTombstones(deps, input),
+    recordLeave: (input) => recordLeave(deps, input),
+    listHostIds: () => listHostIds(deps),
+  };
+}

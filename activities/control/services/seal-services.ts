@@ -1,0 +1,155 @@
+import { Failure } from '../../../domain/failures.ts';
+import { resolveVersion } from '../../../domain/postgrest/versions.ts';
+import type { ServiceBundle, ServiceConnection } from '../../../domain/services.ts';
+import type { ResolvedService } from '../../../domain/spec/normalize.ts';
+import { REQUIRE_AUDIENCE_FUNCTION } from '../../../domain/sql/access.ts';
+import { sealForHost } from '../../../platform/secrets/host-envelope.ts';
+import { type HostRecord, listHosts } from '../../../store/hosts.ts';
+import { setInstanceVersion } from '../../../store/instances.ts';
+import { announceSteps } from '../../../store/journal.ts';
+import { listServers, type ServerRecord } from '../../../store/servers.ts';
+import type { Work, WorkInstance } from '../../../store/work.ts';
+import type { ControlDeps } from '../deps.ts';
+import { openJwtSecrets, openUserPasswords } from '../passwords.ts';
+import { performStep } from '../step.ts';
+import type { TaskRef } from '../types.ts';
+
+/**
+ * Builds the bundle of each instance and seals it to its host's key: only there can it be opened (R12). The start of each
+ * instance is entered in the journal here, because hosts cannot write it.
+ */
+export function sealServices(
+  deps: ControlDeps,
+  input: TaskRef,
+): Promise<{ bundles: { instanceId: string; sealedBundle: string }[] }> {
+  return performStep(deps, { ...input, step: 'sealServices' }, async ({ work }) => {
+    const [passwords, jwtSecrets, hosts, servers] = await Promise.all([
+      openUserPasswords(deps, work),
+      openJwtSecrets(deps, work),
+      listHosts(deps.db),
+      listServers(
+        deps.db,
+        work.nodes.map((node) => node.serverName),
+      ),
+    ]);
+    const steps = work.instances.map(({ instanceId }) => ({ step: 'startService', target: instanceId }));
+    if (!(await announceSteps(deps.db, { ...input, steps }))) {
+      throw new Failure('StaleTask', `task ${work.taskId} was superseded`);
+    }
+    const bundles = await Promise.all(
+      work.instances.map(async (instance) => {
+        const host = requireHost(hosts, instance);
+        const bundle = buildBundle({ deps, work, instance, host, servers, passwords, jwtSecrets });
+        await setInstanceVersion(deps.db, { id: instance.instanceId, version: bundle.version });
+        const sealedBundle = await sealForHost({
+          publicJwk: host.publicKey,
+          joinToken: deps.joinToken,
+          binding: { hostId: host.id, instanceId: instance.instanceId, taskId: work.taskId },
+          payload: bundle,
+        });
+        return { instanceId: instance.instanceId, sealedBundle };
+      }),
+    );
+    return { bundles };
+  });
+}
+
+type JoinedHost = HostRecord & Required<{ [K in 'publicKey' | 'facts']: NonNullable<HostRecord[K]> }>;
+
+function requireHost(hosts: readonly HostRecord[], instance: WorkInstance): JoinedHost {
+  const host = hosts.find((candidate) => candidate.id === instance.hostId);
+  if (host?.publicKey == null || host.facts === null) {
+    throw new Failure('HostUnavailable', `host ${instance.hostId} has never joined; start its worker`);
+  }
+  return { ...host, publicKey: host.publicKey, facts: host.facts };
+}
+
+function buildBundle(given: {
+  deps: ControlDeps;
+  work: Work;
+  instance: WorkInstance;
+  host: JoinedHost;
+  servers: readonly ServerRecord[];
+  passwords: ReadonlyMap<string, string>;
+  jwtSecrets: ReadonlyMap<string, string>;
+}): ServiceBundle {
+  const { work, instance, host } = given;
+  const service = work.spec.services.find((candidate) => candidate.serviceId === instance.serviceId);
+  const password = service === undefined ? undefined : given.passwords.get(service.connectAs);
+  const address = host.facts.addresses[0];
+  if (service === undefined || password === undefined || address === undefined) {
+    throw new Failure(
+      'InvalidSpec',
+      `service ${instance.serviceId} has no connect_as password, or its host no address`,
+    );
+  }
+  const jwtSecret = given.jwtSecrets.get(service.serviceId);
+  const majors = given.servers.map((server) => Math.floor(server.versionNum / 10_000));
+  const version =
+    instance.version ??
+    resolveVersion(service.version, {
+      postgresMajor: Math.max(...majors),
+      available: host.facts.postgrestVersions,
+    }).version;
+  return {
+    installationId: given.deps.installationId,
+    instanceId: instance.instanceId,
+    databaseId: work.databaseId,
+    serviceId: service.serviceId,
+    hostId: host.id,
+    taskId: work.taskId,
+    epoch: work.epoch,
+    version,
+    ...(service.image === undefined ? {} : { image: service.image }),
+    address: instance.published ? address : localAddress(address),
+    port: instance.port,
+    ...(service.cpus === undefined ? {} : { cpus: service.cpus }),
+    ...(service.memoryBytes === undefined ? {} : { memoryBytes: service.memoryBytes }),
+    labels: service.labels,
+    settings: {
+      ...service.settings,
+      ...(service.settings.jwtAudience === undefined ? {} : { preRequest: REQUIRE_AUDIENCE_FUNCTION }),
+    },
+    connection: connectionOf(work, service, instance, given.servers),
+    secrets: { password, ...(jwtSecret === undefined ? {} : { jwtSecret }) },
+  };
+}
+
+/** A service without a published port listens where only its own machine reaches it. */
+function localAddress(address: string): string {
+  return address.startsWith('127.') ? address : '127.0.0.1';
+}
+
+/**
+ * Every node, so that libpq finds the primary by itself: the nodes that the service names in their order, else the node
+ * with a server on the service's own host first.
+ */
+function connectionOf(
+  work: Work,
+  service: ResolvedService,
+  instance: WorkInstance,
+  servers: readonly ServerRecord[],
+): ServiceConnection {
+  const serverOf = (nodeName: string) => {
+    const name = work.nodes.find((node) => node.name === nodeName)?.serverName;
+    return servers.find((server) => server.name === name);
+  };
+  const isLocal = (nodeName: string) =>
+    work.spec.nodes.find((node) => node.name === nodeName)?.hostIds.includes(instance.hostId) ?? false;
+  const specOrder = work.spec.nodes.map((node) => node.name);
+  const order =
+    service.targetNodes.length > 0
+      ? service.targetNodes
+      : [...specOrder.filter(isLocal), ...specOrder.filter((name) => !isLocal(name))];
+  const ordered = order.flatMap((name) => serverOf(name) ?? []);
+  const tls = ordered[0]?.tls;
+  return {
+    user: service.connectAs,
+    database: work.databaseName,
+    servers: ordered.flatMap((server) => server.endpoints),
+    targetSessionAttributes: service.targetSessionAttributes,
+    sslMode: tls?.mode ?? 'disable',
+    ...(tls?.caCertificate === undefined ? {} : { caCertificate: tls.caCertificate }),
+    applicationName: `pgsteward/${instance.instanceId}`,
+  };
+}

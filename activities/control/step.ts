@@ -1,0 +1,83 @@
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { Failure } from '../../domain/failures.ts';
+import { taskApplicationName } from '../../domain/marker.ts';
+import { STEPS, type StepName } from '../../domain/steps.ts';
+import type { TargetSession } from '../../platform/target/target-server.ts';
+import { beginStep, endStep, findStep, markUndone, noteStep, taskHolds } from '../../store/journal.ts';
+import { loadWork, type Work } from '../../store/work.ts';
+import type { ControlDeps } from './deps.ts';
+import type { TaskRef } from './types.ts';
+
+/** What the body of a step works with. */
+export interface StepContext {
+  work: Work;
+  /** Session settings for target servers under this task's name. */
+  session(doing: string): TargetSession;
+  /** What earlier attempts noted, for steps that must know what they made. */
+  noted: Record<string, unknown>;
+  /** Notes something before its effect, so that undo finds it. */
+  note(detail: Record<string, unknown>): Promise<void>;
+  /** Throws StaleTask when the task was superseded meanwhile: to be called after effects that no transaction covers (R9). */
+  assertHolds(): Promise<void>;
+}
+
+const stale = (task: TaskRef) =>
+  new Failure('StaleTask', `task ${task.taskId} is closed, or a later operation was accepted for its database`);
+
+/**
+ * Performs one journalled step: enters it, loads the accepted row, runs the body, records the end. A body that runs
+ * twice must come to the same end.
+ */
+export async function performStep<T>(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  body: (context: StepContext) => Promise<T>,
+): Promise<T> {
+  const { title } = STEPS[input.step];
+  const startedAt = performance.now();
+  if (!(await beginStep(deps.db, input, `started: ${title}`))) throw stale(input);
+  const repeated = activityInfo().attempt > 1;
+  const work = await loadWork(deps.db, input.taskId);
+  const before = repeated ? await findStep(deps.db, input) : undefined;
+  const result = await body({
+    work,
+    session: taskSession(input.taskId),
+    noted: before?.detail ?? {},
+    note: (detail) => noteStep(deps.db, input, detail),
+    assertHolds: async () => {
+      if (!(await taskHolds(deps.db, input))) throw stale(input);
+    },
+  });
+  const holds = await endStep(deps.db, input, {
+    message: `finished: ${title}`,
+    durationMs: performance.now() - startedAt,
+  });
+  if (!holds) throw stale(input);
+  return result;
+}
+
+/** What the body of an undo works with. */
+export interface UndoContext {
+  work: Work;
+  session(doing: string): TargetSession;
+  /** What the step noted before its effect. */
+  noted: Record<string, unknown>;
+}
+
+/** Performs the undo of a step. Nothing to undo is success; a step undone before is not undone again. */
+export async function performUndo(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  body: (context: UndoContext) => Promise<void>,
+): Promise<void> {
+  const entry = await findStep(deps.db, input);
+  if (entry === undefined || entry.state === 'undone') return;
+  const work = await loadWork(deps.db, input.taskId);
+  await body({ work, session: taskSession(input.taskId, ':undo'), noted: entry.detail });
+  await markUndone(deps.db, input, `undone: ${STEPS[input.step].title}`);
+}
+
+function taskSession(taskId: string, suffix = ''): (doing: string) => TargetSession {
+  const signal = cancellationSignal();
+  return (doing) => ({ applicationName: `${taskApplicationName(taskId)}${suffix}`, doing, signal });
+}

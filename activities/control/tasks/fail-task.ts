@@ -1,0 +1,47 @@
+import { insertAudit } from '../../../store/audit.ts';
+import { inTransaction } from '../../../store/connection.ts';
+import { deleteCredentials } from '../../../store/credentials.ts';
+import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
+import { failInstances } from '../../../store/instances.ts';
+import { releasePorts } from '../../../store/ports.ts';
+import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
+import type { ControlDeps } from '../deps.ts';
+import type { TaskFailure } from '../types.ts';
+
+/**
+ * Closes a failed or cancelled task in one transaction. After a create its roles and ports are free for others at once;
+ * the record stays as `failed`, with the reason, until it is deleted.
+ */
+export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<void> {
+  await inTransaction(deps.db, async (tx) => {
+    const task = await findTask(tx, { taskId: input.taskId });
+    if (task === undefined) return;
+    const database = task.databaseId === null ? undefined : await lockDatabase(tx, task.databaseId);
+    const left = input.leftovers.map((leftover) => `not undone: ${leftover}`);
+    const error = [input.reason, ...left].join('\n');
+    if (!(await closeTask(tx, { taskId: input.taskId, status: input.outcome, error }))) return;
+    await appendLog(tx, {
+      taskId: input.taskId,
+      entries: [
+        { message: `${input.outcome}: ${input.reason}`, fields: { success: false } },
+        ...left.map((message) => ({ message })),
+      ],
+    });
+    await insertAudit(tx, {
+      kind: 'outcome',
+      actor: task.actor,
+      action: `database.${task.type}`,
+      resource: `database/${task.entityId}`,
+      taskId: input.taskId,
+      outcome: input.outcome,
+      detail: { leftovers: input.leftovers },
+    });
+    // A later operation has taken the database over: its state is no longer this task's to set (R9).
+    if (database === undefined || database.epoch !== task.epoch) return;
+    await setDatabaseState(tx, { id: database.id, state: 'failed', error });
+    if (task.type !== 'create') return;
+    await failInstances(tx, { databaseId: database.id, error: input.reason });
+    await releasePorts(tx, database.id);
+    await deleteCredentials(tx, { databaseId: database.id });
+  });
+}

@@ -1,0 +1,69 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { CLEANUP_WORKFLOW, cleanupWorkflowId } from '../../../domain/task-workflows.ts';
+import { startTask } from '../../../platform/temporal/start-task.ts';
+import { pruneAnswers } from '../../../store/idempotency.ts';
+import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
+import type { ControlDeps } from '../deps.ts';
+
+/** Tasks looked at in one pass; the next pass takes the rest. */
+const BATCH = 500;
+
+/** What Temporal says of a task's run. `gone` = unknown to Temporal; the other closed ones say how it ended. */
+type RunState = 'running' | 'gone' | 'closed';
+
+/**
+ * Compares open tasks with their runs. A pending task without a run is started; a task whose run was terminated,
+ * forgotten or closed without closing the task gets a cleanup run.
+ */
+export async function reconcileTasks(
+  deps: ControlDeps,
+  input: { olderThanMs: number },
+): Promise<{ started: string[]; cleanups: string[] }> {
+  await pruneAnswers(deps.db);
+  const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });
+  const started: string[] = [];
+  const cleanups: string[] = [];
+  for (const task of tasks) {
+    const run = await runState(deps, task);
+    if (run.state === 'running') continue;
+    if (run.state === 'gone' && task.status === 'pending') {
+      if (await startRun(deps, task)) started.push(task.id);
+    } else if (await startCleanup(deps, task, run.reason)) {
+      cleanups.push(task.id);
+    }
+  }
+  return { started, cleanups };
+}
+
+async function runState(deps: ControlDeps, task: TaskRecord): Promise<{ state: RunState; reason: string }> {
+  try {
+    const { status } = await deps.workflows.getHandle(task.workflowId).describe();
+    if (status.name === 'RUNNING' || status.name === 'CONTINUED_AS_NEW') return { state: 'running', reason: '' };
+    return { state: 'closed', reason: `its run was ${status.name.toLowerCase().replaceAll('_', ' ')}` };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { state: 'gone', reason: 'Temporal no longer knows its run' };
+    throw error;
+  }
+}
+
+function startRun(deps: ControlDeps, task: TaskRecord): Promise<boolean> {
+  return startTask(deps.workflows, {
+    workflowId: task.workflowId,
+    workflowType: task.workflowType,
+    taskQueue: deps.taskQueue,
+    argument: { taskId: task.id },
+    labels: { operation: task.type, ...(task.databaseId === null ? {} : { database: task.databaseId }) },
+    summary: `${task.type} database ${task.entityId}`,
+  });
+}
+
+function startCleanup(deps: ControlDeps, task: TaskRecord, reason: string): Promise<boolean> {
+  return startTask(deps.workflows, {
+    workflowId: cleanupWorkflowId(task.id),
+    workflowType: CLEANUP_WORKFLOW,
+    taskQueue: deps.taskQueue,
+    argument: { taskId: task.id, reason: `the task was ended from outside: ${reason}` },
+    labels: { operation: 'cleanup', ...(task.databaseId === null ? {} : { database: task.databaseId }) },
+    summary: `clean up after ${task.type} of ${task.entityId}`,
+  });
+}

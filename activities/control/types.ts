@@ -1,0 +1,100 @@
+import type { HostClaim, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
+import type { ServiceObservation } from '../../domain/services.ts';
+import type { ControlUndoName } from '../../domain/steps.ts';
+
+/** Names a task and the epoch under which it was accepted. */
+export interface TaskRef {
+  taskId: string;
+  epoch: number;
+}
+
+/** One instance that a task deals with. */
+export interface PlannedInstance {
+  instanceId: string;
+  serviceId: string;
+  hostId: string;
+  port: number;
+}
+
+/** What a workflow needs to know of its task: ids and flags, loaded from the accepted row. */
+export interface TaskPlan extends TaskRef {
+  databaseId: string;
+  databaseName: string;
+  type: 'create' | 'delete';
+  hasPostInit: boolean;
+  hasPostDatabaseCreate: boolean;
+  instances: PlannedInstance[];
+  /** Longest time that the forward steps may take together, in milliseconds. */
+  timeoutMs: number;
+}
+
+/** A host step that the workflow saw end, for the task's log. */
+export interface HostStepReport {
+  title: string;
+  startedAt: string;
+  durationMs: number;
+}
+
+/** How a task ended, for {@link ControlActivities.failTask}. */
+export interface TaskFailure extends TaskRef {
+  outcome: 'failed' | 'canceled';
+  /** Sentence for people: which step, why. */
+  reason: string;
+  /** What an undo could not take back; empty when nothing is left. */
+  leftovers: string[];
+}
+
+type Undo = (input: TaskRef) => Promise<void>;
+
+/** Activities of the control workers: everything that touches target servers or the metadata database. */
+export interface ControlActivities extends Record<ControlUndoName, Undo> {
+  /** Marks the task running and loads its plan. @throws StaleTask when it is closed or was superseded. */
+  beginTask(input: { taskId: string }): Promise<TaskPlan>;
+  /** Runs `scripts.post_init` as the server's admin role, once, and records the roles that it made. */
+  runPostInit(input: TaskRef): Promise<void>;
+  /** Creates the roles of the specification and, where it is used, the shared read-only role. */
+  createRoles(input: TaskRef): Promise<void>;
+  /** Creates the database under a temporary name, then gives it owner, marker, rights and final name at once. */
+  createDatabase(input: TaskRef): Promise<void>;
+  /** Runs `scripts.post_database_create` in the new database, logged in as its owner, once. */
+  runPostDatabaseCreate(input: TaskRef): Promise<void>;
+  /** Checks that every exposed schema and anonymous role exists. @throws PreflightFailed naming all that is missing */
+  preflight(input: TaskRef): Promise<void>;
+  /** Reading rights of the built-in role, memberships of `connect_as`, audience check. */
+  grantAccess(input: TaskRef): Promise<void>;
+  /** Resolves versions and seals one bundle per instance to its host's key. */
+  sealServices(input: TaskRef): Promise<{ bundles: { instanceId: string; sealedBundle: string }[] }>;
+  /** Closes a successful create: instances running, database available, task completed, audit outcome. One transaction. */
+  publishDatabase(input: TaskRef & { services: ServiceObservation[]; hostSteps: HostStepReport[] }): Promise<void>;
+  /** Records an instance that could not be removed because its host does not answer. */
+  recordTombstone(input: TaskRef & { instanceId: string }): Promise<void>;
+  /** Closes a failed or cancelled task. One transaction. */
+  failTask(input: TaskFailure): Promise<void>;
+
+  /** Blocks connections, ends sessions and drops the database on every node. */
+  removeDatabase(input: TaskRef): Promise<void>;
+  /** Drops the roles that were made for the database; roles with rights elsewhere are set NOLOGIN and reported (R10). */
+  removeRoles(input: TaskRef): Promise<void>;
+  /** Closes a delete: record, ports, names, secrets and credentials go; the task stays readable. */
+  finishDelete(input: TaskRef & { hostSteps: HostStepReport[] }): Promise<void>;
+
+  /** Loads what a cleanup run must undo, newest step first; undefined when the task is closed. */
+  beginCleanup(input: {
+    taskId: string;
+  }): Promise<{ plan: TaskPlan; steps: { step: string; target: string }[] } | undefined>;
+  /** Starts pending tasks without a run and cleanups for runs that are gone. */
+  reconcileTasks(input: { olderThanMs: number }): Promise<{ started: string[]; cleanups: string[] }>;
+
+  /**
+   * Checks a host worker's proof. Tells it which installation it belongs to, and names the worker that served the host id
+   * before, unless that one left in order.
+   */
+  checkClaim(input: HostClaim): Promise<{ installationId: string; previousWorkerId: string | null }>;
+  /** Records the join and tells the host what it must remove before it serves. */
+  acceptJoin(input: HostJoinRequest): Promise<HostJoinResult>;
+  /** Forgets tombstones that the host executed. */
+  confirmTombstones(input: { hostId: string; instanceIds: string[] }): Promise<void>;
+  recordLeave(input: { hostId: string; workerId: string }): Promise<void>;
+  /** Host ids that have joined at least once. */
+  listHostIds(input: Record<string, never>): Promise<{ hostIds: string[] }>;
+}

@@ -1,0 +1,56 @@
+import { Mutex, withTimeout } from 'async-mutex';
+import type { Logger } from 'pino';
+import { Failure } from '../../domain/failures.ts';
+import type { ServiceRuntime } from '../../platform/runtime/service-runtime.ts';
+import { createInstanceRecords, type InstanceRecords } from './instance-records.ts';
+
+/** Longest work on one instance: pulling its image, plus stopping its predecessor. */
+const TURN_TIMEOUT_MS = 50_000;
+
+/** Admin gateways of the instances on this host. Opening an open one and closing a closed one do nothing. */
+export interface AdminGateways {
+  /** @throws Failure PortInUse when another process listens on `port + 1` */
+  open(instance: { instanceId: string; address: string; port: number }): Promise<void>;
+  close(instanceId: string): Promise<void>;
+  /** Port that the instance's gateway listens on now. */
+  portOf(instanceId: string): number | undefined;
+  closeAll(): Promise<void>;
+}
+
+/** What host activities work with. */
+export interface HostActivityDeps {
+  installationId: string;
+  hostId: string;
+  /** Identity of this worker process: new on every start. */
+  workerId: string;
+  /** Runtime whose instances lie in {@link servicesDirectory} of `dataDir`. */
+  runtime: ServiceRuntime;
+  dataDir: string;
+  /** Addresses that clients use to reach this host; the first one is what services bind to. */
+  addresses: readonly string[];
+  /** Opens a bundle that was sealed to this host for one instance and task; what comes out is parsed here. */
+  openBundle: (sealed: string, binding: { instanceId: string; taskId: string }) => Promise<unknown>;
+  gateways: AdminGateways;
+  log: Logger;
+}
+
+/** One per host worker: activities, reconciliation and keeper share it, so that they take turns on an instance. */
+export interface HostContext extends HostActivityDeps {
+  records: InstanceRecords;
+  /** Runs one piece of work on an instance at a time; waits a bounded time for its turn. */
+  inTurn<T>(instanceId: string, work: () => Promise<T>): Promise<T>;
+}
+
+export function createHostContext(deps: HostActivityDeps): HostContext {
+  const turns = new Map<string, Mutex>();
+  return {
+    ...deps,
+    records: createInstanceRecords(deps.dataDir),
+    async inTurn(instanceId, work) {
+      const turn = turns.get(instanceId) ?? new Mutex();
+      turns.set(instanceId, turn);
+      const tooLate = new Failure('EngineUnavailable', `other work on ${instanceId} has not ended in time`);
+      return await withTimeout(turn, TURN_TIMEOUT_MS, tooLate).runExclusive(work);
+    },
+  };
+}

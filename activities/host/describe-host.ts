@@ -1,0 +1,29 @@
+import { availableParallelism, totalmem } from 'node:os';
+import type { HostFacts, ServiceObservation } from '../../domain/services.ts';
+import type { HostContext } from './context.ts';
+import { observation } from './observation.ts';
+
+/** See {@link HostActivities.describeHost}. An engine that does not answer is a fact, not a failure. */
+export async function describeHost(
+  context: HostContext,
+): Promise<{ facts: HostFacts; services: ServiceObservation[] }> {
+  const { runtime, hostId, workerId, dataDir, addresses } = context;
+  const engine = await runtime.health();
+  const [services, postgrestVersions] = engine.healthy
+    ? await Promise.all([runtime.list(), runtime.availableVersions()])
+    : [[], []];
+  return {
+    facts: {
+      hostId,
+      workerId,
+      runtime: runtime.kind,
+      cpus: availableParallelism(),
+      memoryBytes: totalmem(),
+      dataDir,
+      addresses: [...addresses],
+      components: { [runtime.kind]: engine },
+      postgrestVersions,
+    },
+    services: services.map(observation),
+  };
+}

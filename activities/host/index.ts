@@ -1,0 +1,19 @@
+import type { HostActivities } from '../../domain/host-activities.ts';
+import { awaitService } from './await-service.ts';
+import type { HostContext } from './context.ts';
+import { describeHost } from './describe-host.ts';
+import { busyPorts } from './ports.ts';
+import { removeService } from './remove-service.ts';
+import { startService } from './start-service.ts';
+
+/** The activities that a host worker offers on its own task queue. */
+export function createHostActivities(context: HostContext): HostActivities {
+  return {
+    probePorts: async (input) => ({ busy: await busyPorts(context, input) }),
+    startService: (input) => startService(context, input),
+    awaitService: (input) => awaitService(context, input),
+    undoStartService: (input) => removeService(context, input),
+    removeService: (input) => removeService(context, input),
+    describeHost: () => describeHost(context),
+  };
+}

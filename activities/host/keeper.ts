@@ -1,0 +1,81 @@
+import { setInterval as every } from 'node:timers/promises';
+import type { HostContext } from './context.ts';
+import { settleInstance } from './settle.ts';
+
+/** Soon enough after a restart of the engine; one look costs a few milliseconds per instance. */
+const DEFAULT_INTERVAL_MS = 3_000;
+/** An instance that had to be started n times is left alone for 0, 1, 3, 7, … rounds, and never for more than this. */
+const LONGEST_PAUSE_ROUNDS = 100;
+/** Rounds without trouble after which former trouble is forgotten. */
+const CALM_ROUNDS = 20;
+
+/** Keeps recorded instances running while the worker lives. */
+export interface ServiceKeeper {
+  /** Ends the current round and begins no other. */
+  stop(): Promise<void>;
+}
+
+interface Trouble {
+  starts: number;
+  pauseRounds: number;
+  calmRounds: number;
+}
+
+/** Looks at every recorded instance at an interval and starts those that should run and do not. */
+export function createServiceKeeper(
+  context: HostContext,
+  { intervalMs = DEFAULT_INTERVAL_MS }: { intervalMs?: number } = {},
+): ServiceKeeper {
+  const stopping = new AbortController();
+  const troubles = new Map<string, Trouble>();
+
+  async function look(instanceId: string): Promise<void> {
+    const trouble = troubles.get(instanceId) ?? { starts: 0, pauseRounds: 0, calmRounds: 0 };
+    if (trouble.pauseRounds > 0) {
+      troubles.set(instanceId, { ...trouble, pauseRounds: trouble.pauseRounds - 1 });
+      return;
+    }
+    const calm = await settleInstance(context, instanceId).then(
+      (settlement) => settlement !== 'started',
+      (error: unknown) => {
+        context.log.error({ error, instanceId }, 'a service could not be kept running');
+        return false;
+      },
+    );
+    const next = calm ? afterCalm(trouble) : afterStart(trouble);
+    if (next === undefined) troubles.delete(instanceId);
+    else troubles.set(instanceId, next);
+  }
+
+  async function run(): Promise<void> {
+    for await (const _ of every(intervalMs, undefined, { signal: stopping.signal, ref: false })) {
+      try {
+        for (const { instanceId } of await context.records.list()) {
+          if (!stopping.signal.aborted) await look(instanceId);
+        }
+      } catch (error) {
+        context.log.error({ error }, 'services could not be looked after');
+      }
+    }
+  }
+
+  const running = run().catch((error: unknown) => {
+    if (!stopping.signal.aborted) context.log.error({ error }, 'nobody looks after services any more');
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+function afterStart({ starts }: Trouble): Trouble {
+  return { starts: starts + 1, pauseRounds: Math.min(2 ** starts - 1, LONGEST_PAUSE_ROUNDS), calmRounds: 0 };
+}
+
+/** One that never needed a start, or not for long, has no trouble to remember. */
+function afterCalm(trouble: Trouble): Trouble | undefined {
+  const calmRounds = trouble.calmRounds + 1;
+  return trouble.starts === 0 || calmRounds >= CALM_ROUNDS ? undefined : { ...trouble, calmRounds };
+}

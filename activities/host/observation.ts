@@ -1,0 +1,7 @@
+import type { ServiceObservation } from '../../domain/services.ts';
+import type { ServiceState } from '../../platform/runtime/service-runtime.ts';
+
+/** What a host reports about an instance. */
+export function observation({ restarting: _restarting, ...reported }: ServiceState): ServiceObservation {
+  return reported;
+}

@@ -1,0 +1,36 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { findHost } from '../store/hosts.ts';
+import type { ApiVariables } from './caller.ts';
+import { identifyCaller } from './caller-middleware.ts';
+import { databaseRoutes } from './databases/routes.ts';
+import type { ApiDeps } from './deps.ts';
+import { answerNotFound, createErrorHandler } from './errors.ts';
+import { refuseForgedRequests } from './forged-requests.ts';
+import { hostRoutes } from './hosts/routes.ts';
+import { logRequests } from './log-requests.ts';
+import { answerInvalidShape, limitBody } from './request-validation.ts';
+import { serviceRoutes } from './service/routes.ts';
+import { taskRoutes } from './tasks/routes.ts';
+
+/** The whole HTTP API; no socket needed to call it (`app.request()`). */
+export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
+  const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
+  app.use(identifyCaller(), logRequests(deps.log));
+  app.use(
+    refuseForgedRequests({
+      isRegisteredHost: async (name) => (await findHost(deps.db, name)) !== undefined,
+    }),
+  );
+  app.use(limitBody());
+  app.onError(createErrorHandler(deps.log));
+  app.notFound(answerNotFound);
+  app.route('/', serviceRoutes(deps));
+  app.route('/', databaseRoutes(deps));
+  app.route('/', taskRoutes(deps));
+  app.route('/', hostRoutes(deps));
+  app.doc31('/v1/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'pgsteward', version: deps.version.version },
+  });
+  return app;
+}

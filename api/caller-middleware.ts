@@ -1,0 +1,39 @@
+import { getConnInfo } from '@hono/node-server/conninfo';
+import { createMiddleware } from 'hono/factory';
+import { v7 as uuidv7 } from 'uuid';
+import type { ApiVariables } from './caller.ts';
+
+/** Request ids of callers are kept when they look like one, so that a request can be followed across systems. */
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
+
+/**
+ * Names the request and its caller. On the open loopback listener everybody who can reach it is the local
+ * administrator: whoever runs on this machine under `npm start` could read its files as well.
+ */
+export function identifyCaller() {
+  return createMiddleware<ApiVariables>(async (c, next) => {
+    const given = c.req.header('X-Request-Id');
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : uuidv7();
+    const source = sourceOf(() => getConnInfo(c).remote.address);
+    const idempotencyKey = c.req.header('Idempotency-Key');
+    c.set('requestId', requestId);
+    c.set('caller', {
+      account: 'loopback',
+      isAdmin: true,
+      requestId,
+      ...(source === undefined ? {} : { source }),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    });
+    c.header('X-Request-Id', requestId);
+    await next();
+  });
+}
+
+/** Requests that come without a socket (`app.request()`) have no address. */
+function sourceOf(read: () => string | undefined): string | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,22 @@
+import type { Context } from 'hono';
+
+/** Who asks. On the open loopback listener everybody is the local administrator. */
+export interface Caller {
+  /** Account that idempotency keys and audit rows are filed under. */
+  account: string;
+  isAdmin: boolean;
+  /** Network address. */
+  source?: string;
+  requestId: string;
+  idempotencyKey?: string;
+}
+
+/** Variables that the middleware sets on every request. */
+export interface ApiVariables {
+  Variables: { requestId: string; caller: Caller };
+}
+
+/** The caller of a request, as the authentication middleware found it. */
+export function callerOf(c: Context<ApiVariables>): Caller {
+  return c.get('caller');
+}

@@ -1,0 +1,107 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { createDatabaseSchema } from '../../domain/spec/schema.ts';
+import { findDatabase, listDatabases } from '../../store/databases.ts';
+import { listInstances } from '../../store/instances.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError } from '../errors.ts';
+import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
+import { errorSchema, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
+import { acceptCreate } from './accept-create.ts';
+import { acceptDelete } from './accept-delete.ts';
+import { renderDatabase, renderSummary } from './render.ts';
+import { surroundings } from './surroundings.ts';
+
+const params = z.object({ database_id: pathIdentifier('database_id') });
+const headers = z.object({
+  'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
+});
+const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  content: { 'application/json': { schema } },
+  description,
+});
+const errors = {
+  400: json(z.union([errorSchema, schemaErrorSchema]), 'The request cannot be carried out; every problem is named.'),
+  404: json(errorSchema, 'There is no such database.'),
+  409: json(errorSchema, 'The state of the database, or an earlier use of the Idempotency-Key, does not allow it.'),
+  413: json(errorSchema, 'The body is too large.'),
+  415: json(schemaErrorSchema, 'The body is not JSON.'),
+};
+
+const createDatabaseRoute = createRoute({
+  method: 'post',
+  path: '/v1/databases',
+  summary: 'Create a database with its users and services',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    headers,
+    body: { content: { 'application/json': { schema: createDatabaseSchema } }, required: true },
+  },
+  responses: {
+    200: json(acceptedDatabaseSchema, 'Accepted; follow the task.'),
+    400: errors[400],
+    409: errors[409],
+    413: errors[413],
+    415: errors[415],
+  },
+});
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/databases',
+  summary: 'All databases',
+  responses: { 200: json(databaseListSchema, 'Every database, without specifications.') },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: '/v1/databases/{database_id}',
+  summary: 'One database',
+  request: { params },
+  responses: { 200: json(databaseSchema, 'The database.'), 400: errors[400], 404: errors[404] },
+});
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/v1/databases/{database_id}',
+  summary: 'Delete a database with everything that was made for it',
+  request: { params, headers },
+  responses: {
+    200: json(acceptedTaskSchema, 'Accepted; follow the task.'),
+    400: errors[400],
+    404: errors[404],
+    409: errors[409],
+  },
+});
+
+/** Databases with their users and services, as the pgEdge Control Plane publishes them. */
+export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
+  const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
+
+  app.openapi(createDatabaseRoute, async (c) =>
+    c.json(await acceptCreate(deps, callerOf(c), c.req.valid('json')), 200),
+  );
+
+  app.openapi(listRoute, async (c) => {
+    const [databases, around] = await Promise.all([listDatabases(deps.db), surroundings(deps.db)]);
+    return c.json({ databases: databases.map((database) => renderSummary(database, around)) }, 200);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    const { database_id: id } = c.req.valid('param');
+    const [database, instances, around] = await Promise.all([
+      findDatabase(deps.db, id),
+      listInstances(deps.db, [id]),
+      surroundings(deps.db),
+    ]);
+    if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
+    return c.json(renderDatabase(database, instances, around), 200);
+  });
+
+  app.openapi(deleteRoute, async (c) =>
+    c.json(await acceptDelete(deps, callerOf(c), c.req.valid('param').database_id), 200),
+  );
+
+  return app;
+}

@@ -1,0 +1,35 @@
+import type { WorkflowClient } from '@temporalio/client';
+import type pg from 'pg';
+import type { ParseSql } from '../domain/spec/scripts.ts';
+import type { Log } from '../platform/log.ts';
+import type { Sealer } from '../platform/secrets/seal.ts';
+import type { TargetRegistry } from '../platform/target/registry.ts';
+
+/** What the API acts through. One object per process; the API itself keeps no state. */
+export interface ApiDeps {
+  /** Metadata database. */
+  db: pg.Pool;
+  workflows: WorkflowClient;
+  /** Task queue of the control workers. */
+  taskQueue: string;
+  /** Whether this process runs a control worker on the same connection, which may take first workflow tasks directly. */
+  eagerStart: boolean;
+  sealer: Sealer;
+  targets: TargetRegistry;
+  parseSql: ParseSql;
+  /** Ports that services without a fixed one may get, both ends included. */
+  portRange: { first: number; last: number };
+  allowedRoles: ReadonlySet<string>;
+  version: VersionInfo;
+  log: Log;
+  /** Which parts are not ready; empty when everything is. */
+  readiness: () => Promise<string[]>;
+}
+
+/** What is running. */
+export interface VersionInfo {
+  version: string;
+  revision: string;
+  revisionTime: string;
+  arch: string;
+}

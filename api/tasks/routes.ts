@@ -1,0 +1,105 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { findTask, lastLogEntryId, listLog, listTasks } from '../../store/tasks.ts';
+import type { ApiVariables } from '../caller.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError } from '../errors.ts';
+import { answerInvalidShape } from '../request-validation.ts';
+import { errorSchema, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { taskListSchema, taskLogSchema, taskSchema } from '../schemas/task.ts';
+import { renderTask, renderTaskLog } from './render.ts';
+
+const DEFAULT_PAGE = 100;
+const MAX_PAGE = 1000;
+
+const ORDERS = {
+  asc: 'asc',
+  ascend: 'asc',
+  ascending: 'asc',
+  desc: 'desc',
+  descend: 'desc',
+  descending: 'desc',
+} as const;
+
+const limit = z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE);
+const taskParams = z.object({
+  database_id: pathIdentifier('database_id'),
+  task_id: z.uuid().openapi({ param: { name: 'task_id', in: 'path' } }),
+});
+
+const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  content: { 'application/json': { schema } },
+  description,
+});
+const errors = {
+  400: json(z.union([errorSchema, schemaErrorSchema]), 'The request is malformed.'),
+  404: json(errorSchema, 'There is no such task.'),
+};
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/databases/{database_id}/tasks',
+  summary: 'Tasks of a database, newest first',
+  request: {
+    params: z.object({ database_id: pathIdentifier('database_id') }),
+    query: z.object({
+      after_task_id: z.uuid().optional(),
+      limit,
+      sort_order: z.enum(Object.keys(ORDERS) as [keyof typeof ORDERS]).default('desc'),
+    }),
+  },
+  responses: { 200: json(taskListSchema, 'A page of tasks.'), 400: errors[400] },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: '/v1/databases/{database_id}/tasks/{task_id}',
+  summary: 'One task',
+  request: { params: taskParams },
+  responses: { 200: json(taskSchema, 'The task.'), ...errors },
+});
+
+const logRoute = createRoute({
+  method: 'get',
+  path: '/v1/databases/{database_id}/tasks/{task_id}/log',
+  summary: 'Log of a task, oldest entry first',
+  request: { params: taskParams, query: z.object({ after_entry_id: z.uuid().optional(), limit }) },
+  responses: { 200: json(taskLogSchema, 'The newest entries.'), ...errors },
+});
+
+/** Tasks and their logs. They stay readable after their database is deleted. */
+export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
+  const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
+
+  app.openapi(listRoute, async (c) => {
+    const { after_task_id: afterTaskId, limit: pageSize, sort_order: order } = c.req.valid('query');
+    const tasks = await listTasks(deps.db, {
+      databaseId: c.req.valid('param').database_id,
+      order: ORDERS[order],
+      limit: pageSize,
+      ...(afterTaskId === undefined ? {} : { afterTaskId }),
+    });
+    return c.json({ tasks: tasks.map(renderTask) }, 200);
+  });
+
+  const requireTask = async (params: { database_id: string; task_id: string }) => {
+    const task = await findTask(deps.db, { taskId: params.task_id, databaseId: params.database_id });
+    if (task === undefined) throw new ApiError('not_found', 'no task found with the given ID');
+    return task;
+  };
+
+  app.openapi(getRoute, async (c) => c.json(renderTask(await requireTask(c.req.valid('param'))), 200));
+
+  app.openapi(logRoute, async (c) => {
+    const task = await requireTask(c.req.valid('param'));
+    const { after_entry_id: afterEntryId, limit: pageSize } = c.req.valid('query');
+    const entries = await listLog(deps.db, {
+      taskId: task.id,
+      limit: pageSize,
+      ...(afterEntryId === undefined ? {} : { afterEntryId }),
+    });
+    const lastEntryId = entries.at(-1)?.id ?? (await lastLogEntryId(deps.db, task.id));
+    return c.json(renderTaskLog(task, { entries, lastEntryId }), 200);
+  });
+
+  return app;
+}

@@ -1,0 +1,44 @@
+/**
+ * The comment that marks a role or database as made by an installation of this control plane, and by which task. It is
+ * written in the transaction that makes the object, so after a crash there is no doubt about who made what.
+ */
+export interface Marker {
+  installationId: string;
+  databaseId: string;
+  taskId: string;
+}
+
+const PATTERN = /^pgsteward installation=([0-9a-f-]{36}) database=([a-z0-9-]{1,36}) task=([0-9a-f-]{36})$/;
+
+/** Text of the comment. */
+export function renderMarker(marker: Marker): string {
+  return `pgsteward installation=${marker.installationId} database=${marker.databaseId} task=${marker.taskId}`;
+}
+
+/** The marker in a comment, or undefined for any other comment. */
+export function parseMarker(comment: string | null | undefined): Marker | undefined {
+  const [, installationId, databaseId, taskId] = PATTERN.exec(comment ?? '') ?? [];
+  return installationId === undefined || databaseId === undefined || taskId === undefined
+    ? undefined
+    : { installationId, databaseId, taskId };
+}
+
+/** Name under which a database is created, before it is given its owner, comment and final name in one transaction. */
+export function temporaryDatabaseName(taskId: string): string {
+  return `pgst_${taskId}`;
+}
+
+/** Application name of a task's sessions on target servers; undo ends these before it acts (R9). */
+export function taskApplicationName(taskId: string): string {
+  return `pgsteward:${taskId}`;
+}
+
+/** Comment of a role that several databases share. */
+export function renderSharedMarker(installationId: string): string {
+  return `pgsteward installation=${installationId} shared`;
+}
+
+/** Name of the NOLOGIN role that owns a database whose specification names no owner. */
+export function defaultOwnerRole(databaseId: string): string {
+  return `pgst_owner_${databaseId}`;
+}

@@ -1,0 +1,19 @@
+import type { ServiceBundle } from '../services.ts';
+import { renderPostgrestConf, SERVICE_FILES, type ServiceView } from './conf.ts';
+import { renderPassfile } from './passfile.ts';
+
+/**
+ * Every file of one instance, by name. Contains secrets: for the host's disk only, mode 0600.
+ * @throws Failure InvalidSpec for values that the formats cannot hold
+ */
+export function renderServiceFiles(bundle: ServiceBundle, view: ServiceView): Map<string, string> {
+  const { connection, secrets } = bundle;
+  const files = new Map([
+    [SERVICE_FILES.conf, renderPostgrestConf(bundle, view)],
+    [SERVICE_FILES.passfile, renderPassfile({ ...connection, password: secrets.password })],
+  ] as [string, string][]);
+  if (connection.caCertificate !== undefined) files.set(SERVICE_FILES.rootCertificate, connection.caCertificate);
+  // PostgREST removes exactly one line feed from the end of an `@file`: writing one keeps a secret that ends in one.
+  if (secrets.jwtSecret !== undefined) files.set(SERVICE_FILES.jwtSecret, `${secrets.jwtSecret}\n`);
+  return files;
+}

@@ -1,0 +1,121 @@
+/** What a host worker needs to run one PostgREST instance, and what it says about it. Shared by control and host side. */
+
+/** PostgREST settings of one service, with every default applied. */
+export interface PostgrestSettings {
+  /** Exposed schemas, in order; never empty. */
+  schemas: string[];
+  anonymousRole: string;
+  /** Connections in the pool, 1 to 30; PostgREST opens one more for its listener. */
+  pool: number;
+  /** Most rows in one response, 1 to 10000. */
+  maxRows: number;
+  jwtAudience?: string;
+  jwtRoleClaimKey?: string;
+  /** Comma-separated origins; absent means that no CORS header is sent at all. */
+  corsAllowedOrigins?: string;
+  /** Schema-qualified function called before each request. */
+  preRequest?: string;
+  /** LISTEN channel of this service alone. */
+  channel: string;
+}
+
+/** How a service reaches its database: every node, in order of preference. */
+export interface ServiceConnection {
+  user: string;
+  database: string;
+  servers: { address: string; port: number }[];
+  targetSessionAttributes: 'read-write' | 'primary' | 'prefer-standby' | 'standby' | 'any';
+  sslMode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+  /** PEM of the CA that signed the servers' certificates. */
+  caCertificate?: string;
+  applicationName: string;
+}
+
+/** Secrets of one service. Exists in the clear only in the process that sealed it and on the host that runs the service. */
+export interface ServiceSecrets {
+  /** Password of the `connect_as` role. */
+  password: string;
+  jwtSecret?: string;
+}
+
+/**
+ * Everything a host needs to run one instance. Travels through Temporal only as a JWE sealed to the host's public key (R12).
+ */
+export interface ServiceBundle {
+  installationId: string;
+  instanceId: string;
+  databaseId: string;
+  serviceId: string;
+  hostId: string;
+  taskId: string;
+  /** Fence: a host refuses work for an instance whose epoch is lower than one it has already seen (R9). */
+  epoch: number;
+  /** Exact PostgREST version, such as `12.0.2`. */
+  version: string;
+  /** Image asked for in the specification instead of the version table's. */
+  image?: string;
+  /** Address of the host that the service listens on. */
+  address: string;
+  /** Port of the API; the admin gateway listens on `port + 1`. */
+  port: number;
+  /** CPUs as a fraction (0.5 = half a core); absent = no limit. */
+  cpus?: number;
+  /** Memory limit in bytes; absent = no limit. */
+  memoryBytes?: number;
+  /** Extra labels for the container. */
+  labels?: Record<string, string>;
+  settings: PostgrestSettings;
+  connection: ServiceConnection;
+  secrets: ServiceSecrets;
+}
+
+/** How services run on a host. */
+export type RuntimeKind = 'docker' | 'process';
+
+/** What a host worker says about its host when it joins and when it is asked. */
+export interface HostFacts {
+  hostId: string;
+  /** Identity of the worker process: new on every start. */
+  workerId: string;
+  runtime: RuntimeKind;
+  cpus: number;
+  memoryBytes: number;
+  dataDir: string;
+  /** Addresses that clients use to reach this host; the first one is what services bind to. */
+  addresses: string[];
+  components: Record<string, { healthy: boolean; error?: string; details?: Record<string, string> }>;
+  /** PostgREST versions that can start here without asking a registry. */
+  postgrestVersions: string[];
+}
+
+/** State of one instance as its host sees it. */
+export interface ServiceObservation {
+  instanceId: string;
+  databaseId: string;
+  serviceId: string;
+  port: number;
+  running: boolean;
+  /** Container id, or `pid:<n>` with the process runtime. */
+  containerId: string;
+  /** Full image reference, or the path-free name of the binary with the process runtime. */
+  image: string;
+  version: string;
+  startedAt: string;
+}
+
+/** An instance that must not exist: recorded when it could not be removed at once. */
+export interface Tombstone {
+  instanceId: string;
+  databaseId: string;
+  taskId: string;
+  epoch: number;
+}
+
+/** Answer of a host to a liveness check; `facts` is missing where it did not answer in time. */
+export interface HostCheck {
+  hostId: string;
+  /** RFC 3339. */
+  checkedAt: string;
+  facts?: HostFacts;
+  services?: ServiceObservation[];
+}

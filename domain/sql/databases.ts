@@ -1,0 +1,40 @@
+import { quoteIdentifier, quoteIdentifiers, quoteLiteral } from './quote.ts';
+
+/** CREATE DATABASE from template0, so that nothing of the server's template1 gets in. Cannot run in a transaction. */
+export function createDatabase(name: string): string {
+  return `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`;
+}
+
+/**
+ * One transaction's worth: owner, marker, connection rights by name (R2) and the final name. Until it commits, the
+ * database carries its temporary name and belongs to nobody's specification.
+ */
+export function adoptCreatedDatabase(input: {
+  temporaryName: string;
+  name: string;
+  owner: string;
+  comment: string;
+  /** Roles that may connect; PUBLIC may not. */
+  users: readonly string[];
+}): string {
+  const temporary = quoteIdentifier(input.temporaryName);
+  return [
+    `ALTER DATABASE ${temporary} OWNER TO ${quoteIdentifier(input.owner)}`,
+    `COMMENT ON DATABASE ${temporary} IS ${quoteLiteral(input.comment)}`,
+    `REVOKE CONNECT, TEMPORARY ON DATABASE ${temporary} FROM PUBLIC`,
+    ...(input.users.length === 0
+      ? []
+      : [`GRANT CONNECT, TEMPORARY ON DATABASE ${temporary} TO ${quoteIdentifiers(input.users)}`]),
+    `ALTER DATABASE ${temporary} RENAME TO ${quoteIdentifier(input.name)}`,
+  ].join('; ');
+}
+
+/** No new session but those of superusers. */
+export function blockConnections(name: string): string {
+  return `ALTER DATABASE ${quoteIdentifier(name)} WITH ALLOW_CONNECTIONS false`;
+}
+
+/** DROP DATABASE that ends the sessions in it. */
+export function dropDatabase(name: string): string {
+  return `DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`;
+}

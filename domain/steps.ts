@@ -1,0 +1,31 @@
+/**
+ * The steps of every workflow that changes something outside the metadata database, as one table: what a person reads
+ * in the Temporal UI and in the task log, and which activity takes the step back.
+ */
+export const STEPS = {
+  runPostInit: { title: 'run scripts.post_init', undo: 'undoPostInit', on: 'control' },
+  createRoles: { title: 'create roles', undo: 'undoCreateRoles', on: 'control' },
+  createDatabase: { title: 'create database', undo: 'undoCreateDatabase', on: 'control' },
+  // Everything it makes is inside the database, which goes as a whole.
+  runPostDatabaseCreate: { title: 'run scripts.post_database_create', undo: null, on: 'control' },
+  preflight: { title: 'check schemas and anonymous role', undo: null, on: 'control' },
+  grantAccess: { title: 'grant rights', undo: 'undoGrantAccess', on: 'control' },
+  sealServices: { title: 'render and seal service configuration', undo: null, on: 'control' },
+  startService: { title: 'start service', undo: 'undoStartService', on: 'host' },
+  awaitService: { title: 'wait until the service answers', undo: null, on: 'host' },
+  removeService: { title: 'remove service', undo: null, on: 'host' },
+  removeDatabase: { title: 'drop database', undo: null, on: 'control' },
+  removeRoles: { title: 'drop roles', undo: null, on: 'control' },
+} as const satisfies Record<string, { title: string; undo: string | null; on: 'control' | 'host' }>;
+
+export type StepName = keyof typeof STEPS;
+
+/** Names of the undo activities that run on a control worker. */
+export type ControlUndoName = {
+  [S in StepName]: (typeof STEPS)[S] extends { on: 'control'; undo: infer U extends string } ? U : never;
+}[StepName];
+
+/** True for a step name read back from the journal. */
+export function isStepName(value: string): value is StepName {
+  return Object.hasOwn(STEPS, value);
+}

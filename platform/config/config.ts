@@ -1,0 +1,129 @@
+import { join, resolve } from 'node:path';
+import type { LogLevel } from '../log.ts';
+import type { OptionValues } from './parse-options.ts';
+
+/** An address and a port. */
+export interface Endpoint {
+  address: string;
+  port: number;
+}
+
+/** Everything that can be configured, with defaults applied. All paths are absolute. */
+export interface Config {
+  readonly home: string;
+  readonly listen: Readonly<Endpoint>;
+  /** An existing metadata server, or the port at which an embedded one is started. */
+  readonly metadata:
+    | { readonly kind: 'existing'; readonly url: string; readonly passwordFile?: string }
+    | { readonly kind: 'embedded'; readonly port: number };
+  /** Port of the embedded target server. */
+  readonly targetPort: number;
+  readonly temporal: {
+    readonly namespace: string;
+    /** An existing frontend, or the ports at which a development server is started. */
+    readonly server:
+      | { readonly kind: 'existing'; readonly address: string }
+      | { readonly kind: 'development'; readonly port: number; readonly uiPort: number; readonly cliPath?: string };
+    readonly codecPort: number;
+  };
+  readonly host: {
+    readonly id: string;
+    /** Never empty; services listen on the first one. */
+    readonly addresses: readonly string[];
+    readonly dataDir: string;
+    readonly runtime: 'auto' | 'docker' | 'process';
+    readonly dockerNetwork: 'host' | 'bridge';
+    readonly serviceUid: number;
+  };
+  /** Both ends included. */
+  readonly portRange: { readonly first: number; readonly last: number };
+  readonly postgrestImage?: string;
+  readonly files: { readonly codecKeyring: string; readonly sealKeyring: string; readonly joinToken: string };
+  readonly logLevel: LogLevel;
+  readonly taskTimeoutMs: number;
+  readonly reconcileIntervalMs: number;
+  readonly allowedRoles: readonly string[];
+}
+
+/** What defaults depend on. */
+export interface Machine {
+  platform: NodeJS.Platform;
+  uid: number;
+  workingDirectory: string;
+}
+
+/** Applies defaults to what is set. */
+export function assembleConfig(set: OptionValues, machine: Machine): Config {
+  const path = (value: string) => resolve(machine.workingDirectory, value);
+  const home = path(set.PGSTEWARD_HOME ?? '.pgsteward');
+  const hostId = set.PGSTEWARD_HOST_ID ?? 'host-1';
+  const listen = set.PGSTEWARD_LISTEN ?? { address: '127.0.0.1', port: 3000 };
+  return deepFreeze({
+    home,
+    listen: { address: listen.address, port: set.PGSTEWARD_PORT ?? listen.port },
+    metadata: metadataOf(set, path),
+    targetPort: set.PGSTEWARD_TARGET_PORT ?? 54321,
+    temporal: {
+      namespace: set.TEMPORAL_NAMESPACE ?? 'default',
+      server: temporalServerOf(set, path),
+      codecPort: set.PGSTEWARD_CODEC_PORT ?? 8234,
+    },
+    host: {
+      id: hostId,
+      addresses: set.PGSTEWARD_HOST_ADDRESSES ?? ['127.0.0.1'],
+      dataDir: path(set.PGSTEWARD_HOST_DATA_DIR ?? join(home, 'hosts', hostId)),
+      runtime: set.PGSTEWARD_RUNTIME ?? 'auto',
+      dockerNetwork: set.PGSTEWARD_DOCKER_NETWORK ?? (machine.platform === 'linux' ? 'host' : 'bridge'),
+      serviceUid: set.PGSTEWARD_SERVICE_UID ?? (machine.uid === 0 ? NONROOT_UID : machine.uid),
+    },
+    portRange: set.PGSTEWARD_PORT_RANGE ?? { first: 15000, last: 15999 },
+    ...(set.PGSTEWARD_POSTGREST_IMAGE === undefined ? {} : { postgrestImage: set.PGSTEWARD_POSTGREST_IMAGE }),
+    files: {
+      codecKeyring: path(set.PGSTEWARD_CODEC_KEYRING_FILE ?? join(home, 'codec-keyring.json')),
+      sealKeyring: path(set.PGSTEWARD_SEAL_KEYRING_FILE ?? join(home, 'seal-keyring.json')),
+      joinToken: path(set.PGSTEWARD_JOIN_TOKEN_FILE ?? join(home, 'join-token')),
+    },
+    logLevel: set.PGSTEWARD_LOG_LEVEL ?? 'info',
+    taskTimeoutMs: (set.PGSTEWARD_TASK_TIMEOUT_SECONDS ?? 600) * 1000,
+    reconcileIntervalMs: (set.PGSTEWARD_RECONCILE_SECONDS ?? 15) * 1000,
+    allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
+  });
+}
+
+/** User `nonroot` of distroless images. */
+const NONROOT_UID = 65532;
+
+function metadataOf(set: OptionValues, path: (value: string) => string): Config['metadata'] {
+  if (set.PGSTEWARD_METADATA_URL === undefined) {
+    return { kind: 'embedded', port: set.PGSTEWARD_METADATA_PORT ?? 54320 };
+  }
+  return {
+    kind: 'existing',
+    url: set.PGSTEWARD_METADATA_URL,
+    ...(set.PGSTEWARD_METADATA_PASSWORD_FILE === undefined
+      ? {}
+      : { passwordFile: path(set.PGSTEWARD_METADATA_PASSWORD_FILE) }),
+  };
+}
+
+function temporalServerOf(set: OptionValues, path: (value: string) => string): Config['temporal']['server'] {
+  if (set.TEMPORAL_ADDRESS !== undefined) {
+    const { address, port } = set.TEMPORAL_ADDRESS;
+    return { kind: 'existing', address: `${address.includes(':') ? `[${address}]` : address}:${port}` };
+  }
+  return {
+    kind: 'development',
+    port: set.PGSTEWARD_TEMPORAL_PORT ?? 7233,
+    uiPort: set.PGSTEWARD_TEMPORAL_UI_PORT ?? 8233,
+    ...(set.TEMPORAL_CLI_PATH === undefined ? {} : { cliPath: path(set.TEMPORAL_CLI_PATH) }),
+  };
+}
+
+function deepFreeze<Value extends object>(value: Value): Readonly<Value> {
+  for (const each of Object.values(value)) {
+    if (typeof each === 'object' && each !== null) {
+      deepFreeze(each);
+    }
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,161 @@
+import { z } from 'zod';
+import { IDENTIFIER_RULE, isIdentifier, POSTGRES_NAME_MAX_BYTES } from '../../domain/identifiers.ts';
+import { LOG_LEVELS } from '../log.ts';
+import { endpoint, hostAddress, integer, list, option, port, portOrAny, portRange, text } from './option.ts';
+import { passwordlessPostgresUrl } from './postgres-url.ts';
+
+/** Every environment variable that this program reads, in the order in which documentation lists them. */
+export const OPTIONS = {
+  PGSTEWARD_HOME: option({
+    schema: text,
+    default: '`.pgsteward` in the working directory',
+    meaning: 'Directory of all state: keyrings, tokens, logs and, in the development stack, databases.',
+  }),
+  PGSTEWARD_LISTEN: option({
+    schema: endpoint(portOrAny),
+    default: '`127.0.0.1:3000`',
+    meaning:
+      'Address and port of the API; port 0 takes any free one. Only loopback addresses are accepted, because the API has no authentication yet.',
+  }),
+  PGSTEWARD_PORT: option({
+    schema: portOrAny,
+    default: 'the port in `PGSTEWARD_LISTEN`',
+    meaning: 'Port of the API, for those who want to change nothing else.',
+  }),
+  PGSTEWARD_METADATA_PORT: option({
+    schema: port,
+    default: '`54320`',
+    meaning: 'Port of the embedded metadata server. Not used with `PGSTEWARD_METADATA_URL`.',
+  }),
+  PGSTEWARD_TARGET_PORT: option({
+    schema: port,
+    default: '`54321`',
+    meaning: 'Port of the embedded target server of the development stack.',
+  }),
+  PGSTEWARD_METADATA_URL: option({
+    schema: passwordlessPostgresUrl,
+    default: 'an embedded server is started',
+    meaning:
+      'Existing metadata server, as `postgres://<user>@<address>:<port>/<database>` without a password; parameters such as `?sslmode=verify-full` may follow.',
+  }),
+  PGSTEWARD_METADATA_PASSWORD_FILE: option({
+    schema: text,
+    default: 'no password is sent',
+    meaning: 'File, readable by its owner only, with the password for `PGSTEWARD_METADATA_URL`.',
+  }),
+  TEMPORAL_ADDRESS: option({
+    schema: endpoint(port),
+    default: 'a Temporal development server is started',
+    meaning: 'Address and port of an existing Temporal frontend.',
+  }),
+  TEMPORAL_CLI_PATH: option({
+    schema: text,
+    default: '`temporal` on the `PATH`, or else a copy of our own',
+    meaning: 'Temporal CLI that runs the development server.',
+  }),
+  TEMPORAL_NAMESPACE: option({
+    schema: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be letters, digits, dots, hyphens and underscores'),
+    default: '`default`',
+    meaning: 'Temporal namespace.',
+  }),
+  PGSTEWARD_TEMPORAL_PORT: option({
+    schema: port,
+    default: '`7233`',
+    meaning: 'Port of the Temporal development server. Not used with `TEMPORAL_ADDRESS`.',
+  }),
+  PGSTEWARD_TEMPORAL_UI_PORT: option({
+    schema: port,
+    default: '`8233`',
+    meaning: 'Port of the Temporal UI of the development server. Not used with `TEMPORAL_ADDRESS`.',
+  }),
+  PGSTEWARD_CODEC_PORT: option({
+    schema: portOrAny,
+    default: '`8234`',
+    meaning: 'Port, on loopback, that decrypts payloads for the Temporal UI; 0 takes any free one.',
+  }),
+  PGSTEWARD_HOST_ID: option({
+    schema: z.string().refine(isIdentifier, IDENTIFIER_RULE),
+    default: '`host-1`',
+    meaning: 'Id of the host that a host worker serves; `nodes[].host_ids` of a database name it.',
+  }),
+  PGSTEWARD_HOST_ADDRESSES: option({
+    schema: list(hostAddress),
+    default: '`127.0.0.1`',
+    meaning: 'Addresses at which clients reach this host, separated by commas. Services listen on the first one.',
+  }),
+  PGSTEWARD_HOST_DATA_DIR: option({
+    schema: text,
+    default: '`hosts/<host id>` in `PGSTEWARD_HOME`',
+    meaning: 'Directory of the host worker: its key and the files of its services.',
+  }),
+  PGSTEWARD_RUNTIME: option({
+    schema: z.enum(['auto', 'docker', 'process'], 'must be auto, docker or process'),
+    default: '`auto`',
+    meaning: 'How services run: in containers, as child processes, or in containers where a Docker Engine answers.',
+  }),
+  PGSTEWARD_DOCKER_NETWORK: option({
+    schema: z.enum(['host', 'bridge'], 'must be host or bridge'),
+    default: '`host` on Linux, `bridge` elsewhere',
+    meaning: 'Network of service containers: that of the host, or published ports.',
+  }),
+  PGSTEWARD_SERVICE_UID: option({
+    schema: integer(1, 2 ** 31 - 1),
+    default: '`65532` for root, otherwise the own user',
+    meaning: 'Numeric user and group that services run as and that owns their secret files.',
+  }),
+  PGSTEWARD_PORT_RANGE: option({
+    schema: portRange,
+    default: '`15000-15999`',
+    meaning: 'Ports for services whose specification names none.',
+  }),
+  PGSTEWARD_POSTGREST_IMAGE: option({
+    schema: z
+      .string()
+      .regex(/^[a-z0-9]+(?:[._:/-]+[a-z0-9]+)*$/, 'must be an image repository in lower case, without tag or digest'),
+    default: 'as the version table says',
+    meaning: 'Image repository of PostgREST, such as a mirror; the version is added as its tag.',
+  }),
+  PGSTEWARD_CODEC_KEYRING_FILE: option({
+    schema: text,
+    default: '`codec-keyring.json` in `PGSTEWARD_HOME`',
+    meaning: 'Keys for Temporal payloads. The same file on all machines, hosts included.',
+  }),
+  PGSTEWARD_SEAL_KEYRING_FILE: option({
+    schema: text,
+    default: '`seal-keyring.json` in `PGSTEWARD_HOME`',
+    meaning: 'Keys for stored secrets. Never put it on a host. What they sealed is lost with them: keep a copy.',
+  }),
+  PGSTEWARD_JOIN_TOKEN_FILE: option({
+    schema: text,
+    default: '`join-token` in `PGSTEWARD_HOME`',
+    meaning: 'Token with which host workers join. The same file on all machines.',
+  }),
+  PGSTEWARD_LOG_LEVEL: option({
+    schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
+    default: '`info`',
+    meaning: 'Lowest level that is logged: trace, debug, info, warn, error, fatal or silent.',
+  }),
+  PGSTEWARD_TASK_TIMEOUT_SECONDS: option({
+    schema: integer(10, 86_400),
+    default: '`600`',
+    meaning: 'Bound of one task in seconds: what has not succeeded by then fails and is undone.',
+  }),
+  PGSTEWARD_RECONCILE_SECONDS: option({
+    schema: integer(1, 3600),
+    default: '`15`',
+    meaning: 'Seconds between two searches for tasks without a workflow run.',
+  }),
+  PGSTEWARD_ALLOWED_ROLES: option({
+    schema: list(
+      z
+        .string()
+        .refine((role) => Buffer.byteLength(role) <= POSTGRES_NAME_MAX_BYTES, 'must be role names of at most 63 bytes')
+        .refine((role) => !role.startsWith('pg_'), 'must not name predefined roles (pg_…)'),
+    ),
+    default: 'none',
+    meaning: 'Shared roles that specifications may name although no database made them, separated by commas.',
+  }),
+};
+
+/** Name of an environment variable that this program reads. */
+export type OptionName = keyof typeof OPTIONS;

@@ -1,0 +1,108 @@
+// `npm test`: installs what is missing, says what it found, then runs every check and test. Further arguments go to
+// Vitest. REQUIRE_DOCKER=1 makes a missing container engine a failure. The last line is `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureDependencies, ROOT } from './bootstrap.mjs';
+
+const DOCKER_TIMEOUT_MS = 10_000;
+
+const vitestArguments = process.argv.slice(2);
+const dockerRequired = process.env.REQUIRE_DOCKER === '1';
+const total = { passed: 0, failed: 0 };
+
+try {
+  await ensureDependencies({ development: true });
+  const { register } = await import('tsx/esm/api');
+  register();
+  const environment = { ...process.env, ...(await findDocker()), ...(await findTemporal()) };
+  await runEverything(environment);
+} catch (error) {
+  console.error(error.message);
+  total.failed += 1;
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed === 0 ? 0 : 1);
+
+async function runEverything(environment) {
+  const steps = [
+    { title: 'lint and format', args: [bin('biome'), 'check', '.'] },
+    { title: 'types', args: [bin('tsc'), '-p', '.', '--noEmit'] },
+    { title: 'workflow bundle', args: ['--import', 'tsx', 'scripts/check-bundle.ts'] },
+  ];
+  for (const { title, args } of steps) {
+    const succeeded = await step(title, args, environment);
+    total[succeeded ? 'passed' : 'failed'] += 1;
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'pgsteward-test-'));
+  try {
+    const outputFile = join(directory, 'vitest.json');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`];
+    const succeeded = await step('tests', [bin('vitest'), 'run', ...reporters, ...vitestArguments], environment);
+    const counted = await countTests(outputFile);
+    total.passed += counted.passed;
+    // Errors outside of tests fail the run without a failed test.
+    total.failed += succeeded ? counted.failed : Math.max(counted.failed, 1);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Program of an installed package; all of them are JavaScript. */
+function bin(name) {
+  return join(ROOT, 'node_modules', '.bin', name);
+}
+
+/** Runs one step with our own output; resolves with whether it succeeded. */
+async function step(title, args, env) {
+  console.log(`\n== ${title}`);
+  const started = performance.now();
+  const [code] = await once(spawn(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' }), 'exit');
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`== ${title}: ${code === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
+  return code === 0;
+}
+
+/** Numbers of Vitest's JSON report. A file that could not be loaded counts as one failure; so does a skip where nothing may be missing. */
+async function countTests(outputFile) {
+  const report = await readFile(outputFile, 'utf8').then(JSON.parse, () => undefined);
+  if (report === undefined) return { passed: 0, failed: 1 };
+  const statuses = report.testResults.flatMap((file) => {
+    const own = file.assertionResults.map(({ status }) => status);
+    return file.status === 'failed' && !own.includes('failed') ? [...own, 'failed'] : own;
+  });
+  const count = (wanted) => statuses.filter((status) => status === wanted).length;
+  const passed = count('passed');
+  const skipped = statuses.length - passed - count('failed');
+  // With arguments (such as -t) Vitest reports the tests that were not selected as skipped.
+  const skipFails = dockerRequired && vitestArguments.length === 0;
+  if (skipped > 0) console.log(`${skipped} skipped`);
+  return { passed, failed: count('failed') + (skipFails ? skipped : 0) };
+}
+
+/** Whether a container engine answers; tells the tests by `PGSTEWARD_TEST_DOCKER`. */
+async function findDocker() {
+  const { default: Docker } = await import('dockerode');
+  try {
+    const { Version } = await new Docker({ timeout: DOCKER_TIMEOUT_MS }).version();
+    console.log(`Docker Engine ${Version}: services are tested in containers and as processes`);
+    return { PGSTEWARD_TEST_DOCKER: '1' };
+  } catch (error) {
+    if (dockerRequired) throw new Error(`REQUIRE_DOCKER=1, and no Docker Engine answers: ${error.message}`);
+    console.log(
+      'Docker Engine: none answers; services are tested as processes only, the container runtime is left out',
+    );
+    return { PGSTEWARD_TEST_DOCKER: '0', PGSTEWARD_RUNTIME: 'process' };
+  }
+}
+
+/** The Temporal CLI, fetched if need be; tells the tests by `TEMPORAL_CLI_PATH`. */
+async function findTemporal() {
+  const { obtainTemporalCli } = await import('../platform/local/temporal-cli.ts');
+  const home = process.env.PGSTEWARD_HOME ?? join(ROOT, '.pgsteward');
+  const cli = await obtainTemporalCli({ cacheDir: join(home, 'bin'), env: process.env, progress: console.log });
+  console.log(`Temporal CLI ${cli.version}: ${cli.path} (${cli.source})`);
+  return { TEMPORAL_CLI_PATH: cli.path };
+}

@@ -1,0 +1,61 @@
+import pg from 'pg';
+
+/** A pool or a client inside a transaction: what every repository function takes first. */
+export type Queryable = Pick<pg.ClientBase, 'query'> | Pick<pg.Pool, 'query'>;
+
+/** Connection of the metadata database. */
+export interface MetadataConnection {
+  host: string;
+  port: number;
+  database: string;
+  user: string;
+  password: string;
+  ssl?: pg.ClientConfig['ssl'];
+  /** Most connections of this process, 10 by default. */
+  maxConnections?: number;
+  /** Called when an idle connection breaks; the pool replaces it by itself. */
+  onIdleError?: (error: Error) => void;
+}
+
+/** Epochs and counters are far below 2^53, so bigint columns are read as numbers. */
+const typeParsers: pg.CustomTypesConfig = {
+  getTypeParser(oid, format) {
+    if (oid === pg.types.builtins.INT8 && format !== 'binary') return Number;
+    return pg.types.getTypeParser(oid, format);
+  },
+};
+
+/** Pool on the metadata database; statements that hang are ended by the server after 15 s. */
+export function createMetadataPool(connection: MetadataConnection): pg.Pool {
+  const { maxConnections, onIdleError, ...address } = connection;
+  const pool = new pg.Pool({
+    ...address,
+    max: maxConnections ?? 10,
+    application_name: 'pgsteward',
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: 15_000,
+    types: typeParsers,
+  });
+  pool.on('error', (error) => onIdleError?.(error));
+  return pool;
+}
+
+/** Runs `work` in one transaction; rolls back on any error. */
+export async function inTransaction<T>(pool: pg.Pool, work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

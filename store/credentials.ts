@@ -1,0 +1,135 @@
+import type { Queryable } from './connection.ts';
+
+/** How a role came to belong to its owner. */
+export type CredentialOrigin = 'user' | 'owner' | 'script' | 'adopted';
+
+/** A role of a server that this installation manages (R8). */
+export interface CredentialRecord {
+  serverName: string;
+  roleName: string;
+  /** `database/<id>` for roles of a managed database. */
+  owner: string;
+  databaseId: string | null;
+  origin: CredentialOrigin;
+  secretId: string | null;
+  version: number;
+  roleOid: number | null;
+}
+
+const COLUMNS = `server_name AS "serverName", role_name AS "roleName", owner, database_id AS "databaseId", origin,
+  secret_id AS "secretId", version, role_oid AS "roleOid"`;
+
+/**
+ * Takes roles for a database.
+ * @returns the roles that another owner holds; nothing is taken then, the caller rolls back (R1, R8).
+ */
+export async function claimCredentials(
+  db: Queryable,
+  claims: Omit<CredentialRecord, 'roleOid'>[],
+): Promise<CredentialRecord[]> {
+  if (claims.length === 0) return [];
+  // In the order of the key, so that two requests never wait for each other crosswise.
+  const ordered = claims.toSorted((a, b) => {
+    const left = `${a.serverName}\0${a.roleName}`;
+    const right = `${b.serverName}\0${b.roleName}`;
+    return left < right ? -1 : left > right ? 1 : 0;
+  });
+  const inserted = await db.query(
+    `INSERT INTO credentials (server_name, role_name, owner, database_id, origin, secret_id, version)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
+     ON CONFLICT (server_name, role_name) DO NOTHING`,
+    [
+      ordered.map((c) => c.serverName),
+      ordered.map((c) => c.roleName),
+      ordered.map((c) => c.owner),
+      ordered.map((c) => c.databaseId),
+      ordered.map((c) => c.origin),
+      ordered.map((c) => c.secretId),
+      ordered.map((c) => c.version),
+    ],
+  );
+  if (inserted.rowCount === ordered.length) return [];
+  const { rows } = await db.query<CredentialRecord>(
+    `SELECT ${COLUMNS} FROM credentials
+     JOIN unnest($1::text[], $2::text[], $3::text[]) AS claim (s, r, o)
+       ON server_name = s AND role_name = r AND owner <> o
+     ORDER BY server_name, role_name`,
+    [ordered.map((c) => c.serverName), ordered.map((c) => c.roleName), ordered.map((c) => c.owner)],
+  );
+  return rows;
+}
+
+/** Roles recorded for a database, on every server. */
+export async function listCredentials(db: Queryable, databaseId: string): Promise<CredentialRecord[]> {
+  const { rows } = await db.query<CredentialRecord>(
+    `SELECT ${COLUMNS} FROM credentials WHERE database_id = $1 ORDER BY server_name, role_name`,
+    [databaseId],
+  );
+  return rows;
+}
+
+/** Records the OIDs of roles that now exist. */
+export async function recordRoleOids(
+  db: Queryable,
+  input: { serverName: string; roles: { roleName: string; oid: number }[] },
+): Promise<void> {
+  await db.query(
+    `UPDATE credentials SET role_oid = found.oid, version = greatest(version, 1)
+     FROM unnest($2::text[], $3::bigint[]) AS found (name, oid)
+     WHERE server_name = $1 AND role_name = found.name`,
+    [input.serverName, input.roles.map((r) => r.roleName), input.roles.map((r) => r.oid)],
+  );
+}
+
+/** Forgets every role of a database, or the named ones of one server. */
+export async function deleteCredentials(
+  db: Queryable,
+  input: { databaseId: string; serverName?: string; roleNames?: string[] },
+): Promise<void> {
+  await db.query(
+    `DELETE FROM credentials WHERE database_id = $1
+       AND ($2::text IS NULL OR server_name = $2) AND ($3::text[] IS NULL OR role_name = ANY ($3))`,
+    [input.databaseId, input.serverName ?? null, input.roleNames ?? null],
+  );
+}
+
+interface SharedRoleUse {
+  serverName: string;
+  roleName: string;
+  databaseId: string;
+}
+
+/** Records that a database uses a shared role. Written before the role is made, so that a concurrent drop sees it. */
+export async function addSharedRoleUser(db: Queryable, use: SharedRoleUse): Promise<void> {
+  await db.query(
+    `INSERT INTO shared_role_users (server_name, role_name, database_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+    [use.serverName, use.roleName, use.databaseId],
+  );
+}
+
+/** Removes a user of a shared role. @returns how many are left. */
+export async function removeSharedRoleUser(db: Queryable, use: SharedRoleUse): Promise<number> {
+  await db.query('DELETE FROM shared_role_users WHERE server_name = $1 AND role_name = $2 AND database_id = $3', [
+    use.serverName,
+    use.roleName,
+    use.databaseId,
+  ]);
+  const { rows } = await db.query<{ left: number }>(
+    'SELECT count(*)::int AS left FROM shared_role_users WHERE server_name = $1 AND role_name = $2',
+    [use.serverName, use.roleName],
+  );
+  return rows[0]?.left ?? 0;
+}
+
+/** Of the given roles, those that another database or family holds on one of the servers. */
+export async function rolesOfOthers(
+  db: Queryable,
+  input: { serverNames: readonly string[]; roleNames: readonly string[]; databaseId: string },
+): Promise<string[]> {
+  const { rows } = await db.query<{ roleName: string }>(
+    `SELECT DISTINCT role_name AS "roleName" FROM credentials
+     WHERE server_name = ANY ($1) AND role_name = ANY ($2) AND database_id IS DISTINCT FROM $3`,
+    [input.serverNames, input.roleNames, input.databaseId],
+  );
+  return rows.map((row) => row.roleName);
+}

@@ -1,0 +1,115 @@
+import type { DatabaseSpec } from '../domain/spec/types.ts';
+import type { Queryable } from './connection.ts';
+
+export type DatabaseState = 'creating' | 'modifying' | 'available' | 'deleting' | 'degraded' | 'failed';
+
+/** A managed database as its row says. */
+export interface DatabaseRecord {
+  id: string;
+  tenantId: string | null;
+  databaseName: string;
+  /** The accepted specification, without secrets, in the shape of the contract. */
+  spec: DatabaseSpec;
+  state: DatabaseState;
+  error: string | null;
+  epoch: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+const COLUMNS = `id, tenant_id AS "tenantId", database_name AS "databaseName", spec, state, error, epoch,
+  created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+/** @returns undefined when the id is taken. */
+export async function insertDatabase(
+  db: Queryable,
+  input: { id: string; tenantId: string | undefined; databaseName: string; spec: DatabaseSpec },
+): Promise<DatabaseRecord | undefined> {
+  const { rows } = await db.query<DatabaseRecord>(
+    `INSERT INTO databases (id, tenant_id, database_name, spec, state) VALUES ($1, $2, $3, $4, 'creating')
+     ON CONFLICT (id) DO NOTHING RETURNING ${COLUMNS}`,
+    [input.id, input.tenantId ?? null, input.databaseName, JSON.stringify(input.spec)],
+  );
+  return rows[0];
+}
+
+export async function findDatabase(db: Queryable, id: string): Promise<DatabaseRecord | undefined> {
+  const { rows } = await db.query<DatabaseRecord>(`SELECT ${COLUMNS} FROM databases WHERE id = $1`, [id]);
+  return rows[0];
+}
+
+/** The row, locked until the transaction ends. */
+export async function lockDatabase(db: Queryable, id: string): Promise<DatabaseRecord | undefined> {
+  const { rows } = await db.query<DatabaseRecord>(`SELECT ${COLUMNS} FROM databases WHERE id = $1 FOR UPDATE`, [id]);
+  return rows[0];
+}
+
+export async function listDatabases(db: Queryable): Promise<DatabaseRecord[]> {
+  const { rows } = await db.query<DatabaseRecord>(`SELECT ${COLUMNS} FROM databases ORDER BY created_at, id`);
+  return rows;
+}
+
+/** Enters a new operation: sets the state and raises the epoch, so that steps of older tasks change nothing (R9). */
+export async function beginOperation(
+  db: Queryable,
+  input: { id: string; state: DatabaseState },
+): Promise<DatabaseRecord> {
+  const { rows } = await db.query<DatabaseRecord>(
+    `UPDATE databases SET state = $2, epoch = epoch + 1, error = NULL, updated_at = now() WHERE id = $1
+     RETURNING ${COLUMNS}`,
+    [input.id, input.state],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new Error(`database ${input.id} vanished under its lock`);
+  return row;
+}
+
+export async function setDatabaseState(
+  db: Queryable,
+  input: { id: string; state: DatabaseState; error?: string },
+): Promise<void> {
+  await db.query('UPDATE databases SET state = $2, error = $3, updated_at = now() WHERE id = $1', [
+    input.id,
+    input.state,
+    input.error ?? null,
+  ]);
+}
+
+export async function deleteDatabaseRow(db: Queryable, id: string): Promise<void> {
+  await db.query('DELETE FROM databases WHERE id = $1', [id]);
+}
+
+/** Node of a database and the server that holds it. */
+export interface DatabaseServer {
+  nodeName: string;
+  serverName: string;
+  databaseName: string;
+}
+
+/**
+ * Takes the database's name on the servers of its nodes.
+ * @returns the id of the database that holds the name already, where one does (R21).
+ */
+export async function reserveDatabaseName(
+  db: Queryable,
+  input: { databaseId: string; nodes: DatabaseServer[] },
+): Promise<{ takenBy: string; serverName: string } | undefined> {
+  const nodes = input.nodes;
+  const inserted = await db.query(
+    `INSERT INTO database_servers (database_id, node_name, server_name, database_name)
+     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[]) ON CONFLICT (server_name, database_name) DO NOTHING`,
+    [
+      input.databaseId,
+      nodes.map((node) => node.nodeName),
+      nodes.map((node) => node.serverName),
+      nodes.map((node) => node.databaseName),
+    ],
+  );
+  if (inserted.rowCount === nodes.length) return undefined;
+  const { rows } = await db.query<{ takenBy: string; serverName: string }>(
+    `SELECT database_id AS "takenBy", server_name AS "serverName" FROM database_servers
+     WHERE database_name = $2 AND server_name = ANY ($3) ORDER BY (database_id = $1) LIMIT 1`,
+    [input.databaseId, nodes[0]?.databaseName ?? '', nodes.map((node) => node.serverName)],
+  );
+  return rows[0] ?? { takenBy: input.databaseId, serverName: nodes[0]?.serverName ?? '' };
+}

@@ -1,0 +1,82 @@
+import type { JWK } from 'jose';
+import type { HostFacts, Tombstone } from '../domain/services.ts';
+import type { Queryable } from './connection.ts';
+
+/** A host as the control plane knows it. */
+export interface HostRecord {
+  id: string;
+  /** Registered server whose primary runs on this host, where there is one. */
+  serverName: string | null;
+  /** The worker process that joined last; null after it left. */
+  workerId: string | null;
+  publicKey: JWK | null;
+  facts: HostFacts | null;
+  joinedAt: Date | null;
+  leftAt: Date | null;
+}
+
+const COLUMNS = `id, server_name AS "serverName", worker_id AS "workerId", public_key AS "publicKey", facts,
+  joined_at AS "joinedAt", left_at AS "leftAt"`;
+
+export async function listHosts(db: Queryable): Promise<HostRecord[]> {
+  const { rows } = await db.query<HostRecord>(`SELECT ${COLUMNS} FROM hosts ORDER BY id`);
+  return rows;
+}
+
+export async function findHost(db: Queryable, id: string): Promise<HostRecord | undefined> {
+  const { rows } = await db.query<HostRecord>(`SELECT ${COLUMNS} FROM hosts WHERE id = $1`, [id]);
+  return rows[0];
+}
+
+/** Records which worker process serves the host from now on, and the key that secrets for it are sealed to (R12). */
+export async function recordJoin(
+  db: Queryable,
+  input: { hostId: string; workerId: string; publicKey: JWK; facts: HostFacts },
+): Promise<void> {
+  await db.query(
+    `INSERT INTO hosts (id, worker_id, public_key, facts, joined_at) VALUES ($1, $2, $3, $4, now())
+     ON CONFLICT (id) DO UPDATE SET worker_id = $2, public_key = $3, facts = $4, joined_at = now(), left_at = NULL`,
+    [input.hostId, input.workerId, input.publicKey, input.facts],
+  );
+}
+
+/** Records that the worker ended in order; a worker that has been replaced changes nothing. */
+export async function recordLeave(db: Queryable, input: { hostId: string; workerId: string }): Promise<void> {
+  await db.query('UPDATE hosts SET worker_id = NULL, left_at = now() WHERE id = $1 AND worker_id = $2', [
+    input.hostId,
+    input.workerId,
+  ]);
+}
+
+/** Names the server that belongs to a host, creating the host's row when its worker has not joined yet. */
+export async function attachServer(db: Queryable, input: { hostId: string; serverName: string }): Promise<void> {
+  await db.query(
+    `INSERT INTO hosts (id, server_name) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET server_name = $2`,
+    [input.hostId, input.serverName],
+  );
+}
+
+export async function recordTombstone(db: Queryable, tombstone: Tombstone & { hostId: string }): Promise<void> {
+  await db.query(
+    `INSERT INTO tombstones (host_id, instance_id, database_id, task_id, epoch) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (host_id, instance_id) DO UPDATE SET task_id = $4, epoch = greatest(tombstones.epoch, $5)`,
+    [tombstone.hostId, tombstone.instanceId, tombstone.databaseId, tombstone.taskId, tombstone.epoch],
+  );
+}
+
+export async function listTombstones(db: Queryable, hostId: string): Promise<Tombstone[]> {
+  const { rows } = await db.query<Tombstone>(
+    `SELECT instance_id AS "instanceId", database_id AS "databaseId", task_id AS "taskId", epoch
+     FROM tombstones WHERE host_id = $1 ORDER BY created_at`,
+    [hostId],
+  );
+  return rows;
+}
+
+/** Forgets tombstones that the host has executed. */
+export async function clearTombstones(db: Queryable, input: { hostId: string; instanceIds: string[] }): Promise<void> {
+  await db.query('DELETE FROM tombstones WHERE host_id = $1 AND instance_id = ANY ($2)', [
+    input.hostId,
+    input.instanceIds,
+  ]);
+}

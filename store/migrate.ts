@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import type pg from 'pg';
+
+const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url));
+/** Advisory lock of the metadata database held while the schema changes. */
+const MIGRATION_LOCK = 7_067_325_411;
+
+/**
+ * Brings the metadata database to the newest schema. Processes that start together take turns: node-pg-migrate's own
+ * lock fails instead of waiting, so a blocking one is taken here.
+ */
+export async function migrateMetadata(pool: pg.Pool, log: (text: string) => void): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    try {
+      await runner({
+        dbClient: client,
+        dir: MIGRATIONS,
+        direction: 'up',
+        migrationsTable: 'schema_migrations',
+        noLock: true,
+        log,
+      });
+    } finally {
+      await client.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    }
+  } finally {
+    client.release();
+  }
+}

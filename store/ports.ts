@@ -1,0 +1,51 @@
+import type { Queryable } from './connection.ts';
+
+/** A port and the one after it (admin gateway) belong together. */
+export interface PortClaim {
+  hostId: string;
+  port: number;
+  serviceId: string;
+}
+
+/**
+ * Takes the ports of services, each with its admin port. The primary key is the exclusion between concurrent requests.
+ * @returns the claims that others hold; nothing is taken then, the caller rolls back.
+ */
+export async function reservePorts(
+  db: Queryable,
+  input: { databaseId: string; claims: PortClaim[] },
+): Promise<{ hostId: string; port: number; heldBy: string }[]> {
+  const pairs = input.claims.flatMap((claim) => [claim, { ...claim, port: claim.port + 1 }]);
+  if (pairs.length === 0) return [];
+  const columns = [pairs.map((p) => p.hostId), pairs.map((p) => p.port), pairs.map((p) => p.serviceId)];
+  const inserted = await db.query(
+    `INSERT INTO ports (host_id, port, database_id, service_id)
+     SELECT h, p, $1, s FROM unnest($2::text[], $3::int[], $4::text[]) AS claim (h, p, s) ORDER BY h, p
+     ON CONFLICT (host_id, port) DO NOTHING`,
+    [input.databaseId, ...columns],
+  );
+  if (inserted.rowCount === pairs.length) return [];
+  const { rows } = await db.query<{ hostId: string; port: number; heldBy: string }>(
+    `SELECT host_id AS "hostId", port, database_id AS "heldBy" FROM ports
+     JOIN unnest($2::text[], $3::int[]) AS claim (h, p) ON host_id = h AND port = p
+     WHERE database_id <> $1 ORDER BY host_id, port`,
+    [input.databaseId, columns[0], columns[1]],
+  );
+  return rows;
+}
+
+/** Ports of a host that are taken already, within a range. */
+export async function takenPorts(
+  db: Queryable,
+  input: { hostId: string; from: number; to: number },
+): Promise<Set<number>> {
+  const { rows } = await db.query<{ port: number }>(
+    'SELECT port FROM ports WHERE host_id = $1 AND port BETWEEN $2 AND $3',
+    [input.hostId, input.from, input.to],
+  );
+  return new Set(rows.map((row) => row.port));
+}
+
+export async function releasePorts(db: Queryable, databaseId: string): Promise<void> {
+  await db.query('DELETE FROM ports WHERE database_id = $1', [databaseId]);
+}

@@ -1,0 +1,47 @@
+import type { Queryable } from './connection.ts';
+
+/** One sealed version of a secret, as `platform/secrets/seal.ts` made it. */
+export interface StoredSecret {
+  id: string;
+  owner: string;
+  version: number;
+  keyId: string;
+  sealed: Buffer;
+}
+
+/** Id of the password of a role that belongs to a database. */
+export const userSecretId = (databaseId: string, username: string): string => `database/${databaseId}/user/${username}`;
+/** Id of the JWT secret of a service. */
+export const jwtSecretId = (databaseId: string, serviceId: string): string => `database/${databaseId}/jwt/${serviceId}`;
+/** Owner of every secret of a database: all go when it goes. */
+export const databaseSecretOwner = (databaseId: string): string => `database/${databaseId}`;
+
+export async function insertSecrets(db: Queryable, secrets: readonly StoredSecret[]): Promise<void> {
+  if (secrets.length === 0) return;
+  await db.query(
+    `INSERT INTO secrets (id, owner, version, key_id, sealed)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bytea[])`,
+    [
+      secrets.map((s) => s.id),
+      secrets.map((s) => s.owner),
+      secrets.map((s) => s.version),
+      secrets.map((s) => s.keyId),
+      secrets.map((s) => s.sealed),
+    ],
+  );
+}
+
+/** The newest version of each of `ids`; ids without a secret are missing from the answer. */
+export async function currentSecrets(db: Queryable, ids: readonly string[]): Promise<Map<string, StoredSecret>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await db.query<StoredSecret>(
+    `SELECT DISTINCT ON (id) id, owner, version, key_id AS "keyId", sealed
+     FROM secrets WHERE id = ANY ($1) ORDER BY id, version DESC`,
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+export async function deleteSecretsOf(db: Queryable, owner: string): Promise<void> {
+  await db.query('DELETE FROM secrets WHERE owner = $1', [owner]);
+}

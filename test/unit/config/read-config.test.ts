@@ -1,0 +1,231 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import type { Config, Machine } from '../../../platform/config/config.ts';
+import { readConfig } from '../../../platform/config/read-config.ts';
+
+const MACHINE: Machine = { platform: 'linux', uid: 1000, workingDirectory: '/srv/app' };
+
+describe('the configuration', () => {
+  test('is complete when nothing is set', () => {
+    expect(configOf({})).toEqual({
+      home: '/srv/app/.pgsteward',
+      listen: { address: '127.0.0.1', port: 3000 },
+      metadata: { kind: 'embedded', port: 54320 },
+      targetPort: 54321,
+      temporal: {
+        namespace: 'default',
+        server: { kind: 'development', port: 7233, uiPort: 8233 },
+        codecPort: 8234,
+      },
+      host: {
+        id: 'host-1',
+        addresses: ['127.0.0.1'],
+        dataDir: '/srv/app/.pgsteward/hosts/host-1',
+        runtime: 'auto',
+        dockerNetwork: 'host',
+        serviceUid: 1000,
+      },
+      portRange: { first: 15000, last: 15999 },
+      files: {
+        codecKeyring: '/srv/app/.pgsteward/codec-keyring.json',
+        sealKeyring: '/srv/app/.pgsteward/seal-keyring.json',
+        joinToken: '/srv/app/.pgsteward/join-token',
+      },
+      logLevel: 'info',
+      taskTimeoutMs: 600_000,
+      reconcileIntervalMs: 15_000,
+      allowedRoles: [],
+    });
+  });
+
+  test('takes every variable', () => {
+    expect(
+      configOf({
+        PGSTEWARD_HOME: '/var/lib/pgsteward',
+        PGSTEWARD_LISTEN: '[::1]:8080',
+        PGSTEWARD_METADATA_URL: 'postgres://steward@db.internal:5433/meta?sslmode=verify-full',
+        PGSTEWARD_METADATA_PASSWORD_FILE: 'metadata-password',
+        PGSTEWARD_TARGET_PORT: '5500',
+        TEMPORAL_ADDRESS: 'temporal.internal:7233',
+        TEMPORAL_NAMESPACE: 'pgsteward.prod',
+        PGSTEWARD_CODEC_PORT: '0',
+        PGSTEWARD_HOST_ID: 'host-2',
+        PGSTEWARD_HOST_ADDRESSES: '10.0.0.2, host-2.internal,,fd00::2',
+        PGSTEWARD_RUNTIME: 'docker',
+        PGSTEWARD_DOCKER_NETWORK: 'bridge',
+        PGSTEWARD_SERVICE_UID: '7000',
+        PGSTEWARD_PORT_RANGE: '20000-20099',
+        PGSTEWARD_POSTGREST_IMAGE: 'mirror.internal:5000/postgrest/postgrest',
+        PGSTEWARD_CODEC_KEYRING_FILE: '/run/secrets/codec',
+        PGSTEWARD_SEAL_KEYRING_FILE: '/run/secrets/seal',
+        PGSTEWARD_JOIN_TOKEN_FILE: '/run/secrets/join',
+        PGSTEWARD_LOG_LEVEL: 'debug',
+        PGSTEWARD_TASK_TIMEOUT_SECONDS: '60',
+        PGSTEWARD_RECONCILE_SECONDS: '1',
+        PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
+      }),
+    ).toEqual({
+      home: '/var/lib/pgsteward',
+      listen: { address: '::1', port: 8080 },
+      metadata: {
+        kind: 'existing',
+        url: 'postgres://steward@db.internal:5433/meta?sslmode=verify-full',
+        passwordFile: '/srv/app/metadata-password',
+      },
+      targetPort: 5500,
+      temporal: {
+        namespace: 'pgsteward.prod',
+        server: { kind: 'existing', address: 'temporal.internal:7233' },
+        codecPort: 0,
+      },
+      host: {
+        id: 'host-2',
+        addresses: ['10.0.0.2', 'host-2.internal', 'fd00::2'],
+        dataDir: '/var/lib/pgsteward/hosts/host-2',
+        runtime: 'docker',
+        dockerNetwork: 'bridge',
+        serviceUid: 7000,
+      },
+      portRange: { first: 20000, last: 20099 },
+      postgrestImage: 'mirror.internal:5000/postgrest/postgrest',
+      files: { codecKeyring: '/run/secrets/codec', sealKeyring: '/run/secrets/seal', joinToken: '/run/secrets/join' },
+      logLevel: 'debug',
+      taskTimeoutMs: 60_000,
+      reconcileIntervalMs: 1_000,
+      allowedRoles: ['reporting', 'Auditors'],
+    });
+    expect(
+      configOf({
+        PGSTEWARD_PORT: '3001',
+        PGSTEWARD_METADATA_PORT: '5501',
+        PGSTEWARD_TEMPORAL_PORT: '7001',
+        PGSTEWARD_TEMPORAL_UI_PORT: '7002',
+        TEMPORAL_CLI_PATH: 'bin/temporal',
+        PGSTEWARD_HOST_DATA_DIR: 'data',
+      }),
+    ).toMatchObject({
+      listen: { port: 3001 },
+      metadata: { port: 5501 },
+      temporal: { server: { port: 7001, uiPort: 7002, cliPath: '/srv/app/bin/temporal' } },
+      host: { dataDir: '/srv/app/data' },
+    });
+  });
+
+  test('takes an empty variable for one that is not set', () => {
+    expect(configOf({ PGSTEWARD_PORT: '', PGSTEWARD_METADATA_URL: ' ' })).toEqual(configOf({}));
+  });
+
+  test('follows the machine: a fixed user for root, published ports outside Linux', () => {
+    expect(readConfig({}, { ...MACHINE, uid: 0 }).config.host.serviceUid).toBe(65532);
+    expect(readConfig({}, { ...MACHINE, platform: 'darwin' }).config.host.dockerNetwork).toBe('bridge');
+  });
+
+  test('cannot be changed', () => {
+    const config = configOf({});
+    expect(() => Object.assign(config.host, { id: 'other' })).toThrow(TypeError);
+    expect(Object.isFrozen(config.host.addresses)).toBe(true);
+  });
+
+  test('comes with a warning for every variable that only looks like ours', () => {
+    const env = { PGSTEWARD_POTR: '1', PGSTEWARD_API_KEY: 'canary', PGSTEWARD_PORT: '3001', PATH: '/bin' };
+    const { warnings } = readConfig(env, MACHINE);
+    expect(warnings).toEqual([
+      'PGSTEWARD_API_KEY is not a variable of pgsteward and has no effect; docs/configuration.md lists them all',
+      'PGSTEWARD_POTR is not a variable of pgsteward and has no effect; docs/configuration.md lists them all',
+    ]);
+  });
+});
+
+describe('a wrong configuration', () => {
+  test('is reported with all its problems at once', () => {
+    const env = { PGSTEWARD_RUNTIME: 'podman', PGSTEWARD_HOST_ID: 'Host 1', PGSTEWARD_TARGET_PORT: '54320' };
+    expect(() => readConfig(env, MACHINE)).toThrow(
+      expect.objectContaining({
+        type: 'ConfigurationInvalid',
+        message: [
+          'the configuration is not valid:',
+          'PGSTEWARD_HOST_ID: must be 1 to 36 lower-case letters, digits and hyphens, start and end with a letter or digit, and have no double hyphen',
+          'PGSTEWARD_RUNTIME: must be auto, docker or process',
+          'PGSTEWARD_TARGET_PORT: is 54320, which is the port of PGSTEWARD_METADATA_PORT too',
+        ].join('\n'),
+      }),
+    );
+  });
+
+  test.each([
+    ['PGSTEWARD_LISTEN', '3000', 'must be <address>:<port>'],
+    ['PGSTEWARD_LISTEN', '::1:3000', 'must be <address>:<port>'],
+    ['PGSTEWARD_LISTEN', '127.0.0.1:99999', 'must be <address>:<port>'],
+    ['PGSTEWARD_PORT', '-1', 'must be a whole number from 0 to 65535'],
+    ['PGSTEWARD_PORT', '3e3', 'must be a whole number from 0 to 65535'],
+    ['PGSTEWARD_METADATA_PORT', '0', 'must be a whole number from 1 to 65535'],
+    ['TEMPORAL_ADDRESS', 'temporal', 'must be <address>:<port>'],
+    ['TEMPORAL_NAMESPACE', 'a b', 'must be letters'],
+    ['PGSTEWARD_HOST_ADDRESSES', ',', 'must name at least one'],
+    ['PGSTEWARD_HOST_ADDRESSES', '10.0.0.1:80', 'must be an IP address or a host name'],
+    ['PGSTEWARD_DOCKER_NETWORK', 'none', 'must be host or bridge'],
+    ['PGSTEWARD_SERVICE_UID', '0', 'must be a whole number from 1'],
+    ['PGSTEWARD_PORT_RANGE', '15000', 'must be <first>-<last>'],
+    ['PGSTEWARD_PORT_RANGE', '15999-15000', 'must be <first>-<last>'],
+    ['PGSTEWARD_PORT_RANGE', '15000-70000', 'must be <first>-<last>'],
+    ['PGSTEWARD_PORT_RANGE', '8000-8300', 'is within PGSTEWARD_PORT_RANGE'],
+    ['PGSTEWARD_POSTGREST_IMAGE', 'Mirror/PostgREST', 'must be an image repository'],
+    ['PGSTEWARD_LOG_LEVEL', 'loud', 'must be one of trace, debug'],
+    ['PGSTEWARD_TASK_TIMEOUT_SECONDS', '9', 'must be a whole number from 10'],
+    ['PGSTEWARD_RECONCILE_SECONDS', '0', 'must be a whole number from 1'],
+    ['PGSTEWARD_ALLOWED_ROLES', 'reporting,pg_read_all_data', 'must not name predefined roles'],
+    ['PGSTEWARD_ALLOWED_ROLES', 'é'.repeat(32), 'must be role names of at most 63 bytes'],
+    ['PGSTEWARD_METADATA_PASSWORD_FILE', 'file', 'is set without PGSTEWARD_METADATA_URL'],
+  ])('%s=%s is refused: %s', (name, value, message) => {
+    expect(() => readConfig({ [name]: value }, MACHINE)).toThrow(message);
+  });
+
+  test.each(['0.0.0.0:3000', '[::]:3000', '192.168.1.10:3000', 'steward.internal:443', '[::ffff:10.0.0.1]:3000'])(
+    'listening on %s is refused for want of authentication',
+    (listen) => {
+      expect(() => readConfig({ PGSTEWARD_LISTEN: listen }, MACHINE)).toThrow(
+        /PGSTEWARD_LISTEN: .* is not a loopback address\. The API has no authentication yet/,
+      );
+    },
+  );
+
+  test.each(['127.0.0.1:3000', '127.8.0.1:3000', 'localhost:0', '[::1]:3000'])(
+    'listening on %s is accepted',
+    (listen) => {
+      expect(() => readConfig({ PGSTEWARD_LISTEN: listen }, MACHINE)).not.toThrow();
+    },
+  );
+
+  test('with two different ports for the API is refused, with twice the same one is not', () => {
+    const twice = (port: string) => ({ PGSTEWARD_LISTEN: '127.0.0.1:3000', PGSTEWARD_PORT: port });
+    expect(() => readConfig(twice('3001'), MACHINE)).toThrow('PGSTEWARD_LISTEN says 3000; set only one of them');
+    expect(() => readConfig(twice('3000'), MACHINE)).not.toThrow();
+  });
+
+  test('may name a port that is taken by a part which is not started here', () => {
+    const env = { TEMPORAL_ADDRESS: 'temporal:7233', PGSTEWARD_PORT: '7233' };
+    expect(() => readConfig(env, MACHINE)).not.toThrow();
+  });
+
+  test.each([
+    'postgres://steward:canary@db/meta',
+    'postgres://steward@db/meta?password=canary',
+    'mysql://steward:canary@db/meta',
+    'postgres://steward:canary@db',
+    'postgres://canary@/meta',
+    'steward:canary',
+  ])('a metadata URL such as %s is refused without being quoted', (url) => {
+    let thrown: unknown;
+    try {
+      readConfig({ PGSTEWARD_METADATA_URL: url }, MACHINE);
+    } catch (err) {
+      thrown = err;
+    }
+    expect(inspect(thrown)).toMatch(/PGSTEWARD_METADATA_URL: must/);
+    expect(inspect(thrown)).not.toContain('canary');
+  });
+});
+
+function configOf(env: NodeJS.ProcessEnv): Config {
+  return readConfig(env, MACHINE).config;
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { writePrivateFile } from '../platform/local/private-file.ts';
+import { failureConverterPath } from '../platform/temporal/data-converter.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const WORKFLOWS = join(ROOT, 'workflows/index.ts');
+/** Everything that can end up in the bundle. */
+const SOURCES = ['workflows', 'domain', 'platform/temporal/failure-converter.ts', 'package-lock.json'];
+
+/** The workflow code as a worker loads it. Fails when a workflow imports what the sandbox does not have. */
+export async function bundleWorkflows(): Promise<{ code: string }> {
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: WORKFLOWS,
+    failureConverterPath,
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  });
+  return { code };
+}
+
+/** The same, kept in `file` until a source changes: bundling takes a second or two of each start otherwise. */
+export async function cachedBundle(file: string): Promise<{ code: string }> {
+  const stamp = `// sources ${await hashSources()}\n`;
+  const kept = await readFile(file, 'utf8').catch(() => '');
+  if (kept.startsWith(stamp)) return { code: kept };
+  const { code } = await bundleWorkflows();
+  await writePrivateFile(file, stamp + code);
+  return { code };
+}
+
+async function hashSources(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const source of SOURCES) {
+    for (const file of await listFiles(join(ROOT, source))) hash.update(file).update(await readFile(file));
+  }
+  return hash.digest('hex');
+}
+
+async function listFiles(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => undefined);
+  if (entries === undefined) return [path];
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? dirname(path), entry.name))
+    .sort();
+}

@@ -1,0 +1,84 @@
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { Worker, type WorkerInterceptors } from '@temporalio/worker';
+import { v7 as uuidv7 } from 'uuid';
+import { createControlActivities } from '../activities/control/index.ts';
+import { CONTROL_TASK_QUEUE } from '../domain/identifiers.ts';
+import type { Config } from '../platform/config/config.ts';
+import type { Log } from '../platform/log.ts';
+import { activityEdge } from './activity-edge.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { type RunningWorker, runWorker } from './running-worker.ts';
+import type { TemporalSession } from './temporal-session.ts';
+
+const RECONCILE_SCHEDULE = 'pgsteward-reconcile';
+/** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
+const MAX_ACTIVITIES = 50;
+const SHUTDOWN_GRACE = '8s';
+
+/** Options of {@link startControlWorker}. */
+export interface ControlWorkerOptions {
+  config: Config;
+  control: ControlPlane;
+  temporal: TemporalSession;
+  workflowBundle: { code: string };
+  log: Log;
+  /** Further activity interceptors, outermost last. */
+  interceptors?: WorkerInterceptors['activity'];
+}
+
+/** A worker that runs every workflow and the activities that speak to PostgreSQL servers; reconciles once at its start. */
+export async function startControlWorker(options: ControlWorkerOptions): Promise<RunningWorker> {
+  const { config, control, temporal, log } = options;
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: temporal.namespace,
+    taskQueue: CONTROL_TASK_QUEUE,
+    workflowBundle: options.workflowBundle,
+    dataConverter: temporal.dataConverter,
+    activities: createControlActivities({
+      db: control.db,
+      installationId: control.installationId,
+      targets: control.targets,
+      sealer: control.sealer,
+      joinToken: control.joinToken,
+      workflows: temporal.client.workflow,
+      taskQueue: CONTROL_TASK_QUEUE,
+      allowedRoles: new Set(config.allowedRoles),
+      taskTimeoutMs: config.taskTimeoutMs,
+      log,
+    }),
+    interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
+    maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+    shutdownGraceTime: SHUTDOWN_GRACE,
+  });
+  const running = runWorker(worker);
+  await ensureReconciliation(temporal, config.reconcileIntervalMs);
+  return running;
+}
+
+/** The reconciler runs on a schedule, and at once: what was accepted while nobody worked is started now. */
+async function ensureReconciliation({ client }: TemporalSession, intervalMs: number): Promise<void> {
+  const spec = { intervals: [{ every: intervalMs }] };
+  try {
+    await client.schedule.create({
+      scheduleId: RECONCILE_SCHEDULE,
+      spec,
+      action: {
+        type: 'startWorkflow',
+        workflowType: 'reconcile',
+        workflowId: 'reconcile',
+        taskQueue: CONTROL_TASK_QUEUE,
+        args: [{}],
+      },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await client.schedule.getHandle(RECONCILE_SCHEDULE).update((previous) => ({ ...previous, spec }));
+  }
+  await client.workflow.start('reconcile', {
+    workflowId: `reconcile/start/${uuidv7()}`,
+    taskQueue: CONTROL_TASK_QUEUE,
+    args: [{ olderThanMs: 0 }],
+  });
+}

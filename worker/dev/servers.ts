@@ -1,0 +1,78 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
+import type { Config } from '../../platform/config/config.ts';
+import {
+  type CertificateAuthority,
+  ensureCertificateAuthority,
+  ensureServerCertificate,
+} from '../../platform/local/certificates.ts';
+import { createLocalPostgres, type LocalPostgres } from '../../platform/local/postgres.ts';
+import { createLocalTemporal, type LocalTemporal } from '../../platform/local/temporal.ts';
+
+/** Directories of other accounts lie below: they may pass through, and see nothing. */
+const PASSABLE = 0o711;
+
+/** Makes the directories of the development stack. */
+export async function makeHome(home: string): Promise<void> {
+  for (const directory of ['', 'postgres', 'temporal', 'logs', 'tls', 'bin', 'hosts']) {
+    await mkdir(join(home, directory), { recursive: true, mode: PASSABLE });
+  }
+}
+
+/** The embedded server of the metadata database; undefined where an existing one is configured. */
+export function metadataServer(config: Config): LocalPostgres | undefined {
+  if (config.metadata.kind === 'existing') return undefined;
+  return createLocalPostgres({
+    name: 'metadata',
+    dataDir: join(config.home, 'postgres/metadata'),
+    logFile: join(config.home, 'postgres/metadata.log'),
+    passwordFile: join(config.home, 'postgres/metadata.password'),
+    port: config.metadata.port,
+    portVariable: 'PGSTEWARD_METADATA_PORT',
+    settings: { shared_buffers: '64MB' },
+  });
+}
+
+/** The embedded target server of the development host, with TLS from the local authority. */
+export async function targetServer(
+  config: Config,
+): Promise<{ server: LocalPostgres; authority: CertificateAuthority }> {
+  const authority = await ensureCertificateAuthority(join(config.home, 'tls/ca'));
+  const tls = await ensureServerCertificate({
+    ca: authority,
+    dir: join(config.home, 'tls/target'),
+    names: ['localhost', config.host.id],
+    addresses: ['127.0.0.1'],
+  });
+  const server = createLocalPostgres({
+    name: config.host.id,
+    dataDir: join(config.home, 'postgres', config.host.id),
+    logFile: join(config.home, 'postgres', `${config.host.id}.log`),
+    passwordFile: join(config.home, 'postgres', `${config.host.id}.password`),
+    port: config.targetPort,
+    portVariable: 'PGSTEWARD_TARGET_PORT',
+    tls,
+  });
+  return { server, authority };
+}
+
+/** The Temporal development server; with `TEMPORAL_ADDRESS` there is nothing to start. */
+export function temporalServer(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  progress: (text: string) => void,
+): LocalTemporal {
+  const { server, codecPort, namespace } = config.temporal;
+  return createLocalTemporal({
+    stateDir: join(config.home, 'temporal'),
+    cliCacheDir: join(config.home, 'bin'),
+    port: server.kind === 'development' ? server.port : 0,
+    uiPort: server.kind === 'development' ? server.uiPort : 0,
+    namespace,
+    searchAttributes: SEARCH_ATTRIBUTES,
+    codecEndpoint: `http://127.0.0.1:${codecPort}`,
+    env,
+    progress,
+  });
+}

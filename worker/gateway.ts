@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { Logger } from 'pino';
+import type { AdminGateways } from '../activities/host/context.ts';
+import { Failure } from '../domain/failures.ts';
+import type { ServiceRuntime } from '../platform/runtime/service-runtime.ts';
+import {
+  checkLive,
+  checkReady,
+  type GatewayInstance,
+  type Health,
+  NotRunning,
+  reload,
+} from './gateway/instance-health.ts';
+import { type Answer, type Routes, route } from './gateway/routes.ts';
+import { shareNext } from './gateway/shared-reload.ts';
+
+/** A probe sends a few hundred bytes at once. */
+const RECEIVE_TIMEOUT_MS = 5_000;
+const MAX_CONNECTIONS = 64;
+
+/**
+ * The admin side of every instance on this host, at its address and `port + 1`: `GET /live`, `GET /ready` and
+ * `POST /notify-reload`. PostgREST itself has no such reload, and before 13.0 no admin listener that can be bound apart
+ * from the API; so this process answers in its place. Its configuration and schema cache are never shown.
+ */
+export function createAdminGateways({ runtime, log }: { runtime: ServiceRuntime; log: Logger }): AdminGateways {
+  const open = new Map<string, { server: Server; instance: GatewayInstance }>();
+
+  async function close(instanceId: string): Promise<void> {
+    const gateway = open.get(instanceId);
+    if (gateway === undefined) return;
+    open.delete(instanceId);
+    const closed = once(gateway.server, 'close');
+    gateway.server.close();
+    gateway.server.closeAllConnections();
+    await closed;
+  }
+
+  return {
+    async open({ instanceId, address, port }) {
+      const instance = { instanceId, address, port };
+      const known = open.get(instanceId)?.instance;
+      if (known?.address === address && known.port === port) return;
+      await close(instanceId);
+      const server = createGatewayServer(routesOf(runtime, instance), log.child({ instanceId }));
+      await listen(server, instance);
+      open.set(instanceId, { server, instance });
+    },
+    close,
+    portOf(instanceId) {
+      const gateway = open.get(instanceId);
+      return gateway && gateway.instance.port + 1;
+    },
+    async closeAll() {
+      await Promise.all([...open.keys()].map(close));
+    },
+  };
+}
+
+function routesOf(runtime: ServiceRuntime, instance: GatewayInstance): Routes {
+  const reloadNext = shareNext(() => reload(runtime, instance));
+  return {
+    '/live': { methods: ['GET', 'HEAD'], handle: async () => health('live', await checkLive(runtime, instance)) },
+    '/ready': { methods: ['GET', 'HEAD'], handle: async () => health('ready', await checkReady(instance)) },
+    '/notify-reload': { methods: ['POST'], handle: () => reloadNext().then(reloaded, notReloaded) },
+  };
+}
+
+function health(status: string, found: Health): Answer {
+  return found.ok
+    ? { status: 200, body: { status } }
+    : { status: 503, body: { status: `not ${status}`, reason: found.reason } };
+}
+
+function reloaded(): Answer {
+  return { status: 200, body: { status: 'reloaded' } };
+}
+
+function notReloaded(error: unknown): Answer {
+  if (error instanceof NotRunning) return { status: 503, body: { error: error.message } };
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return { status: 504, body: { error: 'PostgREST has not reloaded its schema cache in time; see its log' } };
+  }
+  throw error;
+}
+
+function createGatewayServer(routes: Routes, log: Logger): Server {
+  const limits = { requestTimeout: RECEIVE_TIMEOUT_MS, headersTimeout: RECEIVE_TIMEOUT_MS, maxHeaderSize: 8192 };
+  const server = createServer(limits, (request, response) => {
+    // Bodies mean nothing here: what has arrived is dropped, and closing the connection ends what has not.
+    request.resume();
+    route(routes, request)
+      .catch((error: unknown): Answer => {
+        log.error({ error }, 'an admin request failed');
+        return {
+          status: 503,
+          body: { error: 'the state of the service is not known; see the log of the host worker' },
+        };
+      })
+      .then(({ status, body, headers }) => {
+        const text = JSON.stringify(body);
+        response.writeHead(status, {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(text),
+          'cache-control': 'no-store',
+          connection: 'close',
+          ...headers,
+        });
+        response.end(text);
+      })
+      .catch((error: unknown) => log.error({ error }, 'an admin answer could not be sent'));
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
+}
+
+async function listen(server: Server, { instanceId, address, port }: GatewayInstance): Promise<void> {
+  try {
+    server.listen({ host: address, port: port + 1, exclusive: true });
+    await once(server, 'listening');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    throw new Failure(
+      'PortInUse',
+      `port ${port + 1}, which the admin gateway of ${instanceId} needs, is in use by another process on ${address}`,
+      { details: { instanceId, address, port: port + 1 }, cause: error },
+    );
+  }
+}

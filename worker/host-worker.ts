@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import type { WorkflowClient } from '@temporalio/client';
+import { Worker, type WorkerInterceptors } from '@temporalio/worker';
+import { v7 as uuidv7 } from 'uuid';
+import { createHostContext } from '../activities/host/context.ts';
+import { describeHost } from '../activities/host/describe-host.ts';
+import { createHostActivities } from '../activities/host/index.ts';
+import { servicesDirectory } from '../activities/host/instance-records.ts';
+import { createServiceKeeper } from '../activities/host/keeper.ts';
+import { reconcileHost, stopServices } from '../activities/host/reconcile.ts';
+import { CONTROL_TASK_QUEUE, hostTaskQueue } from '../domain/identifiers.ts';
+import type { HostClaim } from '../domain/join.ts';
+import { POSTGREST_VERSIONS } from '../domain/postgrest/versions.ts';
+import type { RuntimeKind } from '../domain/services.ts';
+import type { Config } from '../platform/config/config.ts';
+import type { Log } from '../platform/log.ts';
+import { chooseRuntime } from '../platform/runtime/choose.ts';
+import type { ServiceRuntime } from '../platform/runtime/service-runtime.ts';
+import { openOnHost } from '../platform/secrets/host-envelope.ts';
+import { type HostKeyPair, loadOrCreateHostKey } from '../platform/secrets/host-key.ts';
+import { joinProof } from '../platform/secrets/join-proof.ts';
+import { loadJoinToken } from '../platform/secrets/join-token.ts';
+import type { confirmTombstones, greetHost, joinHost, leaveHost } from '../workflows/hosts.ts';
+import { activityEdge } from './activity-edge.ts';
+import { createAdminGateways } from './gateway.ts';
+import { type RunningWorker, runWorker } from './running-worker.ts';
+import type { TemporalSession } from './temporal-session.ts';
+
+/** Enough for a burst of deployments while questions about the host are still answered at once. */
+const MAX_ACTIVITIES = 20;
+const SHUTDOWN_GRACE = '5s';
+const STOP_SERVICE_GRACE_MS = 3_000;
+
+/** Options of {@link startHostWorker}. */
+export interface HostWorkerOptions {
+  config: Config;
+  temporal: TemporalSession;
+  log: Log;
+  /** Whether the services stop with the worker (a development machine) or run on (production). */
+  stopServicesAtEnd: boolean;
+  /** Further activity interceptors, outermost last. */
+  interceptors?: WorkerInterceptors['activity'];
+}
+
+/** A worker on its host, with what its host runs services in. */
+export interface RunningHostWorker extends RunningWorker {
+  runtime: RuntimeKind;
+}
+
+/**
+ * Joins the control plane, puts the host in order (removals first), then takes work. It needs the join token and the
+ * codec keyring, and neither the metadata database nor the sealing keys (R12).
+ */
+export async function startHostWorker(options: HostWorkerOptions): Promise<RunningHostWorker> {
+  const { config, temporal, log } = options;
+  const { id: hostId, dataDir, addresses } = config.host;
+  const workflows = temporal.client.workflow;
+  const workerId = uuidv7();
+  const hostKey = await loadOrCreateHostKey(join(dataDir, 'host-key.json'));
+  const joinToken = await loadJoinToken(config.files.joinToken);
+  const claim = await makeClaim({ hostId, workerId, hostKey, joinToken });
+  const { installationId } = await run<typeof greetHost>(workflows, 'greetHost', `greet-host/${workerId}`, claim);
+  const runtime = await chooseRuntime({
+    forced: config.host.runtime,
+    installationId,
+    hostId,
+    servicesDir: servicesDirectory(dataDir),
+    network: config.host.dockerNetwork,
+    user: { uid: config.host.serviceUid, gid: config.host.serviceUid },
+    log,
+  });
+  const gateways = createAdminGateways({ runtime, log });
+  const context = createHostContext({
+    installationId,
+    hostId,
+    workerId,
+    runtime,
+    dataDir,
+    addresses,
+    openBundle: (jwe, binding) => openOnHost({ hostKey, joinToken, binding: { hostId, ...binding }, jwe }),
+    gateways,
+    log,
+  });
+  try {
+    const { facts } = await describeHost(context);
+    // One at a time for each host id: two workers are never admitted side by side.
+    const { tombstones } = await run<typeof joinHost>(workflows, 'joinHost', `join-host/${hostId}`, {
+      ...claim,
+      facts,
+    });
+    await reconcileHost(context, tombstones);
+    if (tombstones.length > 0) {
+      const instanceIds = tombstones.map((tombstone) => tombstone.instanceId);
+      await run<typeof confirmTombstones>(workflows, 'confirmTombstones', `confirm-tombstones/${workerId}`, {
+        hostId,
+        instanceIds,
+      });
+    }
+    const worker = await Worker.create({
+      connection: temporal.connection,
+      namespace: temporal.namespace,
+      taskQueue: hostTaskQueue(hostId),
+      dataConverter: temporal.dataConverter,
+      activities: createHostActivities(context),
+      interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
+      maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+      shutdownGraceTime: SHUTDOWN_GRACE,
+    });
+    const running = runWorker(worker);
+    const keeper = createServiceKeeper(context);
+    warmUp(runtime, log);
+    return {
+      ...running,
+      runtime: runtime.kind,
+      async stop() {
+        await running.stop();
+        await keeper.stop();
+        if (options.stopServicesAtEnd) await stopServices(context, { graceMs: STOP_SERVICE_GRACE_MS });
+        await gateways.closeAll();
+        await run<typeof leaveHost>(workflows, 'leaveHost', `leave-host/${workerId}`, { hostId, workerId });
+        await runtime.close();
+      },
+    };
+  } catch (error) {
+    await gateways.closeAll();
+    await runtime.close();
+    throw error;
+  }
+}
+
+async function makeClaim(input: {
+  hostId: string;
+  workerId: string;
+  hostKey: HostKeyPair;
+  joinToken: string;
+}): Promise<HostClaim> {
+  const { hostId, workerId, hostKey, joinToken } = input;
+  const issuedAt = new Date().toISOString();
+  const proof = await joinProof({ hostId, workerId, publicJwk: hostKey.publicJwk, issuedAt, token: joinToken });
+  return { hostId, workerId, publicKey: { ...hostKey.publicJwk }, issuedAt, proof };
+}
+
+/** A short run of the control plane on this worker's behalf; bounded, so that a start or stop never hangs on it. */
+const CONTROL_TIMEOUT_MS = 60_000;
+
+function run<W extends (input: never) => Promise<unknown>>(
+  workflows: WorkflowClient,
+  workflowType: string,
+  workflowId: string,
+  input: Parameters<W>[0],
+): Promise<Awaited<ReturnType<W>>> {
+  return workflows.execute(workflowType, {
+    workflowId,
+    taskQueue: CONTROL_TASK_QUEUE,
+    args: [input],
+    workflowExecutionTimeout: CONTROL_TIMEOUT_MS,
+  }) as Promise<Awaited<ReturnType<W>>>;
+}
+
+/** The image of the default version is there before the first service needs it. */
+function warmUp(runtime: ServiceRuntime, log: Log): void {
+  const version = POSTGREST_VERSIONS.at(-1)?.version ?? '';
+  runtime
+    .prepare({ version, progress: (text) => log.info({ version }, text) })
+    .catch((error: unknown) =>
+      log.warn({ err: error }, 'the PostgREST image could not be prepared; the first deployment will try again'),
+    );
+}

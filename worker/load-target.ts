@@ -1,0 +1,27 @@
+import type pg from 'pg';
+import { Failure } from '../domain/failures.ts';
+import type { Sealer } from '../platform/secrets/seal.ts';
+import type { TargetAddress } from '../platform/target/target-server.ts';
+import { currentSecrets } from '../store/secrets.ts';
+import { findServer } from '../store/servers.ts';
+
+/** Owner of a server's admin password in the secret store. */
+export const serverSecretOwner = (name: string): string => `server/${name}`;
+
+/** A registered server with its admin credentials; `revision` changes with either. */
+export async function loadTarget(
+  from: { db: pg.Pool; sealer: Sealer },
+  name: string,
+): Promise<{ address: TargetAddress; revision: string }> {
+  const server = await findServer(from.db, name);
+  if (server === undefined) throw new Failure('ServerUnavailable', `server ${name} is not registered`);
+  const secret = (await currentSecrets(from.db, [server.adminSecretId])).get(server.adminSecretId);
+  if (secret === undefined) throw new Failure('ServerUnavailable', `server ${name} has no admin credentials`);
+  const identity = { secretId: secret.id, owner: serverSecretOwner(name), version: secret.version };
+  const { endpoints, maintenanceDb, tls, adminUser } = server;
+  const adminPassword = from.sealer.open(identity, { keyId: secret.keyId, bytes: secret.sealed });
+  return {
+    address: { name, endpoints, maintenanceDb, tls, adminUser, adminPassword },
+    revision: JSON.stringify([endpoints, maintenanceDb, tls, adminUser, secret.version]),
+  };
+}

@@ -1,0 +1,21 @@
+import type { Config } from '../platform/config/config.ts';
+import { readPrivateFile } from '../platform/secrets/private-file.ts';
+import type { MetadataConnection } from '../store/connection.ts';
+
+/** Connection of an existing metadata server: everything but the password stands in the URL. */
+export async function existingMetadata(
+  metadata: Extract<Config['metadata'], { kind: 'existing' }>,
+): Promise<MetadataConnection> {
+  const url = new URL(metadata.url);
+  const mode = url.searchParams.get('sslmode') ?? 'prefer';
+  const password = metadata.passwordFile === undefined ? '' : (await readPrivateFile(metadata.passwordFile)).trimEnd();
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? 5432 : Number(url.port),
+    database: decodeURIComponent(url.pathname.slice(1)),
+    user: decodeURIComponent(url.username),
+    password,
+    ...(mode === 'require' ? { ssl: { rejectUnauthorized: false } } : {}),
+    ...(mode === 'verify-full' ? { ssl: { rejectUnauthorized: true } } : {}),
+  };
+}

@@ -1,0 +1,42 @@
+import type { ActivityOptions } from '@temporalio/workflow';
+
+/**
+ * Every activity runs under one of these. Retries are unlimited here because the total is bounded by the task's
+ * deadline (`scheduleToCloseTimeout`, set per call); what cannot succeed is failed at the activity edge.
+ * The heartbeat is sent by the worker's interceptor, so a killed worker is noticed within its time-out.
+ */
+export const POLICIES = {
+  /** Reads and writes of the metadata database: milliseconds; the bound covers a failover of that server. */
+  bookkeeping: {
+    startToCloseTimeout: '20s',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' },
+  },
+  /** DDL on a target server: dominated by CREATE and DROP DATABASE; statements end themselves after 20 s. */
+  sql: {
+    startToCloseTimeout: '90s',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '10s' },
+  },
+  /** Scripts of the user: as long as the longest statement may take. */
+  script: {
+    startToCloseTimeout: '5m',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' },
+  },
+  /** Work of a container engine: dominated by a first image pull or build. */
+  host: {
+    startToCloseTimeout: '3m',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '10s' },
+  },
+} as const satisfies Record<string, ActivityOptions>;
+
+export type PolicyName = keyof typeof POLICIES;
+
+/** A host that takes no task for this long counts as not answering; the workflow then tries again until its deadline. */
+export const HOST_SCHEDULE_TO_START_MS = 10_000;
+/** How often an undo asks an unreachable host before it leaves a tombstone. */
+export const HOST_UNDO_ATTEMPTS = 3;
+/** Undo is patient: a server that is down for hours does not leave things behind. */
+export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

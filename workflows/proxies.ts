@@ -1,0 +1,31 @@
+import { type ActivityInterfaceFor, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { ControlActivities } from '../activities/control/types.ts';
+import type { HostActivities } from '../domain/host-activities.ts';
+import { hostTaskQueue } from '../domain/identifiers.ts';
+import { HOST_SCHEDULE_TO_START_MS, POLICIES, type PolicyName } from './policies.ts';
+
+/** What a caller adds to a named policy. */
+export interface CallOptions {
+  /** One line for the Temporal UI. */
+  summary: string;
+  /** Time left for all attempts together, in milliseconds. */
+  budgetMs: number;
+}
+
+/** Control activities under a named policy. */
+export function control(policy: PolicyName, call: CallOptions): ActivityInterfaceFor<ControlActivities> {
+  return proxyActivities<ControlActivities>(options(policy, call));
+}
+
+/** Activities of one host: only its own worker polls this queue, so a wait for a worker is bounded. */
+export function onHost(hostId: string, call: CallOptions): ActivityInterfaceFor<HostActivities> {
+  return proxyActivities<HostActivities>({
+    ...options('host', call),
+    taskQueue: hostTaskQueue(hostId),
+    scheduleToStartTimeout: Math.min(HOST_SCHEDULE_TO_START_MS, call.budgetMs),
+  });
+}
+
+function options(policy: PolicyName, call: CallOptions): ActivityOptions {
+  return { ...POLICIES[policy], scheduleToCloseTimeout: call.budgetMs, summary: call.summary };
+}

@@ -1,0 +1,153 @@
+import {
+  type ActivityInterfaceFor,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  sleep,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import type { ControlActivities, HostStepReport, PlannedInstance, TaskPlan } from '../activities/control/types.ts';
+import type { HostActivities } from '../domain/host-activities.ts';
+import { STEPS, type StepName } from '../domain/steps.ts';
+import { failureReason, isHostUnavailable } from './failure-reason.ts';
+import type { PolicyName } from './policies.ts';
+import { createProgress, type Progress } from './progress.ts';
+import { control, onHost } from './proxies.ts';
+import { type BegunStep, undoSteps } from './undo.ts';
+
+/** The forward part of a task: performs steps within the deadline and remembers what must be undone. */
+export interface TaskRun {
+  readonly plan: TaskPlan;
+  readonly progress: Progress;
+  readonly hostSteps: HostStepReport[];
+  /** A step on a control worker. Its undo is registered before it begins. */
+  step<T>(
+    step: StepName,
+    policy: PolicyName,
+    call: (activities: ActivityInterfaceFor<ControlActivities>) => Promise<T>,
+  ): Promise<T>;
+  /** The last step: records success. Nothing is undone after it; it waits for the metadata database if it must. */
+  publish(call: (activities: ActivityInterfaceFor<ControlActivities>) => Promise<void>): Promise<void>;
+  /** A step on the instance's host; a host that does not answer is asked again until the deadline. */
+  hostStep<T>(
+    step: StepName,
+    instance: PlannedInstance,
+    call: (activities: ActivityInterfaceFor<HostActivities>) => Promise<T>,
+  ): Promise<T>;
+}
+
+/** Pause before an unreachable host is asked again; it adds to the schedule-to-start wait of each attempt. */
+const HOST_RETRY_PAUSE_MS = 1_000;
+/** Closing a task waits as long as it takes for the metadata database to come back. */
+const CLOSING_BUDGET_MS = 24 * 3_600_000;
+
+/**
+ * Loads the task, runs its forward part, and closes it as failed or cancelled with everything undone when the forward
+ * part ends in an error. Undo and closing are shielded from cancellation.
+ */
+export async function runTask(
+  taskId: string,
+  forward: (run: TaskRun) => Promise<void>,
+): Promise<{ outcome: 'completed' }> {
+  const plan = await control('bookkeeping', { summary: 'load the accepted task', budgetMs: 300_000 }).beginTask({
+    taskId,
+  });
+  const begun: BegunStep[] = [];
+  const run = createTaskRun(plan, begun);
+  try {
+    await forward(run);
+    return { outcome: 'completed' };
+  } catch (error) {
+    await CancellationScope.nonCancellable(() => closeFailed(run, begun, error));
+    throw error;
+  }
+}
+
+function createTaskRun(plan: TaskPlan, begun: BegunStep[]): TaskRun {
+  const deadline = Date.now() + plan.timeoutMs;
+  const budgetMs = () => Math.max(1_000, deadline - Date.now());
+  const progress = createProgress(`${plan.type} database ${plan.databaseId}`);
+  const hostSteps: HostStepReport[] = [];
+
+  async function perform<T>(step: StepName, target: string, where: string, call: () => Promise<T>): Promise<T> {
+    const key = `${step}/${target}`;
+    begun.push({ step, target });
+    progress.begin(key, { title: STEPS[step].title, where });
+    try {
+      const result = await call();
+      progress.end(key, 'done');
+      return result;
+    } catch (error) {
+      progress.end(key, 'failed', failureReason(error));
+      throw isCancellation(error) ? error : new StepFailed(step, where, error);
+    }
+  }
+
+  return {
+    plan,
+    progress,
+    hostSteps,
+    step: (step, policy, call) =>
+      perform(step, '', 'control', () => call(control(policy, { summary: STEPS[step].title, budgetMs: budgetMs() }))),
+    publish: (call) => call(control('bookkeeping', { summary: 'record success', budgetMs: CLOSING_BUDGET_MS })),
+    hostStep: (step, instance, call) =>
+      perform(step, instance.instanceId, instance.hostId, async () => {
+        const startedAt = Date.now();
+        const summary = `${STEPS[step].title}: ${instance.instanceId}`;
+        for (;;) {
+          try {
+            const result = await call(onHost(instance.hostId, { summary, budgetMs: budgetMs() }));
+            hostSteps.push({
+              title: summary,
+              startedAt: new Date(startedAt).toISOString(),
+              durationMs: Date.now() - startedAt,
+            });
+            return result;
+          } catch (error) {
+            if (!isHostUnavailable(error) || Date.now() + HOST_RETRY_PAUSE_MS >= deadline)
+              throw hostFailure(instance, error);
+            progress.note(`${step}/${instance.instanceId}`, `host ${instance.hostId} does not answer; asking again`);
+            await sleep(HOST_RETRY_PAUSE_MS);
+          }
+        }
+      }),
+  };
+}
+
+function hostFailure(instance: PlannedInstance, error: unknown): unknown {
+  if (!isHostUnavailable(error)) return error;
+  return ApplicationFailure.create({
+    type: 'HostUnavailable',
+    nonRetryable: true,
+    message: `no worker of host ${instance.hostId} answered within the time allowed; start it, then try again`,
+  });
+}
+
+async function closeFailed(run: TaskRun, begun: readonly BegunStep[], error: unknown): Promise<void> {
+  const outcome = isCancellation(error) ? 'canceled' : 'failed';
+  run.progress.headline(`${run.plan.type} database ${run.plan.databaseId}: ${outcome}, undoing`);
+  const leftovers = await undoSteps(run.plan, begun, run.progress);
+  if (leftovers.length > 0) upsertSearchAttributes({ PgState: ['needs-attention'] });
+  await control('bookkeeping', { summary: 'close the task', budgetMs: CLOSING_BUDGET_MS }).failTask({
+    taskId: run.plan.taskId,
+    epoch: run.plan.epoch,
+    outcome,
+    reason: failureReason(error),
+    leftovers,
+  });
+  run.progress.headline(`${run.plan.type} database ${run.plan.databaseId}: ${outcome}`);
+}
+
+/** Which step failed, and why: the message of the run's failure and of the task's error. */
+class StepFailed extends ApplicationFailure {
+  constructor(step: StepName, where: string, cause: unknown) {
+    const type = cause instanceof ApplicationFailure ? cause.type : undefined;
+    super(
+      `${STEPS[step].title}${where === 'control' ? '' : ` on ${where}`}: ${failureReason(cause)}`,
+      type ?? 'StepFailed',
+      true,
+      [{ step }],
+      cause instanceof Error ? cause : undefined,
+    );
+  }
+}
