@@ -1,0 +1,23 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/** A port of 127.0.0.1 that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('not a TCP listener');
+  return address.port;
+}
+
+/**
+ * A block of service ports for one test file, by its place among the files that run at once. Below the range from which
+ * the system hands out ports by itself, so that a chosen port stays free.
+ */
+export async function servicePortRange(): Promise<{ first: number; last: number }> {
+  const slot = Number(process.env.VITEST_POOL_ID ?? '1') + (process.pid % 50) * 4;
+  const first = 18_000 + (slot % 200) * 40;
+  return { first, last: first + 39 };
+}

@@ -1,0 +1,221 @@
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import type { WorkerInterceptors } from '@temporalio/worker';
+import pg from 'pg';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { createApp } from '../../api/app.ts';
+import { CONTROL_TASK_QUEUE } from '../../domain/identifiers.ts';
+import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
+import type { RuntimeKind } from '../../domain/services.ts';
+import { loadSqlParser } from '../../domain/spec/sql-parser.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { readConfig } from '../../platform/config/read-config.ts';
+import { createLogger } from '../../platform/log.ts';
+import { ensureJoinToken } from '../../platform/secrets/join-token.ts';
+import { ensureKeyring } from '../../platform/secrets/keyring.ts';
+import { ensureSearchAttributes } from '../../platform/temporal/search-attributes.ts';
+import type { MetadataConnection } from '../../store/connection.ts';
+import { type ControlPlane, openControlPlane } from '../../worker/control-plane.ts';
+import { startControlWorker } from '../../worker/control-worker.ts';
+import { type RunningHostWorker, startHostWorker } from '../../worker/host-worker.ts';
+import { createReadiness } from '../../worker/readiness.ts';
+import { registerServer } from '../../worker/register-server.ts';
+import type { RunningWorker } from '../../worker/running-worker.ts';
+import { installTemporalRuntime, openTemporal, type TemporalSession } from '../../worker/temporal-session.ts';
+import { servicePortRange } from './ports.ts';
+import { startTargetServer, type TargetForTests } from './target.ts';
+
+/** A whole installation of its own: metadata database, Temporal namespace, target server, API, workers. */
+export interface TestStack {
+  config: Config;
+  control: ControlPlane;
+  temporal: TemporalSession;
+  target: TargetForTests;
+  metadata: MetadataConnection;
+  /** The API without a socket: `request('/v1/databases', { method: 'POST', … })`. */
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** POST or other call with a JSON body; answers status and parsed body. */
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+    // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
+  ): Promise<{ status: number; body: any; headers: Headers }>;
+  /** First of the two ports of a service, from this file's own block. */
+  port(index?: number): number;
+  /** Every line that this installation logged. */
+  log(): Promise<string>;
+  controlWorker: RunningWorker;
+  hostWorker: RunningHostWorker;
+  /** Ends a worker and starts it again, with other interceptors if given. */
+  restartControlWorker(interceptors?: WorkerInterceptors['activity']): Promise<void>;
+  restartHostWorker(interceptors?: WorkerInterceptors['activity']): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TestStackOptions {
+  runtime: RuntimeKind;
+  env?: Record<string, string>;
+  controlInterceptors?: WorkerInterceptors['activity'];
+  hostInterceptors?: WorkerInterceptors['activity'];
+  /** Start without workers, for tests that bring their own (in other processes). */
+  workers?: boolean;
+}
+
+/** Runtimes to test with: both, unless no container engine answers (then `npm test` has said so). */
+export function testRuntimes(): RuntimeKind[] {
+  return process.env.PGSTEWARD_TEST_DOCKER === '0' ? ['process'] : ['docker', 'process'];
+}
+
+let runtimeInstalled = false;
+
+/** Starts an installation. Everything is stopped and removed by `stop()`. */
+export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
+  const servers = inject('servers');
+  const home = await mkdtemp(join(tmpdir(), 'pgsteward-stack-'));
+  await chmod(home, 0o755);
+  await mkdir(join(home, 'hosts'), { mode: 0o755 });
+  const name = `stack_${process.pid}_${Date.now().toString(36)}`;
+  const range = await servicePortRange();
+  const target = await startTargetServer(home);
+  const metadata = await createDatabase(servers.metadata, name);
+  await createNamespace(servers.temporalAddress, name);
+  const { config } = readConfig({
+    PGSTEWARD_HOME: home,
+    PGSTEWARD_METADATA_URL: `postgres://${metadata.user}@${metadata.host}:${metadata.port}/${name}`,
+    TEMPORAL_ADDRESS: servers.temporalAddress,
+    TEMPORAL_NAMESPACE: name,
+    PGSTEWARD_RUNTIME: options.runtime,
+    PGSTEWARD_PORT_RANGE: `${range.first + 20}-${range.last}`,
+    PGSTEWARD_RECONCILE_SECONDS: '1',
+    PGSTEWARD_LOG_LEVEL: 'debug',
+    ...options.env,
+  });
+  const logFile = join(home, 'log');
+  const log = createLogger({
+    level: 'debug',
+    service: 'test',
+    destination: pino.destination({ dest: logFile, sync: true }),
+  });
+  if (!runtimeInstalled) installTemporalRuntime(log);
+  runtimeInstalled = true;
+  await ensureKeyring(config.files.codecKeyring);
+  await ensureJoinToken(config.files.joinToken);
+  const control = await openControlPlane(config, metadata, log);
+  await registerServer(control, { hostId: config.host.id, address: target.address });
+  const temporal = await openTemporal({
+    address: servers.temporalAddress,
+    namespace: name,
+    codecKeyringFile: config.files.codecKeyring,
+  });
+  const workflowBundle = { code: await readFile(servers.workflowBundleFile, 'utf8') };
+  const base = { db: control.db, workflows: temporal.client.workflow, taskQueue: CONTROL_TASK_QUEUE, log };
+  const app = createApp({
+    ...base,
+    eagerStart: options.workers !== false,
+    sealer: control.sealer,
+    targets: control.targets,
+    parseSql: await loadSqlParser(),
+    portRange: config.portRange,
+    allowedRoles: new Set(config.allowedRoles),
+    version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
+    readiness: createReadiness(base),
+  });
+  const startControl = (interceptors: WorkerInterceptors['activity'] = []) =>
+    startControlWorker({ config, control, temporal, workflowBundle, log, interceptors });
+  const startHost = (interceptors: WorkerInterceptors['activity'] = []) =>
+    startHostWorker({ config, temporal, log, stopServicesAtEnd: false, interceptors });
+  const withWorkers = options.workers !== false;
+  const stopped: RunningWorker = { isRunning: () => false, ended: Promise.resolve(), stop: () => Promise.resolve() };
+  const stack: TestStack = {
+    config,
+    control,
+    temporal,
+    target,
+    metadata,
+    request: (path, init) => Promise.resolve(app.request(`http://localhost:3000${path}`, init)),
+    async call(method, path, body, headers = {}) {
+      const response = await app.request(`http://localhost:3000${path}`, {
+        method,
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers };
+    },
+    port: (index = 0) => range.first + index * 2,
+    log: () => readFile(logFile, 'utf8'),
+    controlWorker: withWorkers ? await startControl(options.controlInterceptors) : stopped,
+    hostWorker: { ...stopped, runtime: options.runtime },
+    async restartControlWorker(interceptors) {
+      await stack.controlWorker.stop();
+      stack.controlWorker = await startControl(interceptors);
+    },
+    async restartHostWorker(interceptors) {
+      await stack.hostWorker.stop();
+      stack.hostWorker = await startHost(interceptors);
+    },
+    async stop() {
+      await stack.hostWorker.stop();
+      await stack.controlWorker.stop();
+      await temporal.close();
+      await control.close();
+      await target.stop();
+      await dropDatabase(servers.metadata, name);
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  if (withWorkers) stack.hostWorker = await startHost(options.hostInterceptors);
+  return stack;
+}
+
+async function createDatabase(
+  server: { host: string; port: number; user: string; password: string },
+  name: string,
+): Promise<MetadataConnection> {
+  await run(server, `CREATE DATABASE ${name}`);
+  return { ...server, database: name };
+}
+
+async function dropDatabase(server: { host: string; port: number; user: string; password: string }, name: string) {
+  await run(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+}
+
+async function run(server: { host: string; port: number; user: string; password: string }, sql: string): Promise<void> {
+  const client = new pg.Client({ ...server, database: 'postgres' });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+async function createNamespace(address: string, namespace: string): Promise<void> {
+  const connection = await Connection.connect({ address });
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    });
+    const deadline = Date.now() + 20_000;
+    // The namespace reaches the other services of the server through a cache.
+    while (!(await usable(connection, namespace)) && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+async function usable(connection: Connection, namespace: string): Promise<boolean> {
+  try {
+    return await ensureSearchAttributes(connection, { namespace, searchAttributes: SEARCH_ATTRIBUTES });
+  } catch {
+    return false;
+  }
+}
