@@ -92,7 +92,7 @@ function createGatewayServer(routes: Routes, log: Logger): Server {
     request.resume();
     route(routes, request)
       .catch((error: unknown): Answer => {
-        log.error({ error }, 'an admin request failed');
+        log.error({ err: error }, 'an admin request failed');
         return {
           status: 503,
           body: { error: 'the state of the service is not known; see the log of the host worker' },
@@ -109,7 +109,7 @@ function createGatewayServer(routes: Routes, log: Logger): Server {
         });
         response.end(text);
       })
-      .catch((error: unknown) => log.error({ error }, 'an admin answer could not be sent'));
+      .catch((error: unknown) => log.error({ err: error }, 'an admin answer could not be sent'));
   });
   server.maxConnections = MAX_CONNECTIONS;
   return server;

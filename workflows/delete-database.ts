@@ -1,3 +1,4 @@
+import { settleAll } from './settle-all.ts';
 import { runTask } from './task-run.ts';
 import { instanceInput } from './undo.ts';
 
@@ -9,12 +10,11 @@ export function deleteDatabase(input: { taskId: string }): Promise<{ outcome: 'c
   return runTask(input.taskId, async (run) => {
     const { plan } = run;
     const task = { taskId: plan.taskId, epoch: plan.epoch };
-    const removals = await Promise.allSettled(
+    await settleAll(
       plan.instances.map((instance) =>
         run.hostStep('removeService', instance, (on) => on.removeService(instanceInput(plan, instance))),
       ),
     );
-    for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
     await run.step('removeDatabase', 'sql', (on) => on.removeDatabase(task));
     await run.step('removeRoles', 'sql', (on) => on.removeRoles(task));
     await run.publish((on) => on.finishDelete({ ...task, hostSteps: run.hostSteps }));

@@ -1,6 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { PlannedInstance } from '../activities/control/types.ts';
 import type { ServiceObservation } from '../domain/services.ts';
+import { settleAll } from './settle-all.ts';
 import { runTask, type TaskRun } from './task-run.ts';
 import { instanceInput } from './undo.ts';
 
@@ -15,15 +16,16 @@ export function provisionDatabase(input: { taskId: string }): Promise<{ outcome:
   return runTask(input.taskId, async (run) => {
     const { plan } = run;
     const task = { taskId: plan.taskId, epoch: plan.epoch };
-    if (plan.hasPostInit) await run.step('runPostInit', 'script', (on) => on.runPostInit(task));
-    await run.step('createRoles', 'sql', (on) => on.createRoles(task));
-    await run.step('createDatabase', 'sql', (on) => on.createDatabase(task));
+    await settleAll([makeRoles(run), run.step('createDatabase', 'sql', (on) => on.createDatabase(task))]);
     if (plan.hasPostDatabaseCreate) {
       await run.step('runPostDatabaseCreate', 'script', (on) => on.runPostDatabaseCreate(task));
     }
     await run.step('preflight', 'sql', (on) => on.preflight(task));
-    await run.step('grantAccess', 'sql', (on) => on.grantAccess(task));
-    const services = await startServices(run);
+    const [bundles] = await settleAll([
+      sealServices(run),
+      run.step('grantAccess', 'sql', (on) => on.grantAccess(task)),
+    ]);
+    const services = await settleAll(plan.instances.map((instance) => startOne(run, instance, bundles)));
     // The point of no return: a cancellation that arrives now comes too late.
     await CancellationScope.nonCancellable(() => publish(run, services));
     run.progress.headline(`create database ${plan.databaseId}: completed`);
@@ -35,25 +37,30 @@ async function publish(run: TaskRun, services: ServiceObservation[]): Promise<vo
   await run.publish((on) => on.publishDatabase({ taskId: plan.taskId, epoch: plan.epoch, services, hostSteps }));
 }
 
-/** All hosts at once; every start has ended before the first error counts, so that undo meets no step still under way. */
-async function startServices(run: TaskRun): Promise<ServiceObservation[]> {
+/** Scripts first: `post_init` is the place to make roles that users of the specification are granted. */
+async function makeRoles(run: TaskRun): Promise<void> {
+  const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
+  if (run.plan.hasPostInit) await run.step('runPostInit', 'script', (on) => on.runPostInit(task));
+  await run.step('createRoles', 'sql', (on) => on.createRoles(task));
+}
+
+/** Sealed bundles by instance id; nothing to do without services. */
+async function sealServices(run: TaskRun): Promise<Map<string, string>> {
   const { plan } = run;
-  if (plan.instances.length === 0) return [];
+  if (plan.instances.length === 0) return new Map();
   const { bundles } = await run.step('sealServices', 'bookkeeping', (on) =>
     on.sealServices({ taskId: plan.taskId, epoch: plan.epoch }),
   );
-  const sealed = new Map(bundles.map((bundle) => [bundle.instanceId, bundle.sealedBundle]));
-  const results = await Promise.allSettled(
-    plan.instances.map((instance) => startOne(run, instance, sealed.get(instance.instanceId) ?? '')),
-  );
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
+  return new Map(bundles.map((bundle) => [bundle.instanceId, bundle.sealedBundle]));
 }
 
-async function startOne(run: TaskRun, instance: PlannedInstance, sealedBundle: string): Promise<ServiceObservation> {
+async function startOne(
+  run: TaskRun,
+  instance: PlannedInstance,
+  bundles: ReadonlyMap<string, string>,
+): Promise<ServiceObservation> {
   const input = instanceInput(run.plan, instance);
+  const sealedBundle = bundles.get(instance.instanceId) ?? '';
   const observation = await run.hostStep('startService', instance, (on) => on.startService({ ...input, sealedBundle }));
   await run.hostStep('awaitService', instance, (on) => on.awaitService({ ...input, timeoutMs: READY_TIMEOUT_MS }));
   return observation;

@@ -4,6 +4,7 @@ import {
   CancellationScope,
   isCancellation,
   sleep,
+  TemporalFailure,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { ControlActivities, HostStepReport, PlannedInstance, TaskPlan } from '../activities/control/types.ts';
@@ -12,7 +13,7 @@ import { STEPS, type StepName } from '../domain/steps.ts';
 import { failureReason, isHostUnavailable } from './failure-reason.ts';
 import type { PolicyName } from './policies.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { control, onHost } from './proxies.ts';
+import { control, locally, onHost } from './proxies.ts';
 import { type BegunStep, undoSteps } from './undo.ts';
 
 /** The forward part of a task: performs steps within the deadline and remembers what must be undone. */
@@ -49,9 +50,8 @@ export async function runTask(
   taskId: string,
   forward: (run: TaskRun) => Promise<void>,
 ): Promise<{ outcome: 'completed' }> {
-  const plan = await control('bookkeeping', { summary: 'load the accepted task', budgetMs: 300_000 }).beginTask({
-    taskId,
-  });
+  // Shielded: a task that was cancelled before it began is still loaded, so that it can be closed.
+  const plan = await CancellationScope.nonCancellable(() => locally('load the accepted task').beginTask({ taskId }));
   const begun: BegunStep[] = [];
   const run = createTaskRun(plan, begun);
   try {
@@ -59,7 +59,8 @@ export async function runTask(
     return { outcome: 'completed' };
   } catch (error) {
     await CancellationScope.nonCancellable(() => closeFailed(run, begun, error));
-    throw error;
+    // Any other error would be a failure of the workflow task, which Temporal repeats for ever.
+    throw error instanceof TemporalFailure ? error : ApplicationFailure.fromError(error, { nonRetryable: true });
   }
 }
 

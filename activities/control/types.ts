@@ -54,7 +54,7 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   runPostInit(input: TaskRef): Promise<void>;
   /** Creates the roles of the specification and, where it is used, the shared read-only role. */
   createRoles(input: TaskRef): Promise<void>;
-  /** Creates the database under a temporary name, then gives it owner, marker, rights and final name at once. */
+  /** Creates the database under a temporary name; the first step that works in it gives it owner and final name. */
   createDatabase(input: TaskRef): Promise<void>;
   /** Runs `scripts.post_database_create` in the new database, logged in as its owner, once. */
   runPostDatabaseCreate(input: TaskRef): Promise<void>;

@@ -50,7 +50,12 @@ export function createHostContext(deps: HostActivityDeps): HostContext {
       const turn = turns.get(instanceId) ?? new Mutex();
       turns.set(instanceId, turn);
       const tooLate = new Failure('EngineUnavailable', `other work on ${instanceId} has not ended in time`);
-      return await withTimeout(turn, TURN_TIMEOUT_MS, tooLate).runExclusive(work);
+      try {
+        return await withTimeout(turn, TURN_TIMEOUT_MS, tooLate).runExclusive(work);
+      } finally {
+        // The turn passes on without being free in between, so a free one has nobody waiting.
+        if (!turn.isLocked() && turns.get(instanceId) === turn) turns.delete(instanceId);
+      }
     },
   };
 }

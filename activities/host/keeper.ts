@@ -38,7 +38,7 @@ export function createServiceKeeper(
     const calm = await settleInstance(context, instanceId).then(
       (settlement) => settlement !== 'started',
       (error: unknown) => {
-        context.log.error({ error, instanceId }, 'a service could not be kept running');
+        context.log.error({ err: error, instanceId }, 'a service could not be kept running');
         return false;
       },
     );
@@ -54,13 +54,13 @@ export function createServiceKeeper(
           if (!stopping.signal.aborted) await look(instanceId);
         }
       } catch (error) {
-        context.log.error({ error }, 'services could not be looked after');
+        context.log.error({ err: error }, 'services could not be looked after');
       }
     }
   }
 
   const running = run().catch((error: unknown) => {
-    if (!stopping.signal.aborted) context.log.error({ error }, 'nobody looks after services any more');
+    if (!stopping.signal.aborted) context.log.error({ err: error }, 'nobody looks after services any more');
   });
   return {
     async stop() {

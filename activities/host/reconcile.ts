@@ -24,7 +24,7 @@ export async function reconcileHost(context: HostContext, tombstones: readonly T
     try {
       result[await settle()].push(instanceId);
     } catch (error) {
-      log.error({ error, instanceId }, 'an instance could not be settled');
+      log.error({ err: error, instanceId }, 'an instance could not be settled');
       result.failed.push({ instanceId, reason: error instanceof Error ? error.message : String(error) });
     }
   };
@@ -37,7 +37,7 @@ export async function reconcileHost(context: HostContext, tombstones: readonly T
 
   const recorded = new Set((await records.list()).map(({ instanceId }) => instanceId));
   const listed = await runtime.list().catch((error: unknown) => {
-    log.error({ error }, 'what runs on this host cannot be listed');
+    log.error({ err: error }, 'what runs on this host cannot be listed');
     return [];
   });
   for (const state of listed.filter(({ instanceId }) => !recorded.has(instanceId))) {

@@ -42,7 +42,7 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
   const network = options.network ?? (await networkOf(docker));
   // Files of mode 0600 have to belong to the container's user, and only root can give files away.
   const user = ownUser().uid === 0 ? (options.user ?? NONROOT) : ownUser();
-  const images = createServiceImages(docker, await findBundledBinary());
+  const images = createServiceImages({ docker, binary: await findBundledBinary() });
   const nameOf = (instanceId: string) => containerName({ installationId, instanceId });
 
   /** The container of that name; undefined when there is none. @throws Failure NameConflict when it is not ours (R15) */

@@ -9,6 +9,8 @@ import { engineFailure, ifExists, withEngine } from './docker-errors.ts';
 
 /** A registry that answers delivers 20 MB in seconds; one that does not must not hold up a deployment for longer. */
 const PULL_TIMEOUT_MS = 30_000;
+/** Repository of the images that are built here. */
+const BUILT_REPOSITORY = 'pgsteward/postgrest';
 const DIGEST_LABEL = 'pgsteward.binary.sha256';
 
 /** Which image is wanted, and how the caller follows. */
@@ -32,8 +34,17 @@ export interface ServiceImages {
   availableVersions(versions: readonly PostgrestVersion[]): Promise<string[]>;
 }
 
-/** `binary` is what images are built from; without one, or for another version, they can only be pulled. */
-export function createServiceImages(docker: Docker, binary: BundledBinary | undefined): ServiceImages {
+/**
+ * `binary` is what images are built from, under a tag of `repository`; without one, or for another version, they can only
+ * be pulled.
+ */
+export function createServiceImages(of: {
+  docker: Docker;
+  binary: BundledBinary | undefined;
+  repository?: string;
+}): ServiceImages {
+  const { docker, binary, repository = BUILT_REPOSITORY } = of;
+  const builtTag = (version: string) => `${repository}:${version}`;
   const inProgress = new Map<string, Promise<string>>();
   let digest: Promise<string> | undefined;
 
@@ -60,7 +71,7 @@ export function createServiceImages(docker: Docker, binary: BundledBinary | unde
     if (!mayBeBuilt || binary?.version !== version) throw unavailable(version, reference, refused, mayBeBuilt);
     tell(`building image ${builtTag(version)}: ${refused}`);
     await withEngine(`building image ${builtTag(version)}`, async () =>
-      build(docker, binary, await binaryDigest(binary)),
+      build(docker, binary, { tag: builtTag(version), digest: await binaryDigest(binary) }),
     );
     return builtTag(version);
   }
@@ -90,11 +101,6 @@ export function createServiceImages(docker: Docker, binary: BundledBinary | unde
   };
 }
 
-/** Tag of the image that is built here. */
-export function builtTag(version: string): string {
-  return `pgsteward/postgrest:${version}`;
-}
-
 /** @returns why the image could not be had, or undefined when it is there now */
 async function pull(docker: Docker, reference: string): Promise<string | undefined> {
   const abortSignal = AbortSignal.timeout(PULL_TIMEOUT_MS);
@@ -108,14 +114,14 @@ async function pull(docker: Docker, reference: string): Promise<string | undefin
 }
 
 /** A minimal image around the static binary, like the official one: nothing else in it, no user of its own. */
-async function build(docker: Docker, binary: BundledBinary, digest: string): Promise<void> {
+async function build(docker: Docker, binary: BundledBinary, of: { tag: string; digest: string }): Promise<void> {
   const archive = pack();
   archive.entry({ name: 'bin/postgrest', mode: 0o755 }, await readFile(binary.path));
   archive.entry({ name: 'app/data', type: 'directory', mode: 0o755 });
   archive.finalize();
   const stream = await docker.importImage(Readable.from(archive), {
-    repo: builtTag(binary.version),
-    changes: [`LABEL ${DIGEST_LABEL}=${digest}`, 'USER 65532:65532', 'ENTRYPOINT ["/bin/postgrest"]'],
+    repo: of.tag,
+    changes: [`LABEL ${DIGEST_LABEL}=${of.digest}`, 'USER 65532:65532', 'ENTRYPOINT ["/bin/postgrest"]'],
   });
   const refused = await finish(docker, stream);
   if (refused !== undefined) throw new Error(refused);

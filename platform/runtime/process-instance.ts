@@ -9,6 +9,7 @@ import { findRecorded, type ProcessRecord, spawnRecorded, stopRecorded } from '.
 import type { BundledBinary } from './bundled-binary.ts';
 import { launchSchema, readRecord } from './launch-record.ts';
 import { limitLogFile } from './log-file.ts';
+import { threadsEnded } from './process-threads.ts';
 import { createRestartBudget } from './restart-budget.ts';
 import { runtimeSystemEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch, ServiceState } from './service-runtime.ts';
@@ -92,6 +93,12 @@ export function createProcessInstance(of: {
     });
   }
 
+  async function end(graceMs: number): Promise<void> {
+    const process = await findRecorded(recordFile);
+    await stopRecorded(recordFile, { graceMs });
+    if (process !== undefined) await threadsEnded(process.pid);
+  }
+
   async function startedState(): Promise<ServiceState> {
     const now = await state();
     if (now === undefined) throw new Failure('ServiceNotReady', `no service has been started in ${directory}`);
@@ -111,7 +118,7 @@ export function createProcessInstance(of: {
           return startedState();
         }
         supervised = false;
-        await stopRecorded(recordFile, { graceMs: REPLACE_GRACE_MS });
+        await end(REPLACE_GRACE_MS);
         await mkdir(directory, { recursive: true, mode: 0o700 });
         await writeAtomically(launchFile, JSON.stringify({ launch, startedAt: new Date().toISOString() }));
         if ((await stat(logFile).catch(() => undefined)) !== undefined) await truncate(logFile);
@@ -132,13 +139,13 @@ export function createProcessInstance(of: {
     stop: ({ graceMs }) =>
       turn.runExclusive(async () => {
         supervised = false;
-        await stopRecorded(recordFile, { graceMs });
+        await end(graceMs);
       }),
     remove: ({ graceMs }) =>
       turn.runExclusive(async () => {
         supervised = false;
         const removed = (await stored()) !== undefined;
-        await stopRecorded(recordFile, { graceMs });
+        await end(graceMs);
         await rm(directory, { recursive: true, force: true });
         return { removed };
       }),

@@ -65,14 +65,14 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       for (const [instanceId, supervised] of instances) {
         await supervised
           .watch()
-          .catch((error: unknown) => log.error({ error, instanceId }, 'cannot supervise postgrest'));
+          .catch((error: unknown) => log.error({ err: error, instanceId }, 'cannot supervise postgrest'));
       }
     }
   }
 
   for (const found of await ours()) await found.adopt();
   const watching = watch().catch((error: unknown) => {
-    if (!closing.signal.aborted) log.error({ error }, 'supervision of postgrest processes ended');
+    if (!closing.signal.aborted) log.error({ err: error }, 'supervision of postgrest processes ended');
   });
 
   return {

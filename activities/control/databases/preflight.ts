@@ -9,6 +9,7 @@ import { inspectRoles } from '../roles/inspect.ts';
 import { onEveryServer } from '../servers.ts';
 import { performStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
+import { adoptDatabase } from './adopt-database.ts';
 
 /**
  * Checks on each server what PostgREST itself finds out only at the first request: every exposed schema and every
@@ -17,6 +18,7 @@ import type { TaskRef } from '../types.ts';
  */
 export function preflight(deps: ControlDeps, input: TaskRef): Promise<void> {
   return performStep(deps, { ...input, step: 'preflight' }, async ({ work, session }) => {
+    await onEveryServer(deps, work, (server) => adoptDatabase(deps, server, { work, session }));
     if (work.spec.services.length === 0) return;
     const scripted = (await listCredentials(deps.db, work.databaseId)).filter((c) => c.origin === 'script');
     await onEveryServer(deps, work, (server) =>

@@ -12,6 +12,7 @@ import {
 import { scramVerifier } from '../../../platform/scram/verifier.ts';
 import type { TargetServer, TargetSession } from '../../../platform/target/target-server.ts';
 import type { Work } from '../../../store/work.ts';
+import { adoptDatabase } from '../databases/adopt-database.ts';
 import type { ControlDeps } from '../deps.ts';
 import { openUserPasswords } from '../passwords.ts';
 import { inspectRoles } from '../roles/inspect.ts';
@@ -32,6 +33,7 @@ export function runPostDatabaseCreate(deps: ControlDeps, input: TaskRef): Promis
     const known = (await openUserPasswords(deps, work)).get(owner);
     const canLogin = work.spec.users.some((user) => user.username === owner && user.attributes.includes('LOGIN'));
     await onEveryServer(deps, work, async (server) => {
+      await adoptDatabase(deps, server, { work, session });
       await prepareMarker(server, work, owner, session(`preparing scripts.${LIST}`));
       const run = (password: string) =>
         server.inDatabaseTransaction(

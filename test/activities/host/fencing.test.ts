@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { CancelledFailure } from '@temporalio/activity';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createHostActivities } from '../../../activities/host/index.ts';
 import type { ServiceBundle } from '../../../domain/services.ts';
 import { startDatabase, type TestDatabase } from './support/database.ts';
 import { makeDirectory } from './support/directory.ts';
@@ -137,6 +140,21 @@ describe.each(await runtimesHere())('with the %s runtime', { timeout: 60_000 }, 
     await expect(waiting).rejects.toThrow(/port 15529 failed: Connection refused/);
     expect(await host.activities.removeService(unreachable)).toEqual({ removed: true });
     expect(await isSilent(PORT)).toBe(true);
+  });
+
+  test('a cancelled wait ends as cancelled, long before its bound', async () => {
+    const unreachable = {
+      ...bundle,
+      connection: { ...bundle.connection, servers: [{ address: '127.0.0.1', port: PORT + 7 }] },
+    };
+    await start(unreachable);
+    const environment = new MockActivityEnvironment();
+    environment.once('heartbeat', () => environment.cancel());
+    const waiting = environment.run(createHostActivities(host.context).awaitService, {
+      ...unreachable,
+      timeoutMs: 60_000,
+    });
+    await expect(waiting).rejects.toBeInstanceOf(CancelledFailure);
   });
 
   test('an unknown version is refused before anything exists', async () => {

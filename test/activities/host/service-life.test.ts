@@ -137,7 +137,7 @@ describe.each(await runtimesHere())('a service of the %s runtime', { timeout: 60
     expect(await host.context.runtime.list()).toEqual([]);
     expect(await isSilent(PORT)).toBe(true);
     expect(await isSilent(PORT + 1)).toBe(true);
-    expect(await readdir(join(directory.path, 'services'))).toEqual([]);
+    expect(await readdir(join(directory.path, 'services'))).toEqual(['.runtime.json']);
     expect(await host.activities.removeService(bundle)).toEqual({ removed: false });
   });
 

@@ -1,0 +1,13 @@
+/** `npm run bench -- <name> [options]`: prints ratios measured in one run; absolute times say little on a shared machine. */
+import { provisionBench } from './provision.ts';
+
+const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([['provision', provisionBench]]);
+
+const [name = '', ...args] = process.argv.slice(2);
+const bench = BENCHES.get(name);
+if (bench === undefined) {
+  console.error(`usage: npm run bench -- <name>\n\nbenches: ${[...BENCHES.keys()].join(', ')}`);
+  process.exit(2);
+}
+await bench(args);
+process.exit(0);

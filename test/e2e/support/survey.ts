@@ -1,0 +1,83 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { LABELS } from '../../../platform/runtime/docker-container.ts';
+import { type TestStack, testRuntimes } from '../../support/stack.ts';
+
+/** Everything that a database leaves its mark on, outside its own record. Equal before and after = nothing is left. */
+export interface Survey {
+  roles: string[];
+  databases: string[];
+  containers: string[];
+  processes: string[];
+  serviceFiles: string[];
+  reservedPorts: number;
+  credentials: number;
+  sharedRoleUsers: number;
+  tombstones: number;
+}
+
+/** Looks at the target server, the host and the metadata database of an installation. */
+export async function survey(stack: TestStack): Promise<Survey> {
+  const [inventory, containers, processes, serviceFiles, reservedPorts, credentials, sharedRoleUsers, tombstones] =
+    await Promise.all([
+      stack.target.inventory(),
+      containersOf(stack),
+      processesOf(stack),
+      filesBelow(join(stack.config.host.dataDir, 'services')),
+      countRows(stack, 'ports'),
+      countRows(stack, 'credentials'),
+      countRows(stack, 'shared_role_users'),
+      countRows(stack, 'tombstones'),
+    ]);
+  return { ...inventory, containers, processes, serviceFiles, reservedPorts, credentials, sharedRoleUsers, tombstones };
+}
+
+/** Rows of the record itself: they stay with a failed database, and go with a deleted one. */
+export async function records(
+  stack: TestStack,
+): Promise<{ databases: number; instances: number; secrets: number; names: number }> {
+  const [databases, instances, names, secrets] = await Promise.all([
+    countRows(stack, 'databases'),
+    countRows(stack, 'service_instances'),
+    countRows(stack, 'database_servers'),
+    countRows(stack, "secrets WHERE owner LIKE 'database/%'"),
+  ]);
+  return { databases, instances, names, secrets };
+}
+
+/** What {@link records} gives when no database is known. */
+export const NO_RECORDS = { databases: 0, instances: 0, names: 0, secrets: 0 };
+
+async function countRows(stack: TestStack, table: string): Promise<number> {
+  const { rows } = await stack.control.db.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`);
+  return rows[0]?.count ?? 0;
+}
+
+/** Containers of this installation, stopped ones included. */
+export async function containersOf(stack: TestStack): Promise<string[]> {
+  if (!testRuntimes().includes('docker')) return [];
+  const found = await new Docker().listContainers({
+    all: true,
+    filters: { label: [`${LABELS.installation}=${stack.control.installationId}`] },
+  });
+  return found.map((container) => container.Id);
+}
+
+/** Process ids whose command line names this installation's files. */
+async function processesOf(stack: TestStack): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const ours = await Promise.all(
+    pids.map(async (pid) => {
+      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return commandLine.includes(join(stack.config.host.dataDir, 'services')) ? [pid] : [];
+    }),
+  );
+  return ours.flat();
+}
+
+/** Paths of all files below a directory; none when it does not exist. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+}
