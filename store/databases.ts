@@ -55,7 +55,7 @@ export async function beginOperation(
   input: { id: string; state: DatabaseState },
 ): Promise<DatabaseRecord> {
   const { rows } = await db.query<DatabaseRecord>(
-    `UPDATE databases SET state = $2, epoch = epoch + 1, error = NULL, updated_at = now() WHERE id = $1
+    `UPDATE databases SET state = $2, epoch = nextval('epochs'), error = NULL, updated_at = now() WHERE id = $1
      RETURNING ${COLUMNS}`,
     [input.id, input.state],
   );

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { Logger } from 'pino';
 import type { AdminGateways } from '../activities/host/context.ts';
 import { Failure } from '../domain/failures.ts';
+import type { Log } from '../platform/log.ts';
 import type { ServiceRuntime } from '../platform/runtime/service-runtime.ts';
 import {
   checkLive,
@@ -24,7 +24,7 @@ const MAX_CONNECTIONS = 64;
  * `POST /notify-reload`. PostgREST itself has no such reload, and before 13.0 no admin listener that can be bound apart
  * from the API; so this process answers in its place. Its configuration and schema cache are never shown.
  */
-export function createAdminGateways({ runtime, log }: { runtime: ServiceRuntime; log: Logger }): AdminGateways {
+export function createAdminGateways({ runtime, log }: { runtime: ServiceRuntime; log: Log }): AdminGateways {
   const open = new Map<string, { server: Server; instance: GatewayInstance }>();
 
   async function close(instanceId: string): Promise<void> {
@@ -85,7 +85,7 @@ function notReloaded(error: unknown): Answer {
   throw error;
 }
 
-function createGatewayServer(routes: Routes, log: Logger): Server {
+function createGatewayServer(routes: Routes, log: Log): Server {
   const limits = { requestTimeout: RECEIVE_TIMEOUT_MS, headersTimeout: RECEIVE_TIMEOUT_MS, maxHeaderSize: 8192 };
   const server = createServer(limits, (request, response) => {
     // Bodies mean nothing here: what has arrived is dropped, and closing the connection ends what has not.

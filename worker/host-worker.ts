@@ -8,14 +8,13 @@ import { createHostActivities } from '../activities/host/index.ts';
 import { servicesDirectory } from '../activities/host/instance-records.ts';
 import { createServiceKeeper } from '../activities/host/keeper.ts';
 import { reconcileHost, stopServices } from '../activities/host/reconcile.ts';
+import { warmUp } from '../activities/host/warm-up.ts';
 import { CONTROL_TASK_QUEUE, hostTaskQueue } from '../domain/identifiers.ts';
 import type { HostClaim } from '../domain/join.ts';
-import { POSTGREST_VERSIONS } from '../domain/postgrest/versions.ts';
 import type { RuntimeKind } from '../domain/services.ts';
 import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { chooseRuntime } from '../platform/runtime/choose.ts';
-import type { ServiceRuntime } from '../platform/runtime/service-runtime.ts';
 import { openOnHost } from '../platform/secrets/host-envelope.ts';
 import { type HostKeyPair, loadOrCreateHostKey } from '../platform/secrets/host-key.ts';
 import { joinProof } from '../platform/secrets/join-proof.ts';
@@ -108,7 +107,7 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
     });
     const running = runWorker(worker);
     const keeper = createServiceKeeper(context);
-    warmUp(runtime, log);
+    void warmUp(context);
     return {
       ...running,
       runtime: runtime.kind,
@@ -155,14 +154,4 @@ function run<W extends (input: never) => Promise<unknown>>(
     args: [input],
     workflowExecutionTimeout: CONTROL_TIMEOUT_MS,
   }) as Promise<Awaited<ReturnType<W>>>;
-}
-
-/** The image of the default version is there before the first service needs it. */
-function warmUp(runtime: ServiceRuntime, log: Log): void {
-  const version = POSTGREST_VERSIONS.at(-1)?.version ?? '';
-  runtime
-    .prepare({ version, progress: (text) => log.info({ version }, text) })
-    .catch((error: unknown) =>
-      log.warn({ err: error }, 'the PostgREST image could not be prepared; the first deployment will try again'),
-    );
 }

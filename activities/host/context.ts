@@ -1,6 +1,6 @@
 import { Mutex, withTimeout } from 'async-mutex';
-import type { Logger } from 'pino';
 import { Failure } from '../../domain/failures.ts';
+import type { Log } from '../../platform/log.ts';
 import type { ServiceRuntime } from '../../platform/runtime/service-runtime.ts';
 import { createInstanceRecords, type InstanceRecords } from './instance-records.ts';
 
@@ -31,7 +31,7 @@ export interface HostActivityDeps {
   /** Opens a bundle that was sealed to this host for one instance and task; what comes out is parsed here. */
   openBundle: (sealed: string, binding: { instanceId: string; taskId: string }) => Promise<unknown>;
   gateways: AdminGateways;
-  log: Logger;
+  log: Log;
 }
 
 /** One per host worker: activities, reconciliation and keeper share it, so that they take turns on an instance. */

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Problem } from '../../domain/spec/problems.ts';
 import type { DatabaseSpec } from '../../domain/spec/types.ts';
 import { takenPorts } from '../../store/ports.ts';
@@ -76,7 +77,7 @@ function wishesOf(spec: DatabaseSpec): Wish[] {
   );
 }
 
-/** The lowest free pairs of each host, a few more than are needed. */
+/** A few more free pairs of each host than are needed; at random, so that concurrent requests seldom want the same. */
 async function proposeCandidates(deps: ApiDeps, wishes: readonly Wish[]): Promise<Map<string, number[]>> {
   const { first, last } = deps.portRange;
   const hostIds = [...new Set(wishes.filter((wish) => wish.fixedPort === undefined).map((wish) => wish.hostId))];
@@ -85,14 +86,21 @@ async function proposeCandidates(deps: ApiDeps, wishes: readonly Wish[]): Promis
       const own = wishes.filter((wish) => wish.hostId === hostId);
       const fixed = own.flatMap(({ fixedPort }) => (fixedPort === undefined ? [] : [fixedPort, fixedPort + 1]));
       const taken = new Set([...(await takenPorts(deps.db, { hostId, from: first, to: last })), ...fixed]);
-      const pairs: number[] = [];
-      for (let port = first; port < last && pairs.length < own.length + CANDIDATES; port += 2) {
-        if (!taken.has(port) && !taken.has(port + 1)) pairs.push(port);
+      const free: number[] = [];
+      for (let port = first; port < last; port += 2) {
+        if (!taken.has(port) && !taken.has(port + 1)) free.push(port);
       }
+      const pairs = sample(free, own.length + CANDIDATES);
       return [hostId, pairs] as const;
     }),
   );
   return new Map(proposals);
+}
+
+/** Some of the values, in random order. */
+function sample(values: readonly number[], count: number): number[] {
+  const left = [...values];
+  return Array.from({ length: Math.min(count, left.length) }, () => left.splice(randomInt(left.length), 1)).flat();
 }
 
 function takeCandidate(candidates: number[], isFree: (port: number) => boolean): number | undefined {

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import type Docker from 'dockerode';
-import type { Logger } from 'pino';
 import { Failure } from '../../domain/failures.ts';
 import { POSTGREST_VERSIONS } from '../../domain/postgrest/versions.ts';
+import type { Log } from '../log.ts';
 import { findBundledBinary } from './bundled-binary.ts';
 import {
   CONTAINER_DIRECTORY,
@@ -32,7 +32,7 @@ export interface DockerRuntimeOptions {
   network?: ContainerNetwork;
   /** User of the services when this process is root (65532 unless given); otherwise they run as its own user. */
   user?: ServiceUser;
-  log: Logger;
+  log: Log;
 }
 
 /** PostgREST in hardened containers, one per instance. */

@@ -1,11 +1,11 @@
 import { mkdir, rm, stat, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Mutex } from 'async-mutex';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
 import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
 import { findRecorded, type ProcessRecord, spawnRecorded, stopRecorded } from '../local/supervised-process.ts';
+import type { Log } from '../log.ts';
 import type { BundledBinary } from './bundled-binary.ts';
 import { launchSchema, readRecord } from './launch-record.ts';
 import { limitLogFile } from './log-file.ts';
@@ -46,7 +46,7 @@ export function createProcessInstance(of: {
   directory: string;
   binary: BundledBinary;
   user: ServiceUser;
-  log: Logger;
+  log: Log;
 }): ProcessInstance {
   const { directory, binary, user, log } = of;
   const recordFile = join(directory, 'process.json');

@@ -1,9 +1,9 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setInterval as every } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { Failure } from '../../domain/failures.ts';
 import { requireVersion } from '../../domain/postgrest/versions.ts';
+import type { Log } from '../log.ts';
 import { type BundledBinary, findBundledBinary } from './bundled-binary.ts';
 import { tailLogFile, watchLogFile } from './log-file.ts';
 import { createProcessInstance, type ProcessInstance } from './process-instance.ts';
@@ -23,7 +23,7 @@ export interface ProcessRuntimeOptions {
   servicesDir: string;
   /** User of the services when this process is root; 65532 unless given. Root stays root if that user cannot reach the files. */
   user?: ServiceUser;
-  log: Logger;
+  log: Log;
 }
 
 /**

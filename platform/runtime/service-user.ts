@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Logger } from 'pino';
+import type { Log } from '../log.ts';
 
 /** A system user by number. */
 export interface ServiceUser {
@@ -19,7 +19,7 @@ export async function chooseServiceUser(options: {
   wanted: ServiceUser;
   directories: readonly string[];
   binary?: string;
-  log: Logger;
+  log: Log;
 }): Promise<ServiceUser> {
   const own = ownUser();
   if (own.uid !== 0) return own;

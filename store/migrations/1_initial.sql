@@ -49,6 +49,9 @@ CREATE TABLE hosts (
   created_at     timestamptz NOT NULL DEFAULT now()
 );
 
+-- Epochs rise over all databases: one that is created again under its old id starts above every epoch that hosts remember.
+CREATE SEQUENCE epochs;
+
 CREATE TABLE databases (
   id             text PRIMARY KEY,
   tenant_id      text,
@@ -58,7 +61,7 @@ CREATE TABLE databases (
   state          text NOT NULL CHECK (state IN ('creating', 'modifying', 'available', 'deleting', 'degraded', 'failed')),
   error          text,
   -- Fence (R9): raised with every accepted operation; a step of an older epoch changes nothing.
-  epoch          bigint NOT NULL DEFAULT 1,
+  epoch          bigint NOT NULL DEFAULT nextval('epochs'),
   created_at     timestamptz NOT NULL DEFAULT now(),
   updated_at     timestamptz NOT NULL DEFAULT now()
 );
@@ -218,4 +221,5 @@ CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audi
 
 DROP TABLE audit_log, idempotency_keys, tombstones, service_instances, ports, shared_role_users, credentials,
   task_steps, task_log, tasks, database_servers, databases, hosts, servers, secrets, installation;
+DROP SEQUENCE epochs;
 DROP FUNCTION refuse_audit_change();

@@ -75,6 +75,8 @@ describe.each(testRuntimes())('the published examples with the %s runtime', (run
       port = example.port;
       expect(await post(example.text)).toMatchObject(COMPLETED);
       await stack.target.query('CREATE TABLE products (name text, price numeric)', OWNER);
+      // Reads of a new table need no reload; writes do.
+      expect(await rest(port + 1, '/notify-reload', { method: 'POST' })).toMatchObject({ status: 200 });
     });
     afterAll(async () => {
       expect(await remove(stack, 'storefront')).toMatchObject({ status: 'completed' });
