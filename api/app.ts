@@ -1,27 +1,32 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import { findHost } from '../store/hosts.ts';
 import type { ApiVariables } from './caller.ts';
 import { identifyCaller } from './caller-middleware.ts';
 import { databaseRoutes } from './databases/routes.ts';
 import type { ApiDeps } from './deps.ts';
-import { answerNotFound, createErrorHandler } from './errors.ts';
+import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
 import { refuseForgedRequests } from './forged-requests.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { logRequests } from './log-requests.ts';
+import { noStore } from './no-store.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { serviceRoutes } from './service/routes.ts';
+import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
 
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(identifyCaller(), logRequests(deps.log));
+  app.use(identifyCaller(), logRequests(deps.log), noStore());
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(
     refuseForgedRequests({
       isRegisteredHost: async (name) => (await findHost(deps.db, name)) !== undefined,
     }),
+    refuseSpeculativeChanges(),
+    limitBody(),
   );
-  app.use(limitBody());
   app.onError(createErrorHandler(deps.log));
   app.notFound(answerNotFound);
   app.route('/', serviceRoutes(deps));

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import type { Config } from '../platform/config/config.ts';
 import { readConfig } from '../platform/config/read-config.ts';
 import { createLogger } from '../platform/log.ts';
+import { createReport } from '../worker/dev/report.ts';
 import { startDevStack } from '../worker/dev/stack.ts';
 
 /** The stack of `npm start`, on ports and state of its own. */
@@ -38,7 +39,13 @@ export async function startBenchStack(env: Record<string, string>): Promise<Benc
     service: 'bench',
     destination: pino.destination({ dest: join(home, 'bench.log'), sync: true }),
   });
-  const stack = await startDevStack({ config, env: settings, log, say: () => undefined });
+  const stack = await startDevStack({
+    config,
+    env: settings,
+    log,
+    report: createReport(() => undefined),
+    signal: new AbortController().signal,
+  });
   return {
     config,
     apiUrl: stack.apiUrl,
@@ -51,7 +58,7 @@ export async function startBenchStack(env: Record<string, string>): Promise<Benc
       return (await response.json()) as T;
     },
     async stop() {
-      await stack.stop(() => undefined);
+      await stack.stop();
       await rm(home, { recursive: true, force: true });
     },
   };

@@ -38,10 +38,8 @@ export interface ServiceSecrets {
   jwtSecret?: string;
 }
 
-/**
- * Everything a host needs to run one instance. Travels through Temporal only as a JWE sealed to the host's public key (R12).
- */
-export interface ServiceBundle {
+/** What runs where: the part of an instance's orders that is no secret, and that its host keeps on its own disk. */
+export interface ServicePlacement {
   installationId: string;
   instanceId: string;
   databaseId: string;
@@ -64,6 +62,12 @@ export interface ServiceBundle {
   memoryBytes?: number;
   /** Extra labels for the container. */
   labels?: Record<string, string>;
+}
+
+/**
+ * Everything a host needs to run one instance. Travels through Temporal only as a JWE sealed to the host's public key (R12).
+ */
+export interface ServiceBundle extends ServicePlacement {
   settings: PostgrestSettings;
   connection: ServiceConnection;
   secrets: ServiceSecrets;

@@ -32,22 +32,29 @@ export interface InstanceRecord {
 const COLUMNS = `id, database_id AS "databaseId", service_id AS "serviceId", host_id AS "hostId", state, port, published,
   version, status, error, created_at AS "createdAt", updated_at AS "updatedAt"`;
 
+/**
+ * Records instances.
+ * @returns ids that other databases hold: `a-b` + `c` and `a` + `b-c` give the same one. The caller rolls back then.
+ */
 export async function insertInstances(
   db: Queryable,
   input: {
     databaseId: string;
-    instances: { id: string; serviceId: string; hostId: string; port: number; published: boolean }[];
+    instances: readonly { id: string; serviceId: string; hostId: string; port: number; published: boolean }[];
   },
-): Promise<void> {
-  await db.query(
+): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
     `INSERT INTO service_instances (id, database_id, service_id, host_id, state, port, published)
      SELECT id, $1, service_id, host_id, 'creating', port, published
-     FROM jsonb_to_recordset($2) AS i (id text, service_id text, host_id text, port int, published boolean)`,
+     FROM jsonb_to_recordset($2) AS i (id text, service_id text, host_id text, port int, published boolean) ORDER BY id
+     ON CONFLICT (id) DO NOTHING RETURNING id`,
     [
       input.databaseId,
       JSON.stringify(input.instances.map((i) => ({ ...i, service_id: i.serviceId, host_id: i.hostId }))),
     ],
   );
+  const inserted = new Set(rows.map(({ id }) => id));
+  return input.instances.flatMap(({ id }) => (inserted.has(id) ? [] : [id]));
 }
 
 /** Instances of the given databases, sorted by service and host as the contract says. */

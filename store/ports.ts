@@ -7,31 +7,51 @@ export interface PortClaim {
   serviceId: string;
 }
 
+/** A port that a database holds. */
+export interface HeldPort {
+  hostId: string;
+  port: number;
+  /** Id of the database. */
+  heldBy: string;
+}
+
 /**
  * Takes the ports of services, each with its admin port. The primary key is the exclusion between concurrent requests.
- * @returns the claims that others hold; nothing is taken then, the caller rolls back.
+ * @returns the ports that other databases hold; nothing is taken then, the caller rolls back.
  */
 export async function reservePorts(
   db: Queryable,
-  input: { databaseId: string; claims: PortClaim[] },
-): Promise<{ hostId: string; port: number; heldBy: string }[]> {
-  const pairs = input.claims.flatMap((claim) => [claim, { ...claim, port: claim.port + 1 }]);
+  input: { databaseId: string; claims: readonly PortClaim[] },
+): Promise<HeldPort[]> {
+  const pairs = pairsOf(input.claims);
   if (pairs.length === 0) return [];
-  const columns = [pairs.map((p) => p.hostId), pairs.map((p) => p.port), pairs.map((p) => p.serviceId)];
   const inserted = await db.query(
     `INSERT INTO ports (host_id, port, database_id, service_id)
      SELECT h, p, $1, s FROM unnest($2::text[], $3::int[], $4::text[]) AS claim (h, p, s) ORDER BY h, p
      ON CONFLICT (host_id, port) DO NOTHING`,
-    [input.databaseId, ...columns],
+    [input.databaseId, pairs.map((p) => p.hostId), pairs.map((p) => p.port), pairs.map((p) => p.serviceId)],
   );
-  if (inserted.rowCount === pairs.length) return [];
-  const { rows } = await db.query<{ hostId: string; port: number; heldBy: string }>(
+  return inserted.rowCount === pairs.length ? [] : portsHeldByOthers(db, input);
+}
+
+/** Of the ports claimed and their admin ports, those that other databases hold. */
+export async function portsHeldByOthers(
+  db: Queryable,
+  input: { databaseId: string; claims: readonly PortClaim[] },
+): Promise<HeldPort[]> {
+  const pairs = pairsOf(input.claims);
+  if (pairs.length === 0) return [];
+  const { rows } = await db.query<HeldPort>(
     `SELECT host_id AS "hostId", port, database_id AS "heldBy" FROM ports
      JOIN unnest($2::text[], $3::int[]) AS claim (h, p) ON host_id = h AND port = p
      WHERE database_id <> $1 ORDER BY host_id, port`,
-    [input.databaseId, columns[0], columns[1]],
+    [input.databaseId, pairs.map((p) => p.hostId), pairs.map((p) => p.port)],
   );
   return rows;
+}
+
+function pairsOf(claims: readonly PortClaim[]): PortClaim[] {
+  return claims.flatMap((claim) => [claim, { ...claim, port: claim.port + 1 }]);
 }
 
 /** Ports of a host that are taken already, within a range. */

@@ -124,6 +124,27 @@ export async function startTask(db: Queryable, taskId: string): Promise<boolean>
   return rowCount === 1;
 }
 
+/**
+ * Gives an open task a new epoch, and its database with it, so that whoever still acts under the old one is refused (R9).
+ * A database that a later operation has taken over keeps its own.
+ * @returns false when the task is closed already
+ */
+export async function takeOverTask(db: Queryable, taskId: string): Promise<boolean> {
+  const { rows } = await db.query<{ open: boolean }>(
+    `WITH task AS (
+       SELECT id, database_id, epoch FROM tasks WHERE id = $1 AND status IN ('pending', 'running', 'canceling')
+     ), database AS (
+       UPDATE databases d SET epoch = nextval('epochs') FROM task
+       WHERE d.id = task.database_id AND d.epoch = task.epoch RETURNING d.epoch
+     ), taken AS (
+       UPDATE tasks SET epoch = database.epoch FROM database WHERE id = $1
+     )
+     SELECT EXISTS (SELECT FROM task) AS open`,
+    [taskId],
+  );
+  return rows[0]?.open ?? false;
+}
+
 /** Closes a task. @returns false when it was closed before: the caller's outcome is not the one that counts. */
 export async function closeTask(
   db: Queryable,

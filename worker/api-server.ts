@@ -49,8 +49,11 @@ export async function startApi(options: {
   const server = createAdaptorServer({ fetch: app.fetch });
   server.listen({ host: address, port });
   await once(server, 'listening');
+  const bound = server.address();
+  // The port that was taken, when 0 asked for any.
+  const boundPort = bound === null || typeof bound === 'string' ? port : bound.port;
   return {
-    url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${boundPort}`,
     async stop() {
       const closed = once(server, 'close');
       server.close();

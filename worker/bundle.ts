@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { writePrivateFile } from '../platform/local/private-file.ts';
@@ -39,11 +39,12 @@ async function hashSources(): Promise<string> {
   return hash.digest('hex');
 }
 
+/** TypeScript files below a directory, or the one file that `path` names. */
 async function listFiles(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => undefined);
-  if (entries === undefined) return [path];
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? dirname(path), entry.name))
+  const names = await readdir(path, { recursive: true }).catch(() => undefined);
+  if (names === undefined) return [path];
+  return names
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(path, name))
     .sort();
 }

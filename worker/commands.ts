@@ -1,70 +1,73 @@
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
 import { Failure } from '../domain/failures.ts';
-import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.ts';
 import type { Config } from '../platform/config/config.ts';
 import { createLogger, type Log } from '../platform/log.ts';
-import { ensureSearchAttributes } from '../platform/temporal/search-attributes.ts';
 import { startApi } from './api-server.ts';
 import { cachedBundle } from './bundle.ts';
 import { type ControlPlane, openControlPlane } from './control-plane.ts';
 import { startControlWorker } from './control-worker.ts';
 import { startHostWorker } from './host-worker.ts';
 import { existingMetadata } from './metadata.ts';
+import { prepareNamespace } from './prepare-namespace.ts';
+import { endedByItself, type RunningWorker } from './running-worker.ts';
 import { createStopList, type StopList } from './stop-list.ts';
 import { installTemporalRuntime, openTemporal, type TemporalSession } from './temporal-session.ts';
 import { untilSignal } from './until-signal.ts';
 
-type Say = (line: string) => void;
-
 /** `api`: the HTTP API alone. */
-export function runApi(config: Config, _env: NodeJS.ProcessEnv, say: Say): Promise<number> {
-  return runUntilSignal('api', config, say, async ({ stops, log }) => {
+export function runApi(config: Config): Promise<number> {
+  return runUntilSignal('api', config, async ({ stops, log }) => {
     const control = await controlPlane(config, stops, log);
     const temporal = await temporalSession(config, stops, log);
     const api = await startApi({ config, control, temporal, eagerStart: false, log });
-    stops.add('API', () => api.stop());
-    return `API: ${api.url}`;
+    stops.add({ name: 'API', stop: api.stop });
+    log.info({ url: api.url }, 'API listens');
+    return undefined;
   });
 }
 
 /** `worker`: a control worker. */
-export function runControlWorker(config: Config, _env: NodeJS.ProcessEnv, say: Say): Promise<number> {
-  return runUntilSignal('worker', config, say, async ({ stops, log }) => {
+export function runControlWorker(config: Config): Promise<number> {
+  return runUntilSignal('worker', config, async ({ stops, log }) => {
     const control = await controlPlane(config, stops, log);
     const temporal = await temporalSession(config, stops, log);
-    const connection = await Connection.connect({ address: addressOf(config) });
-    const wanted = { namespace: config.temporal.namespace, searchAttributes: SEARCH_ATTRIBUTES };
-    await ensureSearchAttributes(connection, wanted).finally(() => connection.close());
+    await prepareNamespace({ address: addressOf(config), namespace: config.temporal.namespace });
     const workflowBundle = await cachedBundle(join(config.home, 'workflow-bundle.js'));
     const worker = await startControlWorker({ config, control, temporal, workflowBundle, log });
-    stops.add('control worker', () => worker.stop());
-    return 'control worker: polling';
+    stops.add({ name: 'control worker', stop: worker.stop });
+    log.info('control worker takes work');
+    return worker;
   });
 }
 
 /** `host`: the worker of this host. Its services go on when it ends. */
-export function runHostWorker(config: Config, _env: NodeJS.ProcessEnv, say: Say): Promise<number> {
-  return runUntilSignal(`host ${config.host.id}`, config, say, async ({ stops, log }) => {
+export function runHostWorker(config: Config): Promise<number> {
+  const { id: hostId } = config.host;
+  return runUntilSignal('host', config, async ({ stops, log }) => {
     const temporal = await temporalSession(config, stops, log);
     const worker = await startHostWorker({ config, temporal, log, stopServicesAtEnd: false });
-    stops.add('host worker', () => worker.stop());
-    return `host worker ${config.host.id}: polling`;
+    stops.add({ name: 'host worker', stop: worker.stop });
+    log.info({ hostId, runtime: worker.runtime }, 'host worker takes work');
+    return worker;
   });
 }
 
+/**
+ * Runs what `start` starts until a signal comes, then stops it; rejects when the worker that it answers with ends by
+ * itself, so that whoever supervises this process starts it again. Standard output is the log and nothing else.
+ */
 async function runUntilSignal(
   service: string,
   config: Config,
-  say: Say,
-  start: (parts: { stops: StopList; log: Log }) => Promise<string>,
+  start: (parts: { stops: StopList; log: Log }) => Promise<RunningWorker | undefined>,
 ): Promise<number> {
   const log = createLogger({ level: config.logLevel, service });
   const stops = createStopList(log);
   const signal = untilSignal();
   try {
-    say(await start({ stops, log }));
-    say(`${await signal}: stopping`);
+    const worker = await start({ stops, log });
+    const end = worker === undefined ? signal : Promise.race([signal, endedByItself(service, worker)]);
+    log.info({ signal: await end }, 'stopping');
     return 0;
   } finally {
     await stops.stopAll();
@@ -79,7 +82,7 @@ async function controlPlane(config: Config, stops: StopList, log: Log): Promise<
     );
   }
   const control = await openControlPlane(config, await existingMetadata(config.metadata), log);
-  stops.add('metadata database', () => control.close());
+  stops.add({ name: 'metadata connections', stop: control.close });
   return control;
 }
 
@@ -91,7 +94,7 @@ async function temporalSession(config: Config, stops: StopList, log: Log): Promi
     namespace,
     codecKeyringFile: config.files.codecKeyring,
   });
-  stops.add('Temporal connection', () => session.close());
+  stops.add({ name: 'Temporal connection', stop: session.close });
   return session;
 }
 

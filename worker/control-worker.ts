@@ -13,7 +13,7 @@ import type { TemporalSession } from './temporal-session.ts';
 const RECONCILE_SCHEDULE = 'pgsteward-reconcile';
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
 const MAX_ACTIVITIES = 50;
-const SHUTDOWN_GRACE = '8s';
+const SHUTDOWN_GRACE_MS = 8_000;
 
 /** Options of {@link startControlWorker}. */
 export interface ControlWorkerOptions {
@@ -22,7 +22,9 @@ export interface ControlWorkerOptions {
   temporal: TemporalSession;
   workflowBundle: { code: string };
   log: Log;
-  /** Further activity interceptors, outermost last. */
+  /** How long a stop waits for activities under way, in milliseconds; 8000 unless given. Then they are cancelled, and tried again later. */
+  shutdownGraceMs?: number;
+  /** Further activity interceptors, inside the edge. */
   interceptors?: WorkerInterceptors['activity'];
 }
 
@@ -49,7 +51,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
     }),
     interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
-    shutdownGraceTime: SHUTDOWN_GRACE,
+    shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,
   });
   const running = runWorker(worker);
   await ensureReconciliation(temporal, config.reconcileIntervalMs);

@@ -27,7 +27,7 @@ import type { TemporalSession } from './temporal-session.ts';
 
 /** Enough for a burst of deployments while questions about the host are still answered at once. */
 const MAX_ACTIVITIES = 20;
-const SHUTDOWN_GRACE = '5s';
+const SHUTDOWN_GRACE_MS = 5_000;
 const STOP_SERVICE_GRACE_MS = 3_000;
 
 /** Options of {@link startHostWorker}. */
@@ -37,7 +37,9 @@ export interface HostWorkerOptions {
   log: Log;
   /** Whether the services stop with the worker (a development machine) or run on (production). */
   stopServicesAtEnd: boolean;
-  /** Further activity interceptors, outermost last. */
+  /** How long a stop waits for activities under way, in milliseconds; 5000 unless given. */
+  shutdownGraceMs?: number;
+  /** Further activity interceptors, inside the edge. */
   interceptors?: WorkerInterceptors['activity'];
 }
 
@@ -103,7 +105,7 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
       activities: createHostActivities(context),
       interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
       maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
-      shutdownGraceTime: SHUTDOWN_GRACE,
+      shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,
     });
     const running = runWorker(worker);
     const keeper = createServiceKeeper(context);

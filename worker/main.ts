@@ -26,6 +26,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
 
 /** Runs one command until it ends. @returns the exit code: 0 in order, 1 after a failure, 2 for wrong words */
 export async function main(argv: string[]): Promise<number> {
+  // Whoever reads may go away (`| head`, a closed terminal): that must not keep us from stopping in order.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   const complain = (line: string) => void process.stderr.write(`${line}\n`);
   const words = parseWords(argv);

@@ -15,16 +15,20 @@ interface ServerFacts {
   reservedConnections: number;
 }
 
+/** A PostgreSQL server to administer, and the host whose server it is. */
+export interface TargetRegistration {
+  address: TargetAddress;
+  hostId: string;
+  labels?: Record<string, string>;
+}
+
 const OLDEST_VERSION = 130_000;
 
 /**
  * Registers a PostgreSQL server, or what changed about it, after logging in to it; and names it as a host's server.
  * @throws NotAllowed for the metadata server itself (R3), ServerUnavailable when the login does not succeed
  */
-export async function registerServer(
-  control: ControlPlane,
-  input: { address: TargetAddress; hostId: string; labels?: Record<string, string> },
-): Promise<void> {
+export async function registerServer(control: ControlPlane, input: TargetRegistration): Promise<void> {
   const { address } = input;
   const facts = await inspect(address);
   if (facts.systemIdentifier === (await metadataSystemIdentifier(control.db))) {

@@ -1,4 +1,5 @@
 import type { Worker } from '@temporalio/worker';
+import { Failure } from '../domain/failures.ts';
 
 /** A worker that polls. */
 export interface RunningWorker {
@@ -23,4 +24,13 @@ export function runWorker(worker: Worker): RunningWorker {
       await ended;
     },
   };
+}
+
+/** Rejects when the worker ends by itself, naming it as `name`; asked of a worker that nobody has stopped yet. */
+export async function endedByItself(name: string, worker: RunningWorker): Promise<never> {
+  const message = `${name}: the Temporal worker has ended by itself; its log has the reason`;
+  await worker.ended.catch((cause: unknown) => {
+    throw new Failure('Unexpected', message, { cause });
+  });
+  throw new Failure('Unexpected', message);
 }

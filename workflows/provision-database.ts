@@ -1,4 +1,4 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
 import type { PlannedInstance } from '../activities/control/types.ts';
 import type { ServiceObservation } from '../domain/services.ts';
 import { settleAll } from './settle-all.ts';
@@ -26,6 +26,8 @@ export function provisionDatabase(input: { taskId: string }): Promise<{ outcome:
       run.step('grantAccess', 'sql', (on) => on.grantAccess(task)),
     ]);
     const services = await settleAll(plan.instances.map((instance) => startOne(run, instance, bundles)));
+    // An activity that ended well in spite of a cancellation hides it, and what follows is shielded from it.
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled before publication');
     // The point of no return: a cancellation that arrives now comes too late.
     await CancellationScope.nonCancellable(() => publish(run, services));
     run.progress.headline(`create database ${plan.databaseId}: completed`);

@@ -12,14 +12,18 @@ export interface BegunStep {
   target: string;
 }
 
+/** The table lists a step after those that it builds on. Steps that run side by side begin in any order. */
+const POSITIONS = new Map(Object.keys(STEPS).map((step, position) => [step, position]));
+
 /**
- * Takes steps back, newest first. Goes on after an undo that failed for good, so that one stubborn object does not keep
- * the rest.
+ * Takes steps back in the reverse order of the table of steps: a database before the role that owns it, whichever was
+ * begun first. Goes on after an undo that failed for good, so that one stubborn object does not keep the rest.
  * @returns a sentence for each thing that is left
  */
 export async function undoSteps(plan: TaskPlan, begun: readonly BegunStep[], progress: Progress): Promise<string[]> {
   const leftovers: string[] = [];
-  for (const entry of begun.toReversed()) {
+  const position = ({ step }: BegunStep) => POSITIONS.get(step) ?? 0;
+  for (const entry of begun.toSorted((a, b) => position(b) - position(a))) {
     if (STEPS[entry.step].undo === null) continue;
     const key = `${entry.step}/${entry.target}`;
     try {

@@ -35,9 +35,12 @@ export async function performStep<T>(
 ): Promise<T> {
   const { title } = STEPS[input.step];
   const startedAt = performance.now();
-  if (!(await beginStep(deps.db, input, `started: ${title}`))) throw stale(input);
   const repeated = activityInfo().attempt > 1;
-  const work = await loadWork(deps.db, input.taskId);
+  const [began, work] = await Promise.all([
+    beginStep(deps.db, input, `started: ${title}`),
+    loadWork(deps.db, input.taskId),
+  ]);
+  if (!began) throw stale(input);
   const before = repeated ? await findStep(deps.db, input) : undefined;
   const result = await body({
     work,

@@ -1,24 +1,9 @@
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
+import { servicePlacementSchema } from '../../domain/service-placement-schema.ts';
 import type { ServiceBundle } from '../../domain/services.ts';
 
-const port = z.number().int().min(1).max(65_534);
-
-const serviceBundleSchema = z.object({
-  installationId: z.string(),
-  instanceId: z.string(),
-  databaseId: z.string(),
-  serviceId: z.string(),
-  hostId: z.string(),
-  taskId: z.string(),
-  epoch: z.number().int(),
-  version: z.string(),
-  image: z.string().exactOptional(),
-  address: z.string(),
-  port,
-  cpus: z.number().positive().exactOptional(),
-  memoryBytes: z.number().int().positive().exactOptional(),
-  labels: z.record(z.string(), z.string()).exactOptional(),
+const serviceBundleSchema = servicePlacementSchema.extend({
   settings: z.object({
     schemas: z.array(z.string()).min(1),
     anonymousRole: z.string(),

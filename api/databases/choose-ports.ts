@@ -1,71 +1,92 @@
-import { randomInt } from 'node:crypto';
 import type { Problem } from '../../domain/spec/problems.ts';
 import type { DatabaseSpec } from '../../domain/spec/types.ts';
-import { takenPorts } from '../../store/ports.ts';
-import type { probeHostPorts } from '../../workflows/hosts.ts';
+import { type HeldPort, portsHeldByOthers } from '../../store/ports.ts';
 import type { ApiDeps } from '../deps.ts';
+import { proposeCandidates } from './candidate-ports.ts';
+import { probePorts } from './probe-ports.ts';
 
-/** A port that an instance will get, with the admin port after it. */
-export interface ChosenPort {
+/** An instance that needs a port. */
+export interface PortWish {
   serviceIndex: number;
   serviceId: string;
   hostId: string;
-  port: number;
   /** False where the specification names no port. */
   published: boolean;
+  /** Port that the specification names; without one, any of the control plane's range will do. */
+  fixedPort?: number;
+}
+
+/** A port that an instance will get, with the admin port after it. */
+export interface ChosenPort extends Omit<PortWish, 'fixedPort'> {
+  port: number;
   /** Named in the specification, so that it cannot be exchanged for another one. */
   fixed: boolean;
 }
 
-/** Free pairs proposed to a host for each port that is to be chosen: enough to step around foreign processes. */
-const CANDIDATES = 8;
-/** The hosts' answer adds to the caller's wait; without it the workflow finds out. */
-const PROBE_DEADLINE_MS = 4_500;
-
 /**
- * Finds a port for every instance: the one asked for, or a free pair of the control plane's range. The hosts are asked
- * which ports other processes hold (R21); a host that does not answer is not waited for.
+ * Finds a port for every instance: the one asked for, or a free pair of the control plane's range. Ports of other
+ * databases are known; which ones other processes hold, the hosts are asked (R21). A host that does not answer is not
+ * waited for.
  */
 export async function choosePorts(
   deps: ApiDeps,
-  input: { spec: DatabaseSpec; requestId: string },
+  input: { databaseId: string; spec: DatabaseSpec },
 ): Promise<{ chosen: ChosenPort[]; problems: Problem[] }> {
   const wishes = wishesOf(input.spec);
   if (wishes.length === 0) return { chosen: [], problems: [] };
-  const candidates = await proposeCandidates(deps, wishes);
-  const busy = await askHosts(deps, input.requestId, wishes, candidates);
+  const fixed = wishes.flatMap((wish) => (wish.fixedPort === undefined ? [] : [{ ...wish, port: wish.fixedPort }]));
+  const [held, candidates] = await Promise.all([
+    portsHeldByOthers(deps.db, { databaseId: input.databaseId, claims: fixed }),
+    proposeCandidates(deps, wishes),
+  ]);
+  const hostIds = [...new Set(wishes.map(({ hostId }) => hostId))];
+  const busy = await probePorts(
+    deps,
+    hostIds.map((hostId) => {
+      const named = fixed.flatMap((wish) => (wish.hostId === hostId ? wish.port : []));
+      return { hostId, ports: [...named, ...(candidates.get(hostId) ?? [])] };
+    }),
+  );
+
   const chosen: ChosenPort[] = [];
   const problems: Problem[] = [];
   for (const { fixedPort, ...wish } of wishes) {
-    const blocked = busy.get(wish.hostId) ?? new Set();
+    const { hostId } = wish;
+    const blocked = busy.get(hostId) ?? new Set();
     const isFree = (port: number) => !blocked.has(port) && !blocked.has(port + 1);
-    const port = fixedPort ?? takeCandidate(candidates.get(wish.hostId) ?? [], isFree);
-    const path = `services[${wish.serviceIndex}].port`;
+    const port = fixedPort ?? takeFirst(candidates.get(hostId) ?? [], isFree);
     if (port === undefined) {
       const { first, last } = deps.portRange;
-      problems.push({
-        path,
-        message: `no free pair of ports is left between ${first} and ${last} on host ${wish.hostId}`,
-      });
-    } else if (!isFree(port)) {
-      const which = blocked.has(port) ? port : port + 1;
-      problems.push({ path, message: `port ${which} on host ${wish.hostId} is in use by another process` });
-    } else {
-      chosen.push({ ...wish, port, fixed: fixedPort !== undefined });
+      const message = `no free pair of ports is left between ${first} and ${last} on host ${hostId}`;
+      problems.push({ path: portPath(wish), message });
+      continue;
     }
+    const choice = { ...wish, port, fixed: fixedPort !== undefined };
+    const heldProblems = heldPortProblem(choice, held);
+    problems.push(...heldProblems);
+    if (heldProblems.length === 0 && !isFree(port)) {
+      const which = blocked.has(port) ? port : port + 1;
+      problems.push({ path: portPath(wish), message: `port ${which} on host ${hostId} is in use by another process` });
+    }
+    chosen.push(choice);
   }
   return { chosen, problems };
 }
 
-interface Wish {
-  serviceIndex: number;
-  serviceId: string;
-  hostId: string;
-  published: boolean;
-  fixedPort?: number;
+/** Why an instance cannot have its port, if another database has that one or the next. */
+export function heldPortProblem(choice: ChosenPort, held: readonly HeldPort[]): Problem[] {
+  const { hostId, port } = choice;
+  const holder = held.find((other) => other.hostId === hostId && (other.port === port || other.port === port + 1));
+  if (holder === undefined) return [];
+  const message = `port ${holder.port} on host ${hostId} is used by a service of database "${holder.heldBy}"`;
+  return [{ path: portPath(choice), message }];
 }
 
-function wishesOf(spec: DatabaseSpec): Wish[] {
+function portPath({ serviceIndex }: { serviceIndex: number }): string {
+  return `services[${serviceIndex}].port`;
+}
+
+function wishesOf(spec: DatabaseSpec): PortWish[] {
   return (spec.services ?? []).flatMap((service, serviceIndex) =>
     service.host_ids.map((hostId) => ({
       serviceIndex,
@@ -77,64 +98,8 @@ function wishesOf(spec: DatabaseSpec): Wish[] {
   );
 }
 
-/** A few more free pairs of each host than are needed; at random, so that concurrent requests seldom want the same. */
-async function proposeCandidates(deps: ApiDeps, wishes: readonly Wish[]): Promise<Map<string, number[]>> {
-  const { first, last } = deps.portRange;
-  const hostIds = [...new Set(wishes.filter((wish) => wish.fixedPort === undefined).map((wish) => wish.hostId))];
-  const proposals = await Promise.all(
-    hostIds.map(async (hostId) => {
-      const own = wishes.filter((wish) => wish.hostId === hostId);
-      const fixed = own.flatMap(({ fixedPort }) => (fixedPort === undefined ? [] : [fixedPort, fixedPort + 1]));
-      const taken = new Set([...(await takenPorts(deps.db, { hostId, from: first, to: last })), ...fixed]);
-      const free: number[] = [];
-      for (let port = first; port < last; port += 2) {
-        if (!taken.has(port) && !taken.has(port + 1)) free.push(port);
-      }
-      const pairs = sample(free, own.length + CANDIDATES);
-      return [hostId, pairs] as const;
-    }),
-  );
-  return new Map(proposals);
-}
-
-/** Some of the values, in random order. */
-function sample(values: readonly number[], count: number): number[] {
-  const left = [...values];
-  return Array.from({ length: Math.min(count, left.length) }, () => left.splice(randomInt(left.length), 1)).flat();
-}
-
-function takeCandidate(candidates: number[], isFree: (port: number) => boolean): number | undefined {
-  const index = candidates.findIndex(isFree);
-  return index < 0 ? undefined : candidates.splice(index, 1)[0];
-}
-
-async function askHosts(
-  deps: ApiDeps,
-  requestId: string,
-  wishes: readonly Wish[],
-  candidates: ReadonlyMap<string, readonly number[]>,
-): Promise<Map<string, Set<number>>> {
-  const hosts = [...new Set(wishes.map((wish) => wish.hostId))].map((hostId) => {
-    const fixed = wishes.flatMap((wish) => (wish.hostId === hostId ? (wish.fixedPort ?? []) : []));
-    return { hostId, ports: [...fixed, ...(candidates.get(hostId) ?? [])].flatMap((port) => [port, port + 1]) };
-  });
-  try {
-    const answer = await deps.workflows.withDeadline(Date.now() + PROBE_DEADLINE_MS, () =>
-      deps.workflows.execute<typeof probeHostPorts>('probeHostPorts', {
-        workflowId: `probe-ports/${requestId}`,
-        taskQueue: deps.taskQueue,
-        args: [{ hosts }],
-        workflowExecutionTimeout: PROBE_DEADLINE_MS,
-        requestEagerStart: deps.eagerStart,
-        staticSummary: `which of these ports are free on ${hosts.map((host) => host.hostId).join(', ')}?`,
-      }),
-    );
-    return new Map(answer.hosts.map(({ hostId, busy }) => [hostId, new Set(busy)]));
-  } catch (error) {
-    deps.log.warn(
-      { err: error, requestId },
-      'hosts could not be asked for free ports before accepting; the workflow will',
-    );
-    return new Map();
-  }
+/** The first port that is free; it is taken out of the list. */
+function takeFirst(ports: number[], isFree: (port: number) => boolean): number | undefined {
+  const index = ports.findIndex(isFree);
+  return index < 0 ? undefined : ports.splice(index, 1)[0];
 }

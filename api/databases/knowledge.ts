@@ -1,18 +1,18 @@
 import type { SpecContext } from '../../domain/spec/context.ts';
 import { TRUSTED_EXTENSIONS } from '../../domain/spec/extensions.ts';
+import { nameProblem } from '../../domain/spec/text.ts';
 import type { DatabaseSpec } from '../../domain/spec/types.ts';
 import { rolesOfOthers } from '../../store/credentials.ts';
-import { type HostRecord, listHosts } from '../../store/hosts.ts';
-import { listServers, type ServerRecord } from '../../store/servers.ts';
+import type { ServerRecord } from '../../store/servers.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
-import { lookAtServer, type ServerLook } from './server-look.ts';
+import { lookAtServers, type ServerLook } from './server-look.ts';
+import { type Surroundings, serverOfHost, surroundings } from './surroundings.ts';
 
 /** Everything that a request is judged by, read before it is judged. */
 export interface Knowledge {
   context: SpecContext;
-  /** Joined hosts, by id. */
-  hosts: ReadonlyMap<string, HostRecord>;
+  around: Surroundings;
   /** Servers of the nodes, in the order of the nodes. */
   nodeServers: { nodeName: string; server: ServerRecord }[];
   /** What the servers themselves say; a server that does not answer in time is missing: the workflow will wait for it. */
@@ -25,48 +25,45 @@ export async function gatherKnowledge(
   input: { caller: Caller; databaseId: string; spec: DatabaseSpec },
 ): Promise<Knowledge> {
   const { spec, databaseId } = input;
-  const hosts = new Map((await listHosts(deps.db)).map((host) => [host.id, host]));
-  const serverNames = [...hosts.values()].flatMap((host) => host.serverName ?? []);
-  const servers = new Map((await listServers(deps.db, serverNames)).map((server) => [server.name, server]));
-  const serverOf = (hostId: string | undefined) => servers.get(hosts.get(hostId ?? '')?.serverName ?? '');
-  const nodeServers = spec.nodes.flatMap((node) => {
-    const server = serverOf(node.host_ids[0]);
-    return server === undefined ? [] : [{ nodeName: node.name, server }];
+  const around = await surroundings(deps.db);
+  const nodeServers = spec.nodes.flatMap(({ name: nodeName, host_ids: [primary = ''] }) => {
+    const server = serverOfHost(around, primary);
+    return server === undefined ? [] : [{ nodeName, server }];
   });
-  const used = [...new Set(nodeServers.map(({ server }) => server.name))];
-  const names = namedRoles(spec);
+  const serverNames = [...new Set(nodeServers.map(({ server }) => server.name))];
+  const roleNames = namedRoles(spec).map(storable);
   const [looks, foreignRoles] = await Promise.all([
-    Promise.all(
-      used.map(
-        async (name) =>
-          [name, await lookAtServer(deps, { server: name, roles: names, database: spec.database_name })] as const,
-      ),
-    ),
-    rolesOfOthers(deps.db, { serverNames: used, roleNames: names, databaseId }),
+    lookAtServers(deps, { serverNames, roleNames, databaseName: storable(spec.database_name) }),
+    rolesOfOthers(deps.db, { serverNames, roleNames, databaseId: storable(databaseId) }),
   ]);
-  const known = new Map(looks.flatMap(([name, look]) => (look === undefined ? [] : [[name, look] as const])));
+  const hosts = [...around.hosts.values()];
   return {
-    hosts,
+    around,
     nodeServers,
-    looks: known,
+    looks,
     context: {
       databaseId,
       callerIsAdmin: input.caller.isAdmin,
       usersWithPassword: new Set(),
       allowedExtensions: TRUSTED_EXTENSIONS,
       parseSql: deps.parseSql,
-      knownHosts: new Set([...hosts.values()].filter((host) => host.facts !== null).map((host) => host.id)),
+      knownHosts: new Set(hosts.filter(({ facts }) => facts !== null).map(({ id }) => id)),
       serverMajors: new Map(
-        [...hosts.keys()].flatMap((hostId) => {
-          const server = serverOf(hostId);
-          return server === undefined ? [] : [[hostId, Math.floor(server.versionNum / 10_000)] as const];
+        hosts.flatMap(({ id }) => {
+          const server = serverOfHost(around, id);
+          return server === undefined ? [] : [[id, Math.floor(server.versionNum / 10_000)] as const];
         }),
       ),
-      superusers: new Set([...known.values()].flatMap((look) => look.superusers)),
+      superusers: new Set([...looks.values()].flatMap((look) => look.superusers)),
       foreignRoles: new Set(foreignRoles),
       allowListedRoles: deps.allowedRoles,
     },
   };
+}
+
+/** Nothing is on record under a malformed name, and a server refuses to be asked for one with NUL: it becomes an empty one. */
+function storable(name: string): string {
+  return nameProblem(name) === undefined ? name : '';
 }
 
 /** Every role that the specification names. */

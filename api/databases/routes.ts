@@ -6,8 +6,9 @@ import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
-import { errorSchema, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
+import { json, malformed, refused } from '../schemas/responses.ts';
 import { acceptCreate } from './accept-create.ts';
 import { acceptDelete } from './accept-delete.ts';
 import { renderDatabase, renderSummary } from './render.ts';
@@ -17,17 +18,8 @@ const params = z.object({ database_id: pathIdentifier('database_id') });
 const headers = z.object({
   'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
 });
-const json = <S extends z.ZodType>(schema: S, description: string) => ({
-  content: { 'application/json': { schema } },
-  description,
-});
-const errors = {
-  400: json(z.union([errorSchema, schemaErrorSchema]), 'The request cannot be carried out; every problem is named.'),
-  404: json(errorSchema, 'There is no such database.'),
-  409: json(errorSchema, 'The state of the database, or an earlier use of the Idempotency-Key, does not allow it.'),
-  413: json(errorSchema, 'The body is too large.'),
-  415: json(schemaErrorSchema, 'The body is not JSON.'),
-};
+const notFound = refused('There is no such database.');
+const conflict = refused('The state of the database, or an earlier use of the Idempotency-Key, does not allow it.');
 
 const createDatabaseRoute = createRoute({
   method: 'post',
@@ -40,10 +32,10 @@ const createDatabaseRoute = createRoute({
   },
   responses: {
     200: json(acceptedDatabaseSchema, 'Accepted; follow the task.'),
-    400: errors[400],
-    409: errors[409],
-    413: errors[413],
-    415: errors[415],
+    400: malformed,
+    409: conflict,
+    413: refused('The body is too large.'),
+    415: json(schemaErrorSchema, 'The body is not JSON.'),
   },
 });
 
@@ -59,7 +51,7 @@ const getRoute = createRoute({
   path: '/v1/databases/{database_id}',
   summary: 'One database',
   request: { params },
-  responses: { 200: json(databaseSchema, 'The database.'), 400: errors[400], 404: errors[404] },
+  responses: { 200: json(databaseSchema, 'The database.'), 400: malformed, 404: notFound },
 });
 
 const deleteRoute = createRoute({
@@ -69,9 +61,9 @@ const deleteRoute = createRoute({
   request: { params, headers },
   responses: {
     200: json(acceptedTaskSchema, 'Accepted; follow the task.'),
-    400: errors[400],
-    404: errors[404],
-    409: errors[409],
+    400: malformed,
+    404: notFound,
+    409: conflict,
   },
 });
 

@@ -13,10 +13,23 @@ export interface ServerLook {
 /** A request does not wait longer than this for a server; what it cannot see then, the workflow sees later. */
 const LOOK_TIMEOUT_MS = 2_000;
 
-/** Asks a server, or gives undefined where it does not answer in time. */
-export async function lookAtServer(
-  deps: ApiDeps,
-  input: { server: string; roles: readonly string[]; database: string },
+/** Asks servers side by side; those that do not answer in time are missing from the answer. */
+export async function lookAtServers(
+  deps: Pick<ApiDeps, 'targets' | 'log'>,
+  input: { serverNames: readonly string[]; roleNames: readonly string[]; databaseName: string },
+): Promise<Map<string, ServerLook>> {
+  const looks = await Promise.all(
+    input.serverNames.map(async (server) => {
+      const look = await lookAtServer(deps, { ...input, server });
+      return look === undefined ? [] : [[server, look] as const];
+    }),
+  );
+  return new Map(looks.flat());
+}
+
+async function lookAtServer(
+  deps: Pick<ApiDeps, 'targets' | 'log'>,
+  input: { server: string; roleNames: readonly string[]; databaseName: string },
 ): Promise<ServerLook | undefined> {
   try {
     const server = await deps.targets.get(input.server);
@@ -36,7 +49,7 @@ export async function lookAtServer(
                   current_setting('superuser_reserved_connections')::int
                     + coalesce(current_setting('reserved_connections', true)::int, 0) AS "reservedConnections"
            FROM (SELECT 1) AS one LEFT JOIN pg_roles ON rolname = ANY ($2)`,
-          [input.database, input.roles],
+          [input.databaseName, input.roleNames],
         );
         return rows[0];
       },

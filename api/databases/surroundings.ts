@@ -1,9 +1,14 @@
 import type { Queryable } from '../../store/connection.ts';
-import { listHosts } from '../../store/hosts.ts';
-import { listServers } from '../../store/servers.ts';
-import type { Surroundings } from './render.ts';
+import { type HostRecord, listHosts } from '../../store/hosts.ts';
+import { listServers, type ServerRecord } from '../../store/servers.ts';
 
-/** Hosts and their servers, for rendering. Two queries, whatever the number of databases. */
+/** Hosts by id and their servers by name: what databases are judged by and rendered with. */
+export interface Surroundings {
+  hosts: ReadonlyMap<string, HostRecord>;
+  servers: ReadonlyMap<string, ServerRecord>;
+}
+
+/** Two queries, whatever the number of databases. */
 export async function surroundings(db: Queryable): Promise<Surroundings> {
   const hosts = await listHosts(db);
   const servers = await listServers(
@@ -14,4 +19,9 @@ export async function surroundings(db: Queryable): Promise<Surroundings> {
     hosts: new Map(hosts.map((host) => [host.id, host])),
     servers: new Map(servers.map((server) => [server.name, server])),
   };
+}
+
+/** The PostgreSQL server of a host, where it has one. */
+export function serverOfHost({ hosts, servers }: Surroundings, hostId: string): ServerRecord | undefined {
+  return servers.get(hosts.get(hostId)?.serverName ?? '');
 }

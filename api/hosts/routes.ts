@@ -5,15 +5,11 @@ import type { ApiVariables } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
-import { errorSchema, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { pathIdentifier } from '../schemas/common.ts';
 import { hostListSchema, hostSchema } from '../schemas/host.ts';
+import { json, malformed, refused } from '../schemas/responses.ts';
 import { createHostChecker } from './check.ts';
 import { renderHost } from './render.ts';
-
-const json = <S extends z.ZodType>(schema: S, description: string) => ({
-  content: { 'application/json': { schema } },
-  description,
-});
 
 const listRoute = createRoute({
   method: 'get',
@@ -29,8 +25,8 @@ const getRoute = createRoute({
   request: { params: z.object({ host_id: pathIdentifier('host_id') }) },
   responses: {
     200: json(hostSchema, 'The host.'),
-    400: json(z.union([errorSchema, schemaErrorSchema]), 'The id is malformed.'),
-    404: json(errorSchema, 'There is no such host.'),
+    400: malformed,
+    404: refused('There is no such host.'),
   },
 });
 

@@ -1,12 +1,8 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { ApiVariables } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
+import { json } from '../schemas/responses.ts';
 import { versionSchema } from '../schemas/version.ts';
-
-const json = <S extends z.ZodType>(schema: S, description: string) => ({
-  content: { 'application/json': { schema } },
-  description,
-});
 
 const rootRoute = createRoute({
   method: 'get',

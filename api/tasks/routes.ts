@@ -4,36 +4,25 @@ import type { ApiVariables } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
-import { errorSchema, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { pathIdentifier } from '../schemas/common.ts';
+import { json, malformed, refused } from '../schemas/responses.ts';
 import { taskListSchema, taskLogSchema, taskSchema } from '../schemas/task.ts';
 import { renderTask, renderTaskLog } from './render.ts';
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
 
-const ORDERS = {
-  asc: 'asc',
-  ascend: 'asc',
-  ascending: 'asc',
-  desc: 'desc',
-  descend: 'desc',
-  descending: 'desc',
-} as const;
-
+const order = z
+  .enum(['asc', 'ascend', 'ascending', 'desc', 'descend', 'descending'])
+  .default('desc')
+  .transform((text) => (text.startsWith('asc') ? 'asc' : 'desc'));
 const limit = z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE);
 const taskParams = z.object({
   database_id: pathIdentifier('database_id'),
   task_id: z.uuid().openapi({ param: { name: 'task_id', in: 'path' } }),
 });
 
-const json = <S extends z.ZodType>(schema: S, description: string) => ({
-  content: { 'application/json': { schema } },
-  description,
-});
-const errors = {
-  400: json(z.union([errorSchema, schemaErrorSchema]), 'The request is malformed.'),
-  404: json(errorSchema, 'There is no such task.'),
-};
+const notFound = refused('There is no such task.');
 
 const listRoute = createRoute({
   method: 'get',
@@ -44,10 +33,10 @@ const listRoute = createRoute({
     query: z.object({
       after_task_id: z.uuid().optional(),
       limit,
-      sort_order: z.enum(Object.keys(ORDERS) as [keyof typeof ORDERS]).default('desc'),
+      sort_order: order,
     }),
   },
-  responses: { 200: json(taskListSchema, 'A page of tasks.'), 400: errors[400] },
+  responses: { 200: json(taskListSchema, 'A page of tasks.'), 400: malformed },
 });
 
 const getRoute = createRoute({
@@ -55,7 +44,7 @@ const getRoute = createRoute({
   path: '/v1/databases/{database_id}/tasks/{task_id}',
   summary: 'One task',
   request: { params: taskParams },
-  responses: { 200: json(taskSchema, 'The task.'), ...errors },
+  responses: { 200: json(taskSchema, 'The task.'), 400: malformed, 404: notFound },
 });
 
 const logRoute = createRoute({
@@ -63,7 +52,7 @@ const logRoute = createRoute({
   path: '/v1/databases/{database_id}/tasks/{task_id}/log',
   summary: 'Log of a task, oldest entry first',
   request: { params: taskParams, query: z.object({ after_entry_id: z.uuid().optional(), limit }) },
-  responses: { 200: json(taskLogSchema, 'The newest entries.'), ...errors },
+  responses: { 200: json(taskLogSchema, 'The newest entries.'), 400: malformed, 404: notFound },
 });
 
 /** Tasks and their logs. They stay readable after their database is deleted. */
@@ -71,10 +60,10 @@ export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
   app.openapi(listRoute, async (c) => {
-    const { after_task_id: afterTaskId, limit: pageSize, sort_order: order } = c.req.valid('query');
+    const { after_task_id: afterTaskId, limit: pageSize, sort_order: direction } = c.req.valid('query');
     const tasks = await listTasks(deps.db, {
       databaseId: c.req.valid('param').database_id,
-      order: ORDERS[order],
+      order: direction,
       limit: pageSize,
       ...(afterTaskId === undefined ? {} : { afterTaskId }),
     });

@@ -8,7 +8,7 @@ const MAX_VALUES = 20_000;
 /**
  * Prepares parsed JSON for its schema. A null member counts as absent, because published clients write unset members
  * that way; inside `config` null stays, because there it is a value of the wrong type. Too many values are one problem.
- * The depth of the copy is bounded, so that no body can exhaust the stack.
+ * What lies too deep is left out, so that no body can exhaust the stack of whoever walks through the request.
  */
 export function submittedJson(value: unknown, context: z.core.$RefinementCtx): unknown {
   let values = 0;
@@ -17,18 +17,14 @@ export function submittedJson(value: unknown, context: z.core.$RefinementCtx): u
   context.addIssue({ code: 'too_big', origin: 'array', maximum: MAX_VALUES, inclusive: true, input: value });
   return z.NEVER;
 
-  function copy(part: unknown, depth: number): unknown {
+  function copy(part: unknown, depth: number, inConfig = false): unknown {
     values += 1;
-    if (depth > MAX_DEPTH || typeof part !== 'object' || part === null) return part;
-    if (Array.isArray(part)) return part.map((item) => copy(item, depth + 1));
-    const members = Object.entries(part).filter(([, member]) => member !== null);
+    if (typeof part !== 'object' || part === null) return part;
+    if (depth > MAX_DEPTH) return undefined;
+    if (Array.isArray(part)) return part.map((item) => copy(item, depth + 1, inConfig));
+    const members = Object.entries(part).filter(([, member]) => inConfig || member !== null);
     return Object.fromEntries(
-      members.map(([name, member]) => [name, name === 'config' ? counted(member) : copy(member, depth + 1)]),
+      members.map(([name, member]) => [name, copy(member, depth + 1, inConfig || name === 'config')]),
     );
-  }
-
-  function counted(config: unknown): unknown {
-    values += typeof config === 'object' && config !== null ? Object.keys(config).length : 1;
-    return config;
   }
 }

@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteIdentifiers } from './quote.ts';
+import { quoteIdentifier, quoteIdentifiers, quoteLiteral } from './quote.ts';
 
 /**
  * Reading rights for a group role: on the schemas, on every table that is there, and on every table that `owner`
@@ -27,16 +27,32 @@ export const CONTROL_SCHEMA = 'pgsteward';
  */
 export const REQUIRE_AUDIENCE_FUNCTION = `${CONTROL_SCHEMA}.require_audience`;
 
-export const REQUIRE_AUDIENCE_SQL = `
-CREATE SCHEMA IF NOT EXISTS ${CONTROL_SCHEMA};
-GRANT USAGE ON SCHEMA ${CONTROL_SCHEMA} TO PUBLIC;
-CREATE OR REPLACE FUNCTION ${REQUIRE_AUDIENCE_FUNCTION}() RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+/**
+ * Creates the function. The header alone does not tell a token from none: PostgREST takes the first of two
+ * `Authorization` headers while the function sees the last, and reads more spellings of `Bearer` than one would list. So
+ * whatever goes beyond an anonymous request (another role, any other claim) counts as a token too.
+ */
+export function requireAudience(anonymousRoles: readonly string[]): string {
+  const body = `
+DECLARE
+  claims jsonb := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb;
+  authorization_header text := current_setting('request.headers', true)::json ->> 'authorization';
 BEGIN
-  IF current_setting('request.headers', true)::json ->> 'authorization' ~* '^bearer +[^ ]'
-     AND (current_setting('request.jwt.claims', true)::json -> 'aud') IS NULL THEN
+  IF claims -> 'aud' IS NULL AND (
+    authorization_header ~* '^[[:space:]]*bearer[[:space:]]'
+    OR current_user <> ALL (ARRAY[${anonymousRoles.map(quoteLiteral).join(', ')}]::name[])
+    OR claims - 'role' <> '{}'
+  ) THEN
     RAISE SQLSTATE 'PGRST' USING
       MESSAGE = '{"code":"PGRST301","message":"JWT without audience","details":"this service accepts only tokens with an aud claim","hint":null}',
       DETAIL = '{"status":401,"headers":{"WWW-Authenticate":"Bearer error=\\"invalid_token\\""}}';
   END IF;
-END $$;
-GRANT EXECUTE ON FUNCTION ${REQUIRE_AUDIENCE_FUNCTION}() TO PUBLIC`;
+END`;
+  return [
+    `CREATE SCHEMA IF NOT EXISTS ${CONTROL_SCHEMA}`,
+    `GRANT USAGE ON SCHEMA ${CONTROL_SCHEMA} TO PUBLIC`,
+    // A literal, not dollar quotes: the name of a role may contain those.
+    `CREATE OR REPLACE FUNCTION ${REQUIRE_AUDIENCE_FUNCTION}() RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS ${quoteLiteral(body)}`,
+    `GRANT EXECUTE ON FUNCTION ${REQUIRE_AUDIENCE_FUNCTION}() TO PUBLIC`,
+  ].join('; ');
+}

@@ -20,6 +20,8 @@ export interface ClusterOptions {
   passwordFile: string;
   superuser: string;
   account: Account | undefined;
+  /** Ends initdb. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Makes the data directory if there is none, and answers with the superuser's password. */
@@ -53,7 +55,7 @@ export async function ensureCluster(options: ClusterOptions): Promise<{ password
 
 /** Runs initdb beside the final place and renames the result, so that a data directory is whole or absent. */
 async function createCluster(options: ClusterOptions, password: string): Promise<void> {
-  const { name, dataDir, binaries, superuser, account } = options;
+  const { name, dataDir, binaries, superuser, account, signal } = options;
   const setup = `${dataDir}.setup`;
   await rm(setup, { recursive: true, force: true });
   await mkdir(setup, { mode: 0o700 });
@@ -69,7 +71,11 @@ async function createCluster(options: ClusterOptions, password: string): Promise
     let last = { code: 0, output: '' };
     for (const locale of LOCALES) {
       await rm(draft, { recursive: true, force: true });
-      last = await runCommand(binaries.initdb, [...fixed, locale], { timeoutMs: INITDB_TIMEOUT_MS, as: account });
+      last = await runCommand(binaries.initdb, [...fixed, locale], {
+        timeoutMs: INITDB_TIMEOUT_MS,
+        as: account,
+        signal,
+      });
       if (last.code === 0) break;
     }
     if (last.code !== 0) {

@@ -52,11 +52,12 @@ export interface LocalPostgresEndpoint {
 /** One PostgreSQL server on this machine. */
 export interface LocalPostgres {
   /**
-   * Resolves when the server takes connections.
-   * @throws PortBusy, or another Failure that says what to do.
+   * Resolves when the server takes connections. An aborted `signal` ends a first start before the server runs; a
+   * server that has been launched becomes ready first.
+   * @throws PortBusy, another Failure that says what to do, or the signal's reason.
    */
-  start(): Promise<LocalPostgresEndpoint>;
-  /** Ends the server, whoever started it; a server that does not run is left alone. */
+  start(options?: { signal?: AbortSignal }): Promise<LocalPostgresEndpoint>;
+  /** Ends the server, whoever started it; a server that does not run is left alone. Not while `start` is under way. */
   stop(): Promise<void>;
 }
 
@@ -98,7 +99,7 @@ export function createLocalPostgres(options: LocalPostgresOptions): LocalPostgre
   }
 
   return {
-    async start() {
+    async start({ signal } = {}) {
       const place = await locate();
       if (place.account !== undefined) {
         await assertReachable(place.account, [place.binaries.postgres, dirname(dataDir), dirname(logFile)]);
@@ -109,7 +110,8 @@ export function createLocalPostgres(options: LocalPostgresOptions): LocalPostgre
         await stopServer(place);
         await assertPortFree({ address, port, variable: portVariable, owner: `the ${name} PostgreSQL server` });
       }
-      const { password } = await ensureCluster({ ...place, passwordFile, superuser });
+      const { password } = await ensureCluster({ ...place, passwordFile, superuser, signal });
+      signal?.throwIfAborted();
       await writeFiles(place);
       await (alreadyRunning ? reloadServer(place) : startServer(place));
       return { address, port, user: superuser, password, alreadyRunning };

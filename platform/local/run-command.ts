@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Account } from './private-file.ts';
 
@@ -8,13 +8,22 @@ const OUTPUT_MAX_CHARACTERS = 8_192;
 /**
  * Runs a command to its end and answers with its exit code and what it printed (stdout and stderr together).
  * It has a session of its own, so that Ctrl-C in the terminal reaches only us, and we decide what it means.
- * @throws when the command cannot be started, or is killed after `timeoutMs`.
+ * @throws when the command cannot be started, or is killed with its children: after `timeoutMs`, or because `signal`
+ *   was aborted, whose reason is thrown then.
  */
 export async function runCommand(
   command: string,
   args: readonly string[],
-  options: { timeoutMs: number; as?: Account | undefined; cwd?: string; env?: NodeJS.ProcessEnv },
+  options: {
+    timeoutMs: number;
+    signal?: AbortSignal | undefined;
+    as?: Account | undefined;
+    cwd?: string;
+    env?: NodeJS.ProcessEnv;
+  },
 ): Promise<{ code: number; output: string }> {
+  const { timeoutMs, signal } = options;
+  signal?.throwIfAborted();
   const child = spawn(command, args, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -28,12 +37,27 @@ export async function runCommand(
       output = (output + text).slice(-OUTPUT_MAX_CHARACTERS);
     });
   }
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
+  const kill = () => killGroup(child);
+  const timer = setTimeout(kill, timeoutMs);
+  signal?.addEventListener('abort', kill, { once: true });
   try {
     const [code] = await once(child, 'close');
-    if (typeof code !== 'number') throw new Error(`${command} was ended after ${options.timeoutMs} ms`);
+    signal?.throwIfAborted();
+    if (typeof code !== 'number') throw new Error(`${command} was ended after ${timeoutMs} ms`);
     return { code, output: output.trim() };
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', kill);
+  }
+}
+
+/** The command with all that it started: it leads the process group of its session. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // ESRCH: it ended by itself, and its `close` is on the way.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }

@@ -138,10 +138,13 @@ export function commandLine(command: string, args: readonly string[]): string {
 async function startTimeFromProc(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (stat === undefined) return undefined;
-  // proc(5): the name in parentheses may itself hold blanks and parentheses; state is field 3, start time field 22.
+  // proc(5): the name in parentheses may itself hold blanks and parentheses; state is field 3, the number of threads
+  // field 20, start time field 22.
   const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = rest[18];
-  if (state === 'Z' || state === 'X' || ticks === undefined) return undefined;
+  const [threads, ticks] = [Number(rest[16]), rest[18]];
+  // A process shows as ended once its first thread has; until the last one has, it still holds its ports.
+  const ended = state === 'X' || (state === 'Z' && threads <= 1);
+  if (ended || ticks === undefined) return undefined;
   const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
   return `${bootId.trim()}:${ticks}`;
 }

@@ -18,7 +18,11 @@ const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd6
  * Fetches the archive of the Temporal CLI for this machine and unpacks `temporal` into `directory`; answers with its path.
  * @throws when nothing is published for this machine, the address does not answer in time, or the archive holds no CLI.
  */
-export async function downloadTemporalCli(options: { directory: string; env: NodeJS.ProcessEnv }): Promise<string> {
+export async function downloadTemporalCli(options: {
+  directory: string;
+  env: NodeJS.ProcessEnv;
+  signal?: AbortSignal | undefined;
+}): Promise<string> {
   const { directory, env } = options;
   const arch = ARCHITECTURES[process.arch];
   if (arch === undefined) throw new Error(`no download for ${process.arch}`);
@@ -31,7 +35,8 @@ export async function downloadTemporalCli(options: { directory: string; env: Nod
     () => unanswered.abort(new Error(`${url.host} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
     ANSWER_TIMEOUT_MS,
   );
-  const signal = AbortSignal.any([unanswered.signal, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)]);
+  const bounds = [unanswered.signal, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)];
+  const signal = AbortSignal.any(options.signal === undefined ? bounds : [...bounds, options.signal]);
   const response = await fetch(url, { signal }).finally(() => clearTimeout(timer));
   if (!response.ok || response.body === null) throw new Error(`${url.host} answered ${response.status}`);
 

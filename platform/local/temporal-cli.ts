@@ -21,6 +21,8 @@ export interface TemporalCliSearch {
   env: NodeJS.ProcessEnv;
   /** Told when a step takes long. */
   progress: (text: string) => void;
+  /** Ends the search, also a download or a build. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Version that `go install` builds; every tuning option of the development server is known to it. */
@@ -69,6 +71,7 @@ async function climb(search: TemporalCliSearch, rungs: typeof RUNGS): Promise<Te
   const tried: string[] = [];
   for (const { source, find } of rungs) {
     const found = await find(search);
+    search.signal?.throwIfAborted();
     if ('missing' in found) {
       tried.push(`${source}: ${found.missing}`);
       continue;
@@ -114,16 +117,16 @@ async function goSetting(name: string, env: NodeJS.ProcessEnv): Promise<string> 
   return asked?.code === 0 ? asked.output : '';
 }
 
-async function fromDownload({ cacheDir, env, progress }: TemporalCliSearch): ReturnType<Rung> {
+async function fromDownload({ cacheDir, env, progress, signal }: TemporalCliSearch): ReturnType<Rung> {
   progress('downloading the Temporal CLI (some 50 MB)');
   try {
-    return { path: await downloadTemporalCli({ directory: cacheDir, env }) };
+    return { path: await downloadTemporalCli({ directory: cacheDir, env, signal }) };
   } catch (error) {
     return { missing: reasonOf(error) };
   }
 }
 
-async function fromGo({ cacheDir, env, progress }: TemporalCliSearch): ReturnType<Rung> {
+async function fromGo({ cacheDir, env, progress, signal }: TemporalCliSearch): ReturnType<Rung> {
   const go = await runCommand('go', ['version'], { timeoutMs: VERSION_TIMEOUT_MS, env }).catch(() => undefined);
   if (go?.code !== 0) return { missing: 'Go is not installed' };
   progress(`building the Temporal CLI with Go (${GO_MODULE}): this takes minutes, once`);
@@ -131,6 +134,7 @@ async function fromGo({ cacheDir, env, progress }: TemporalCliSearch): ReturnTyp
   try {
     const { code, output } = await runCommand('go', ['install', GO_MODULE], {
       timeoutMs: GO_INSTALL_TIMEOUT_MS,
+      signal,
       env: { ...env, GOBIN: cacheDir },
     });
     return code === 0 ? await fromDirectory(cacheDir) : { missing: output };

@@ -48,10 +48,11 @@ export interface LocalTemporalEndpoint {
 /** The Temporal development server of this machine. */
 export interface LocalTemporal {
   /**
-   * Resolves when the namespace and its search attributes can be used.
-   * @throws PortBusy, or another Failure that says what to do.
+   * Resolves when the namespace and its search attributes can be used. An aborted `signal` ends the wait, a download
+   * and a build.
+   * @throws PortBusy, another Failure that says what to do, or the signal's reason.
    */
-  start(): Promise<LocalTemporalEndpoint>;
+  start(options?: { signal?: AbortSignal }): Promise<LocalTemporalEndpoint>;
   /** Ends the server, whoever started it. */
   stop(): Promise<void>;
 }
@@ -61,7 +62,7 @@ const START_TIMEOUT_MS = 60_000;
 /** A server that was left behind answers at once, or is not worth waiting for. */
 const ADOPT_TIMEOUT_MS = 5_000;
 /** It closes its database and its services one after the other. */
-const STOP_GRACE_MS = 10_000;
+const STOP_GRACE_MS = 5_000;
 
 /**
  * By default the history service hands on 20 tasks a second when idle, that is 50 ms for each step of a workflow.
@@ -82,14 +83,20 @@ export function createLocalTemporal(options: LocalTemporalOptions): LocalTempora
   const logFile = join(stateDir, 'temporal.log');
   const recordFile = join(stateDir, 'temporal.process.json');
   const expected = { address: `${address}:${port}`, namespace, searchAttributes };
-  const goesOn = async () => (await findRecorded(recordFile)) !== undefined;
 
-  async function adopts(command: string): Promise<boolean> {
-    const recorded = await findRecorded(recordFile);
-    return recorded?.command === command && (await temporalAnswers(expected, { boundMs: ADOPT_TIMEOUT_MS, goesOn }));
+  async function answers(boundMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const goesOn = async () => signal?.aborted !== true && (await findRecorded(recordFile)) !== undefined;
+    const answered = await temporalAnswers(expected, { boundMs, goesOn });
+    signal?.throwIfAborted();
+    return answered;
   }
 
-  async function launch(cli: TemporalCli, args: string[]): Promise<void> {
+  async function adopts(command: string, signal: AbortSignal | undefined): Promise<boolean> {
+    const recorded = await findRecorded(recordFile);
+    return recorded?.command === command && (await answers(ADOPT_TIMEOUT_MS, signal));
+  }
+
+  async function launch(cli: TemporalCli, args: string[], signal: AbortSignal | undefined): Promise<void> {
     await stop();
     const owner = 'the Temporal server';
     await assertPortFree({ address, port, variable: 'PGSTEWARD_TEMPORAL_PORT', owner });
@@ -101,7 +108,7 @@ export function createLocalTemporal(options: LocalTemporalOptions): LocalTempora
     // Not our whole environment: it may hold secrets, and TEMPORAL_* variables that the CLI obeys.
     const childEnv = { PATH: env.PATH, HOME: env.HOME };
     await spawnRecorded({ command: cli.path, args, cwd: stateDir, env: childEnv, logFile, recordFile });
-    if (await temporalAnswers(expected, { boundMs: START_TIMEOUT_MS, goesOn })) return;
+    if (await answers(START_TIMEOUT_MS, signal)) return;
     await stop();
     throw new Failure('ServerUnavailable', `the Temporal server did not start: ${await logSince(logFile, logged)}`);
   }
@@ -112,14 +119,14 @@ export function createLocalTemporal(options: LocalTemporalOptions): LocalTempora
 
   return {
     stop,
-    async start() {
+    async start({ signal } = {}) {
       const external = env.TEMPORAL_ADDRESS;
       if (external !== undefined && external !== '') return { address: external, namespace, alreadyRunning: true };
 
-      const cli = await obtainTemporalCli({ cacheDir: resolve(options.cliCacheDir), env, progress });
+      const cli = await obtainTemporalCli({ cacheDir: resolve(options.cliCacheDir), env, progress, signal });
       const args = serverArguments({ ...options, address, databaseFile: join(stateDir, 'temporal.db') });
-      const alreadyRunning = await adopts(commandLine(cli.path, args));
-      if (!alreadyRunning) await launch(cli, args);
+      const alreadyRunning = await adopts(commandLine(cli.path, args), signal);
+      if (!alreadyRunning) await launch(cli, args, signal);
       return { address: expected.address, namespace, uiUrl: `http://${address}:${uiPort}`, cli, alreadyRunning };
     },
   };

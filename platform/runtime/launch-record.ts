@@ -1,25 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { servicePlacementSchema } from '../../domain/service-placement-schema.ts';
 import type { ServiceLaunch } from './service-runtime.ts';
 
 /** A {@link ServiceLaunch} as it is written to disk. */
-export const launchSchema = z.object({
-  installationId: z.string(),
-  instanceId: z.string(),
-  databaseId: z.string(),
-  serviceId: z.string(),
-  hostId: z.string(),
-  taskId: z.string(),
-  epoch: z.number().int(),
-  version: z.string(),
-  image: z.string().exactOptional(),
-  address: z.string(),
-  port: z.number().int(),
-  cpus: z.number().exactOptional(),
-  memoryBytes: z.number().exactOptional(),
-  labels: z.record(z.string(), z.string()).exactOptional(),
-  directory: z.string(),
-}) satisfies z.ZodType<ServiceLaunch>;
+export const launchSchema = servicePlacementSchema.extend({ directory: z.string() }) satisfies z.ZodType<ServiceLaunch>;
 
 /** Content of a JSON file of ours; undefined when there is no file or, after damage to the disk, no usable content. */
 export async function readRecord<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {

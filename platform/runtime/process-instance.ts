@@ -9,7 +9,6 @@ import type { Log } from '../log.ts';
 import type { BundledBinary } from './bundled-binary.ts';
 import { launchSchema, readRecord } from './launch-record.ts';
 import { limitLogFile } from './log-file.ts';
-import { threadsEnded } from './process-threads.ts';
 import { createRestartBudget } from './restart-budget.ts';
 import { runtimeSystemEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch, ServiceState } from './service-runtime.ts';
@@ -94,9 +93,7 @@ export function createProcessInstance(of: {
   }
 
   async function end(graceMs: number): Promise<void> {
-    const process = await findRecorded(recordFile);
     await stopRecorded(recordFile, { graceMs });
-    if (process !== undefined) await threadsEnded(process.pid);
   }
 
   async function startedState(): Promise<ServiceState> {

@@ -1,22 +1,8 @@
 import type { ServiceView } from '../../domain/postgrest/conf.ts';
-import type { RuntimeKind, ServiceObservation } from '../../domain/services.ts';
+import type { RuntimeKind, ServiceObservation, ServicePlacement } from '../../domain/services.ts';
 
 /** What an instance needs in order to start, once its files are written. Holds no secret. */
-export interface ServiceLaunch {
-  installationId: string;
-  instanceId: string;
-  databaseId: string;
-  serviceId: string;
-  hostId: string;
-  taskId: string;
-  epoch: number;
-  version: string;
-  image?: string;
-  address: string;
-  port: number;
-  cpus?: number;
-  memoryBytes?: number;
-  labels?: Record<string, string>;
+export interface ServiceLaunch extends ServicePlacement {
   /** Directory on the host that holds postgrest.conf and the secret files. */
   directory: string;
 }

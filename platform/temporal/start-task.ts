@@ -18,6 +18,8 @@ export interface TaskStart {
   summary: string;
   /** Hand the first workflow task to a worker of this process; the client must share the worker's connection. */
   eager?: boolean;
+  /** Start anew when an earlier run of this id has ended; without it an id is used once. */
+  repeatable?: boolean;
 }
 
 /** Longest wait for Temporal to take a start; the reconciler starts what could not be started in time. */
@@ -34,7 +36,9 @@ export async function startTask(workflows: WorkflowClient, start: TaskStart): Pr
         workflowId: start.workflowId,
         taskQueue: start.taskQueue,
         args: [start.argument],
-        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+        workflowIdReusePolicy: start.repeatable
+          ? WorkflowIdReusePolicy.ALLOW_DUPLICATE
+          : WorkflowIdReusePolicy.REJECT_DUPLICATE,
         workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
         typedSearchAttributes: searchAttributesOf(start.labels),
         staticSummary: start.summary,

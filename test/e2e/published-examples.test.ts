@@ -146,7 +146,8 @@ describe.each(testRuntimes())('the published examples with the %s runtime', (run
     it('works once a script makes the schema, and shows tables of both', async () => {
       const { port, body } = await publishedBody('multiple-schemas', stack.port());
       const scripts = { post_database_create: ['CREATE SCHEMA api'] };
-      expect(await create(stack, { ...body, spec: { ...body.spec, scripts } })).toMatchObject({ status: 'completed' });
+      const request = { ...body, spec: { ...body.spec, scripts } };
+      expect(await create(stack, request)).toMatchObject({ status: 'completed' });
       await stack.target.query('CREATE TABLE products (id int); CREATE TABLE api.things AS SELECT 7 AS id', OWNER);
       expect(await rest(port, '/products')).toMatchObject({ status: 200, body: [] });
       const things = await rest(port, '/things', { headers: { 'accept-profile': 'api' } });

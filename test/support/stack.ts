@@ -6,7 +6,9 @@ import type { WorkerInterceptors } from '@temporalio/worker';
 import pg from 'pg';
 import { pino } from 'pino';
 import { inject } from 'vitest';
+import { servicesDirectory } from '../../activities/host/instance-records.ts';
 import { createApp } from '../../api/app.ts';
+import type { ApiDeps } from '../../api/deps.ts';
 import { CONTROL_TASK_QUEUE } from '../../domain/identifiers.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import type { RuntimeKind } from '../../domain/services.ts';
@@ -26,6 +28,7 @@ import { registerServer } from '../../worker/register-server.ts';
 import type { RunningWorker } from '../../worker/running-worker.ts';
 import { installTemporalRuntime, openTemporal, type TemporalSession } from '../../worker/temporal-session.ts';
 import { servicePortRange } from './ports.ts';
+import { sweepServices } from './services.ts';
 import { startTargetServer, type TargetForTests } from './target.ts';
 
 /** A whole installation of its own: metadata database, Temporal namespace, target server, API, workers. */
@@ -35,6 +38,8 @@ export interface TestStack {
   temporal: TemporalSession;
   target: TargetForTests;
   metadata: MetadataConnection;
+  /** What the API acts through, for callers and listeners other than those of `request`. */
+  api: ApiDeps;
   /** The API without a socket: `request('/v1/databases', { method: 'POST', … })`. */
   request(path: string, init?: RequestInit): Promise<Response>;
   /** POST or other call with a JSON body; answers status and parsed body. */
@@ -114,7 +119,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   });
   const workflowBundle = { code: await readFile(servers.workflowBundleFile, 'utf8') };
   const base = { db: control.db, workflows: temporal.client.workflow, taskQueue: CONTROL_TASK_QUEUE, log };
-  const app = createApp({
+  const api: ApiDeps = {
     ...base,
     eagerStart: options.workers !== false,
     sealer: control.sealer,
@@ -124,7 +129,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     allowedRoles: new Set(config.allowedRoles),
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
     readiness: createReadiness(base),
-  });
+  };
+  const app = createApp(api);
   const startControl = (interceptors: WorkerInterceptors['activity'] = []) =>
     startControlWorker({ config, control, temporal, workflowBundle, log, interceptors });
   const startHost = (interceptors: WorkerInterceptors['activity'] = []) =>
@@ -137,6 +143,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     temporal,
     target,
     metadata,
+    api,
     request: (path, init) => Promise.resolve(app.request(`http://localhost:3000${path}`, init)),
     async call(method, path, body, headers = {}) {
       const response = await app.request(`http://localhost:3000${path}`, {
@@ -162,6 +169,10 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     async stop() {
       await stack.hostWorker.stop();
       await stack.controlWorker.stop();
+      await sweepServices({
+        installationId: control.installationId,
+        servicesDirectory: servicesDirectory(config.host.dataDir),
+      });
       await temporal.close();
       await control.close();
       await target.stop();

@@ -4,12 +4,12 @@ import { pino } from 'pino';
 import type { Config } from '../../platform/config/config.ts';
 import { createLogger } from '../../platform/log.ts';
 import { untilSignal } from '../until-signal.ts';
-import { startDevStack } from './stack.ts';
+import { createReport } from './report.ts';
+import { type DevStack, startDevStack } from './stack.ts';
 import { welcome } from './welcome.ts';
 
 /** `dev`: everything in one process. People read standard output; the log goes to a file. */
 export async function runDev(config: Config, env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<number> {
-  const startedAt = performance.now();
   const logFile = join(config.home, 'logs', 'pgsteward.log');
   await mkdir(join(config.home, 'logs'), { recursive: true, mode: 0o711 });
   const log = createLogger({
@@ -18,16 +18,33 @@ export async function runDev(config: Config, env: NodeJS.ProcessEnv, say: (line:
     destination: pino.destination({ dest: logFile, mode: 0o600, sync: true }),
   });
   // From now on: a Ctrl-C during the start stops what has been started.
-  const signal = untilSignal();
-  const starting = startDevStack({ config, env, log, say });
-  const first = await Promise.race([starting.then(() => 'started' as const), signal]);
-  if (first !== 'started') say(`${first}: waiting for the start to end, then stopping`);
-  const stack = await starting;
-  if (first === 'started') {
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    say(welcome({ apiUrl: stack.apiUrl, uiUrl: stack.uiUrl, hostId: config.host.id, logFile, seconds }));
-    say(`\n${await signal}: stopping`);
+  const interrupt = new AbortController();
+  const stopping = untilSignal().then((signal) => {
+    say(`\n${signal}: stopping`);
+    interrupt.abort();
+  });
+  const stack = await startUnless(interrupt.signal, () =>
+    startDevStack({ config, env, log, report: createReport(say), signal: interrupt.signal }),
+  );
+  if (stack !== undefined) {
+    // Since this process began: loading the program counts too.
+    const seconds = (performance.now() / 1000).toFixed(1);
+    say(welcome({ ...stack, hostId: config.host.id, forcedRuntime: config.host.runtime, logFile, seconds }));
+    try {
+      await Promise.race([stopping, stack.broken]);
+    } finally {
+      await stack.stop();
+    }
   }
-  await stack.stop((part) => say(`stopped: ${part}`));
   return 0;
+}
+
+/** Undefined when the start was interrupted; everything is stopped then. */
+async function startUnless(interrupt: AbortSignal, start: () => Promise<DevStack>): Promise<DevStack | undefined> {
+  try {
+    return await start();
+  } catch (error) {
+    if (interrupt.aborted) return undefined;
+    throw error;
+  }
 }

@@ -1,11 +1,11 @@
-import { readFile, rm } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
-import { writePrivateFile } from '../../platform/local/private-file.ts';
 import { processStartTime } from '../../platform/local/supervised-process.ts';
 
 const holderSchema = z.object({ pid: z.int(), startTime: z.string() });
+type Holder = z.infer<typeof holderSchema>;
 
 /**
  * Takes a state directory for this process: two development stacks on the same state would fight over its servers. A
@@ -14,23 +14,46 @@ const holderSchema = z.object({ pid: z.int(), startTime: z.string() });
  */
 export async function lockHome(home: string): Promise<{ release(): Promise<void> }> {
   const file = join(home, 'dev.lock');
-  const holder = await readHolder(file);
-  if (holder !== undefined && holder.pid !== process.pid && (await processStartTime(holder.pid)) === holder.startTime) {
-    throw new Failure(
-      'NotAllowed',
-      `pgsteward runs already with the state in ${home} (process ${holder.pid}); stop it, or set PGSTEWARD_HOME to another directory`,
-    );
+  const own = JSON.stringify({ pid: process.pid, startTime: (await processStartTime(process.pid)) ?? '' });
+  if (!(await createFile(file, own))) {
+    const holder = await readHolder(file);
+    if (holder !== undefined && (await isRunning(holder))) throw heldBy(home, `process ${holder.pid}`);
+    await rm(file, { force: true });
+    // Whoever took it between these two lines starts at this very moment.
+    if (!(await createFile(file, own))) throw heldBy(home, 'a process that is just starting');
   }
-  const startTime = (await processStartTime(process.pid)) ?? '';
-  await writePrivateFile(file, JSON.stringify({ pid: process.pid, startTime }));
   return { release: () => rm(file, { force: true }) };
 }
 
-async function readHolder(file: string): Promise<z.infer<typeof holderSchema> | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
+function heldBy(home: string, who: string): Failure {
+  return new Failure(
+    'NotAllowed',
+    `pgsteward runs already with the state in ${home} (${who}); stop it, or set PGSTEWARD_HOME to another directory and move the ports`,
+  );
+}
+
+/** Nobody ever sees it without its content. @returns false when it exists already */
+async function createFile(file: string, text: string): Promise<boolean> {
+  const draft = `${file}.${process.pid}`;
+  await writeFile(draft, text, { mode: 0o600 });
   try {
-    return holderSchema.parse(JSON.parse(text));
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function isRunning({ pid, startTime }: Holder): Promise<boolean> {
+  return pid !== process.pid && (await processStartTime(pid)) === startTime;
+}
+
+async function readHolder(file: string): Promise<Holder | undefined> {
+  try {
+    return holderSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {
     return undefined;
   }

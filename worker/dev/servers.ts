@@ -60,10 +60,10 @@ export async function targetServer(
 /** The Temporal development server; with `TEMPORAL_ADDRESS` there is nothing to start. */
 export function temporalServer(
   config: Config,
-  env: NodeJS.ProcessEnv,
-  progress: (text: string) => void,
+  options: { codecEndpoint: string | undefined; env: NodeJS.ProcessEnv; progress: (text: string) => void },
 ): LocalTemporal {
-  const { server, codecPort, namespace } = config.temporal;
+  const { server, namespace } = config.temporal;
+  const { codecEndpoint, env, progress } = options;
   return createLocalTemporal({
     stateDir: join(config.home, 'temporal'),
     cliCacheDir: join(config.home, 'bin'),
@@ -71,7 +71,7 @@ export function temporalServer(
     uiPort: server.kind === 'development' ? server.uiPort : 0,
     namespace,
     searchAttributes: SEARCH_ATTRIBUTES,
-    codecEndpoint: `http://127.0.0.1:${codecPort}`,
+    ...(codecEndpoint === undefined ? {} : { codecEndpoint }),
     env,
     progress,
   });

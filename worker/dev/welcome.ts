@@ -1,52 +1,92 @@
-/** What a newcomer reads when everything is ready: where things are, and a first request. */
-export function welcome(of: {
-  apiUrl: string;
-  uiUrl: string | undefined;
+import type { Config } from '../../platform/config/config.ts';
+import type { DevStack } from './stack.ts';
+
+/** What {@link welcome} is made from. */
+export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'runtime' | 'databases'> {
   hostId: string;
+  forcedRuntime: Config['host']['runtime'];
   logFile: string;
+  /** Since the command was given, with one digit after the point. */
   seconds: string;
-}): string {
-  const spec = {
-    id: 'storefront',
-    spec: {
-      database_name: 'storefront',
-      nodes: [{ name: 'n1', host_ids: [of.hostId] }],
-      database_users: [{ username: 'app', password: 'changeme', db_owner: true, attributes: ['LOGIN'] }],
-      scripts: {
-        post_database_create: [
-          'CREATE TABLE products (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, price numeric)',
-          "INSERT INTO products (name, price) VALUES ('Widget', 9.99)",
-        ],
-      },
-      services: [
-        {
-          service_id: 'api',
-          service_type: 'postgrest',
-          version: 'latest',
-          host_ids: [of.hostId],
-          port: 3100,
-          connect_as: 'app',
-          config: {},
-        },
-      ],
-    },
-  };
-  const body = JSON.stringify(spec, null, 2).replaceAll("'", "'\\''");
+}
+
+/** What a newcomer reads when everything is ready: where things are, and a first request. */
+export function welcome(facts: WelcomeFacts): string {
+  const { apiUrl, uiUrl, logFile, seconds, databases } = facts;
   return `
-Ready after ${of.seconds} s.
+Ready after ${seconds} s.
 
-  API          ${of.apiUrl}/v1/databases
-  Temporal UI  ${of.uiUrl ?? 'at the server that TEMPORAL_ADDRESS names'}
-  Log          ${of.logFile}
+  API          ${apiUrl}/v1/databases
+  Temporal UI  ${uiUrl ?? 'that of the server that TEMPORAL_ADDRESS names'}
+  Log          ${logFile}
+${runtimeNote(facts)}
+${databases.length === 0 ? firstSteps(facts) : listed(facts)}
+Ctrl-C stops everything, services too; the next start brings all of it back.
+`;
+}
 
-A first database with a REST API over it:
+/** The request that the README explains; `post_database_create` gives the new API something to serve. */
+export function firstRequest(hostId: string): string {
+  return `{
+  "id": "storefront",
+  "spec": {
+    "database_name": "storefront",
+    "nodes": [{ "name": "n1", "host_ids": ["${hostId}"] }],
+    "database_users": [
+      { "username": "app", "password": "changeme", "db_owner": true, "attributes": ["LOGIN"] }
+    ],
+    "scripts": {
+      "post_database_create": [
+        "CREATE TABLE products (id serial PRIMARY KEY, name text NOT NULL, price numeric)",
+        "INSERT INTO products (name, price) VALUES ($$Widget$$, 9.99)"
+      ]
+    },
+    "services": [
+      {
+        "service_id": "api",
+        "service_type": "postgrest",
+        "version": "latest",
+        "host_ids": ["${hostId}"],
+        "port": 3100,
+        "connect_as": "app",
+        "config": { "jwt_secret": "a-secret-key-of-at-least-32-characters" }
+      }
+    ]
+  }
+}`;
+}
 
-curl -X POST ${of.apiUrl}/v1/databases -H 'Content-Type: application/json' --data '${body}'
+function firstSteps({ apiUrl, hostId }: WelcomeFacts): string {
+  return `Make a database with a REST API over it:
 
-  and a second or two later:
+curl -X POST ${apiUrl}/v1/databases \\
+  -H 'Content-Type: application/json' \\
+  --data '${firstRequest(hostId)}'
+
+and a second or two later read its rows:
 
 curl http://127.0.0.1:3100/products
+`;
+}
 
-Ctrl-C stops everything; the next start brings it back.
+const SHOWN = 10;
+
+function listed({ apiUrl, databases }: WelcomeFacts): string {
+  const more = databases.length > SHOWN ? `, and ${databases.length - SHOWN} more` : '';
+  return `Databases: ${databases.slice(0, SHOWN).join(', ')}${more}. See them with:
+
+curl ${apiUrl}/v1/databases
+`;
+}
+
+function runtimeNote({ runtime, forcedRuntime }: WelcomeFacts): string {
+  if (runtime === 'docker') return '';
+  const why =
+    forcedRuntime === 'process'
+      ? 'PGSTEWARD_RUNTIME says so'
+      : 'no Docker Engine answers, or none did when the first service was made';
+  return `
+Services run as plain processes (${why}): the same PostgREST with the same
+settings, but without a container's walls around it. Where Docker runs, they run in containers.
 `;
 }

@@ -29,10 +29,12 @@ export function undoCreateDatabase(deps: ControlDeps, input: TaskRef): Promise<v
  * name that carries another marker or none was not made for it, stays, and is reported (R10).
  */
 export function removeDatabase(deps: ControlDeps, input: TaskRef): Promise<void> {
-  return performStep(deps, { ...input, step: 'removeDatabase' }, async ({ work, session }) => {
+  return performStep(deps, { ...input, step: 'removeDatabase' }, async ({ work, session, assertHolds }) => {
     await onEveryServer(deps, work, (server) =>
       server.onMaintenance(session(`dropping database "${work.databaseName}"`), async (client) => {
         await client.query(SESSION_LOCK_SQL, [`database:${work.databaseName}`]);
+        // By now the name may belong to a later database of the same id.
+        await assertHolds();
         const comment = await databaseComment(client, work.databaseName);
         if (comment === undefined) return;
         const marker = parseMarker(comment);

@@ -3,7 +3,7 @@ import { Failure } from '../../../domain/failures.ts';
 import { ownerRole } from '../../../domain/roles/desired.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
 import type { ResolvedSpec } from '../../../domain/spec/normalize.ts';
-import { createExtensions, grantReadOnly, REQUIRE_AUDIENCE_SQL } from '../../../domain/sql/access.ts';
+import { createExtensions, grantReadOnly, requireAudience } from '../../../domain/sql/access.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { grantMembership, revokeMembership, setNoInherit } from '../../../domain/sql/roles.ts';
 import { DROP_SCRIPT_RUNS_SQL } from '../../../domain/sql/script-runs.ts';
@@ -63,6 +63,9 @@ async function grantOn(client: pg.ClientBase, work: Work, memberships: Membershi
         .flatMap((service) => service.settings.schemas),
     ),
   ];
+  const withAudience = spec.services.flatMap(({ settings }) =>
+    settings.jwtAudience === undefined ? [] : [settings.anonymousRole],
+  );
   const statements = [
     ...(spec.scripts.postDatabaseCreate.length > 0 ? [DROP_SCRIPT_RUNS_SQL] : []),
     ...(spec.extensions.length > 0 ? [createExtensions(spec.extensions)] : []),
@@ -75,7 +78,7 @@ async function grantOn(client: pg.ClientBase, work: Work, memberships: Membershi
           }),
         ]
       : []),
-    ...(spec.services.some((service) => service.settings.jwtAudience !== undefined) ? [REQUIRE_AUDIENCE_SQL] : []),
+    ...(withAudience.length > 0 ? [requireAudience(withAudience)] : []),
     ...[...new Set(memberships.map(({ member }) => member))].map(setNoInherit),
     ...memberships.map((membership) => grantMembership({ ...membership, inherit: false, serverVersion })),
   ];

@@ -57,6 +57,8 @@ function createOn(server: TargetServer, inputs: Inputs): Promise<{ roleName: str
     await client.query(LOCK_SQL, [
       [...names, ...(shared ? [DEFAULT_ANONYMOUS_ROLE] : [])].map((name) => `role:${name}`),
     ]);
+    // Whoever takes the task back does so under the same locks: before this, and then it is refused, or after the commit.
+    await context.assertHolds();
     const { version, scramIterations, roles } = await inspectRoles(client, lookedAt);
     const decision = decideRoles(desired, roles, {
       taskId: work.taskId,

@@ -26,6 +26,7 @@ export function removeRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
         context.session(`dropping roles on server ${server.name}`),
         async (client) => {
           await client.query(LOCK_SQL, [recorded.map((role) => `role:${role.name}`)]);
+          await context.assertHolds();
           const { rows } = await client.query<{ name: string; oid: number }>(
             `SELECT rolname AS name, oid FROM pg_roles
              JOIN unnest($1::text[], $2::oid[]) AS recorded (name, role_oid) ON rolname = name AND oid = role_oid

@@ -19,7 +19,7 @@ import { inspectRoles } from '../roles/inspect.ts';
 import { onEveryServer } from '../servers.ts';
 import { performStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
-import { runStatements } from './run-statements.ts';
+import { runStatements, SCRIPT_STATEMENT_TIMEOUT_MS } from './run-statements.ts';
 
 const LIST = 'post_database_create';
 
@@ -38,7 +38,7 @@ export function runPostDatabaseCreate(deps: ControlDeps, input: TaskRef): Promis
       const run = (password: string) =>
         server.inDatabaseTransaction(
           { database: work.databaseName, user: owner, password },
-          session(`running scripts.${LIST}`),
+          { ...session(`running scripts.${LIST}`), statementTimeoutMs: SCRIPT_STATEMENT_TIMEOUT_MS },
           (client) => runOnce(client, work),
         );
       if (known !== undefined && canLogin) await run(known);

@@ -16,7 +16,7 @@ import { endTaskSessions } from '../sessions.ts';
 import { performStep, performUndo } from '../step.ts';
 import { reportKept } from '../tasks/report.ts';
 import type { TaskRef } from '../types.ts';
-import { runStatements } from './run-statements.ts';
+import { runStatements, SCRIPT_STATEMENT_TIMEOUT_MS } from './run-statements.ts';
 
 const LIST = 'post_init';
 
@@ -27,10 +27,16 @@ interface MadeRole {
 
 /** Runs `scripts.post_init` as the admin role in the maintenance database, once, and records the roles it made. */
 export function runPostInit(deps: ControlDeps, input: TaskRef): Promise<void> {
-  return performStep(deps, { ...input, step: 'runPostInit' }, async ({ work, session }) => {
+  return performStep(deps, { ...input, step: 'runPostInit' }, async ({ work, session, assertHolds }) => {
     await onEveryServer(deps, work, async (server) => {
-      const made = await server.inMaintenanceTransaction(session('running scripts.post_init'), (client) =>
-        runOnce(client, work.taskId, work.spec.scripts.postInit),
+      const made = await server.inMaintenanceTransaction(
+        { ...session('running scripts.post_init'), statementTimeoutMs: SCRIPT_STATEMENT_TIMEOUT_MS },
+        async (client) => {
+          await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+          await client.query(LOCK_SQL, [['scripts']]);
+          await assertHolds();
+          return runOnce(client, work.taskId, work.spec.scripts.postInit);
+        },
       );
       await claimCredentials(
         deps.db,
@@ -53,12 +59,10 @@ export function runPostInit(deps: ControlDeps, input: TaskRef): Promise<void> {
 }
 
 /**
- * REPEATABLE READ, so that the roles that are new at the end are this script's own and not those of a concurrent
- * session: its catalog reads see the first snapshot plus its own changes.
+ * Expects the lock, and REPEATABLE READ, so that the roles that are new at the end are this script's own and not those of
+ * a concurrent session: its catalog reads see the first snapshot plus its own changes.
  */
 async function runOnce(client: pg.ClientBase, taskId: string, statements: readonly string[]): Promise<MadeRole[]> {
-  await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-  await client.query(LOCK_SQL, [['scripts']]);
   await client.query(ENSURE_SCRIPT_RUNS_SQL);
   const earlier = await client.query<{ roles: MadeRole[] }>(FIND_SCRIPT_RUN_SQL, [taskId, LIST]);
   const done = earlier.rows[0];

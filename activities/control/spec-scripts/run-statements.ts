@@ -3,6 +3,12 @@ import { Failure } from '../../../domain/failures.ts';
 import { failureTypeOf } from '../../../platform/target/errors.ts';
 
 /**
+ * Longest single statement of a script: filling a first table may take a while. Below the step's start-to-close time, so
+ * that the server gives up before Temporal repeats the step.
+ */
+export const SCRIPT_STATEMENT_TIMEOUT_MS = 240_000;
+
+/**
  * Runs the statements of a script one by one in the current transaction.
  * @throws ScriptFailed naming the statement by its path; contention and lost connections keep their own retryable type
  */

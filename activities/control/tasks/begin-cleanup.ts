@@ -1,17 +1,19 @@
 import { stepsToUndo } from '../../../store/journal.ts';
-import { findTask } from '../../../store/tasks.ts';
+import { takeOverTask } from '../../../store/tasks.ts';
 import { loadWork } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { TaskPlan } from '../types.ts';
 import { planOf } from './plan.ts';
 
-/** The journal of a task whose run is gone; undefined when the task is closed. */
+/**
+ * Takes a task whose run is gone over, and gives its journal; undefined when the task is closed. From here on the steps of
+ * the lost run, which may still be under way, change nothing (R9).
+ */
 export async function beginCleanup(
   deps: ControlDeps,
   input: { taskId: string },
 ): Promise<{ plan: TaskPlan; steps: { step: string; target: string }[] } | undefined> {
-  const task = await findTask(deps.db, input);
-  if (task === undefined || !['pending', 'running', 'canceling'].includes(task.status)) return undefined;
-  const [work, steps] = await Promise.all([loadWork(deps.db, task.id), stepsToUndo(deps.db, task.id)]);
+  if (!(await takeOverTask(deps.db, input.taskId))) return undefined;
+  const [work, steps] = await Promise.all([loadWork(deps.db, input.taskId), stepsToUndo(deps.db, input.taskId)]);
   return { plan: planOf(deps, work), steps: steps.map(({ step, target }) => ({ step, target })) };
 }

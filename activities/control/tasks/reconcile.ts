@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { CLEANUP_WORKFLOW, cleanupWorkflowId } from '../../../domain/task-workflows.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
 import { pruneAnswers } from '../../../store/idempotency.ts';
@@ -36,13 +36,34 @@ export async function reconcileTasks(
 }
 
 async function runState(deps: ControlDeps, task: TaskRecord): Promise<{ state: RunState; reason: string }> {
+  const handle = deps.workflows.getHandle(task.workflowId);
   try {
-    const { status } = await deps.workflows.getHandle(task.workflowId).describe();
+    const { status } = await handle.describe();
     if (status.name === 'RUNNING' || status.name === 'CONTINUED_AS_NEW') return { state: 'running', reason: '' };
-    return { state: 'closed', reason: `its run was ${status.name.toLowerCase().replaceAll('_', ' ')}` };
+    return { state: 'closed', reason: `its run ${ENDINGS[status.name] ?? 'has ended'}${await spokenReason(handle)}` };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { state: 'gone', reason: 'Temporal no longer knows its run' };
     throw error;
+  }
+}
+
+const ENDINGS: Readonly<Record<string, string>> = {
+  FAILED: 'failed',
+  TERMINATED: 'was terminated',
+  CANCELLED: 'was cancelled',
+  TIMED_OUT: 'timed out',
+};
+
+/** What the run, or whoever ended it, gave as reason; empty where Temporal has only its own words for that. */
+async function spokenReason(handle: WorkflowHandle): Promise<string> {
+  try {
+    await handle.result();
+    return '';
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    let reason: Error = error;
+    while (reason.cause instanceof Error) reason = reason.cause;
+    return reason.message === error.message ? '' : `: ${reason.message}`;
   }
 }
 
@@ -62,7 +83,8 @@ function startCleanup(deps: ControlDeps, task: TaskRecord, reason: string): Prom
     workflowId: cleanupWorkflowId(task.id),
     workflowType: CLEANUP_WORKFLOW,
     taskQueue: deps.taskQueue,
-    argument: { taskId: task.id, reason: `the task was ended from outside: ${reason}` },
+    argument: { taskId: task.id, reason: `the task did not come to its end: ${reason}` },
+    repeatable: true,
     labels: { operation: 'cleanup', ...(task.databaseId === null ? {} : { database: task.databaseId }) },
     summary: `clean up after ${task.type} of ${task.entityId}`,
   });

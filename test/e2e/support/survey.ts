@@ -1,15 +1,15 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import Docker from 'dockerode';
-import { LABELS } from '../../../platform/runtime/docker-container.ts';
-import { type TestStack, testRuntimes } from '../../support/stack.ts';
+import { servicesDirectory } from '../../../activities/host/instance-records.ts';
+import { containersOf, processesIn } from '../../support/services.ts';
+import type { TestStack } from '../../support/stack.ts';
 
 /** Everything that a database leaves its mark on, outside its own record. Equal before and after = nothing is left. */
 export interface Survey {
   roles: string[];
   databases: string[];
   containers: string[];
-  processes: string[];
+  processes: number[];
   serviceFiles: string[];
   reservedPorts: number;
   credentials: number;
@@ -19,12 +19,13 @@ export interface Survey {
 
 /** Looks at the target server, the host and the metadata database of an installation. */
 export async function survey(stack: TestStack): Promise<Survey> {
+  const services = servicesDirectory(stack.config.host.dataDir);
   const [inventory, containers, processes, serviceFiles, reservedPorts, credentials, sharedRoleUsers, tombstones] =
     await Promise.all([
       stack.target.inventory(),
-      containersOf(stack),
-      processesOf(stack),
-      filesBelow(join(stack.config.host.dataDir, 'services')),
+      containersOf(stack.control.installationId),
+      processesIn(services),
+      filesBelow(services),
       countRows(stack, 'ports'),
       countRows(stack, 'credentials'),
       countRows(stack, 'shared_role_users'),
@@ -52,28 +53,6 @@ export const NO_RECORDS = { databases: 0, instances: 0, names: 0, secrets: 0 };
 async function countRows(stack: TestStack, table: string): Promise<number> {
   const { rows } = await stack.control.db.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`);
   return rows[0]?.count ?? 0;
-}
-
-/** Containers of this installation, stopped ones included. */
-export async function containersOf(stack: TestStack): Promise<string[]> {
-  if (!testRuntimes().includes('docker')) return [];
-  const found = await new Docker().listContainers({
-    all: true,
-    filters: { label: [`${LABELS.installation}=${stack.control.installationId}`] },
-  });
-  return found.map((container) => container.Id);
-}
-
-/** Process ids whose command line names this installation's files. */
-async function processesOf(stack: TestStack): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const ours = await Promise.all(
-    pids.map(async (pid) => {
-      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      return commandLine.includes(join(stack.config.host.dataDir, 'services')) ? [pid] : [];
-    }),
-  );
-  return ours.flat();
 }
 
 /** Paths of all files below a directory; none when it does not exist. */

@@ -1,38 +1,40 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
-import type { ActivityExecuteInput, ActivityInterceptors, Next, WorkerInterceptors } from '@temporalio/worker';
+import type { WorkerInterceptors } from '@temporalio/worker';
 import type { FailureType } from '../../../domain/failures.ts';
+import { createGate } from './gate.ts';
 
-/** A place in the runs of a worker: one activity of one task, before or after its effect. */
+/** A place in the work of a worker: one activity of one run, before or after its effect. */
 export interface FaultPoint {
-  /** Second part of the workflow id: the database, or the task of a cleanup run. */
+  /** Second part of the run's workflow id: the database id, or the task id of a cleanup run. */
   subject: string;
   activity: string;
   when: 'before' | 'after';
 }
 
-/** An activity that waits at its point. */
+/** An activity that waits at its point, whatever it is told, until it is released. */
 export interface Held {
-  /** It has arrived there. */
   reached: Promise<void>;
-  /** The activity has been told that it is cancelled, or that its run is gone. */
+  /** The worker has learnt that the activity is cancelled, or that its run is gone. */
   cancelled: Promise<void>;
   release(): void;
-  /** What the activity itself came to after its release: an error, or undefined. */
+  /** For a point before the effect: what the released activity came to, an error or undefined. */
   outcome: Promise<unknown>;
 }
 
-/** Faults for the workers of a test, armed one by one; each strikes once. */
+type Action = (context: Context) => Promise<void>;
+
+/** Faults for the workers of one test file, armed one by one. Each strikes once. */
 export interface Faults {
   readonly interceptors: NonNullable<WorkerInterceptors['activity']>;
+  /** The activity waits at the point until `action` has ended, and fails with it. */
+  at(point: FaultPoint, action: Action): void;
   fail(point: FaultPoint, failure: { type: FailureType; message: string; retryable: boolean }): void;
   hold(point: FaultPoint): Held;
-  /** Runs `action` when the point is reached; the activity waits for it. */
-  at(point: FaultPoint, action: (context: Context) => Promise<void>): void;
 }
 
 export function createFaults(): Faults {
-  const armed = new Map<string, (context: Context) => Promise<void>>();
-  const outcomes = new Map<string, (error: unknown) => void>();
+  const armed = new Map<string, Action>();
+  const watched = new Map<string, (outcome: unknown) => void>();
 
   async function strike(place: string, context: Context): Promise<void> {
     const action = armed.get(place);
@@ -43,35 +45,49 @@ export function createFaults(): Faults {
   const at: Faults['at'] = (point, action) => void armed.set(placeOf(point), action);
 
   return {
+    at,
     interceptors: [
-      (context): ActivityInterceptors => ({
+      (context) => ({
         inbound: {
-          async execute(input: ActivityExecuteInput, next: Next<{ execute: unknown }, never> | ExecuteNext) {
+          async execute(input, next) {
             const [, subject = ''] = (context.info.workflowExecution?.workflowId ?? '').split('/');
-            const { activityType: activity } = context.info;
-            const before = placeOf({ subject, activity, when: 'before' });
-            const after = placeOf({ subject, activity, when: 'after' });
+            const here = { subject, activity: context.info.activityType };
+            const before = placeOf({ ...here, when: 'before' });
             await strike(before, context);
-            try {
-              const result = await (next as ExecuteNext)(input);
-              await strike(after, context);
-              outcomes.get(before)?.(undefined);
-              outcomes.get(after)?.(undefined);
-              return result;
-            } catch (error) {
-              outcomes.get(before)?.(error);
+            const tell = watched.get(before);
+            watched.delete(before);
+            const result = await next(input).catch((error: unknown) => {
+              tell?.(error);
               throw error;
-            }
+            });
+            tell?.(undefined);
+            await strike(placeOf({ ...here, when: 'after' }), context);
+            return result;
           },
         },
       }),
     ],
-    at,
     fail(point, { retryable, ...failure }) {
       at(point, () => Promise.reject(ApplicationFailure.create({ ...failure, nonRetryable: !retryable })));
     },
     hold(point) {
-      const reached = Promise.withResolvers<void>();
+      const [reached, cancelled, released, outcome] = [createGate(), createGate(), createGate(), createGate<unknown>()];
+      at(point, async (context) => {
+        context.cancelled.catch(() => cancelled.open());
+        watched.set(placeOf(point), outcome.open);
+        reached.open();
+        await released.passed;
+      });
+      return {
+        reached: reached.passed,
+        cancelled: cancelled.passed,
+        release: () => released.open(),
+        outcome: outcome.passed,
+      };
     },
   };
+}
+
+function placeOf({ subject, activity, when }: FaultPoint): string {
+  return `${subject}/${activity}/${when}`;
 }

@@ -1,6 +1,11 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { answerMethodNotAllowed, answerNotFound, createErrorHandler, type ErrorLog } from '../../../api/errors.ts';
+import {
+  answerMethodNotAllowed,
+  answerNotFound,
+  createErrorHandler,
+  type ErrorLog,
+} from '../../../api/error-handler.ts';
 import { answerInvalidShape, limitBody, requireJsonBody } from '../../../api/request-validation.ts';
 import { errorSchema, pathIdentifier, schemaErrorSchema } from '../../../api/schemas/common.ts';
 import { databaseSchema } from '../../../api/schemas/database.ts';

@@ -1,0 +1,15 @@
+import { z } from '@hono/zod-openapi';
+import { errorSchema, schemaErrorSchema } from './common.ts';
+
+/** A response with a JSON body, for the definition of a route. */
+export function json<S extends z.ZodType>(schema: S, description: string) {
+  return { content: { 'application/json': { schema } }, description };
+}
+
+/** 400: errors of shape have their own body; all others, whatever the status, have `{name, message}`. */
+export const malformed = json(z.union([errorSchema, schemaErrorSchema]), 'Every problem of the request, by its path.');
+
+/** Any other refusal. */
+export function refused(description: string) {
+  return json(errorSchema, description);
+}

@@ -1,0 +1,30 @@
+import { Failure } from '../../domain/failures.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { PortBusy } from '../../platform/local/port-busy.ts';
+import { assertPortFree } from '../../platform/local/ports.ts';
+
+/**
+ * Looks at the ports of this process before anything is started; the servers look at theirs, which an earlier start of
+ * this stack may hold.
+ * @throws PortBusy, or a Failure that names all of them
+ */
+export async function assertPortsFree(config: Config): Promise<void> {
+  const wanted = [{ ...config.listen, variable: 'PGSTEWARD_PORT', owner: 'the API' }];
+  if (config.temporal.server.kind === 'development') {
+    const { codecPort: port } = config.temporal;
+    wanted.push({ address: '127.0.0.1', port, variable: 'PGSTEWARD_CODEC_PORT', owner: 'the codec server' });
+  }
+  const busy: PortBusy[] = [];
+  for (const one of wanted) {
+    try {
+      await assertPortFree(one);
+    } catch (error) {
+      if (!(error instanceof PortBusy)) throw error;
+      busy.push(error);
+    }
+  }
+  const [first, ...more] = busy;
+  if (first === undefined) return;
+  if (more.length === 0) throw first;
+  throw new Failure('PortInUse', busy.map(({ message }) => message).join('\n'));
+}
