@@ -20,6 +20,11 @@ export interface HostJoinRequest extends HostClaim {
   facts: HostFacts;
 }
 
+/** An admitted host worker has taken over the removals it was told of. */
+export interface HostJoinConfirmation extends HostClaim {
+  executed: Tombstone[];
+}
+
 /** What an admitted host worker is told: the instances to remove before it serves. */
 export interface HostJoinResult {
   tombstones: Tombstone[];

@@ -38,6 +38,9 @@ export function createMetadataPool(connection: MetadataConnection): pg.Pool {
     types: typeParsers,
   });
   pool.on('error', (error) => onIdleError?.(error));
+  // A connection that breaks between two statements has none to fail: the next one does. Unheard, the event would end the
+  // process; the pool itself listens only while the connection is idle.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

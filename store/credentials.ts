@@ -59,6 +59,33 @@ export async function claimCredentials(
   return rows;
 }
 
+/**
+ * Records roles that a database's `post_init` made. One that the database had claimed for a user of its own is the
+ * script's from then on.
+ * @returns names of roles that another owner has claimed: those are not taken (R1)
+ */
+export async function recordScriptRoles(
+  db: Queryable,
+  input: { serverName: string; databaseId: string; owner: string; roles: { name: string; oid: number }[] },
+): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `INSERT INTO credentials (server_name, role_name, owner, database_id, origin, version, role_oid)
+     SELECT $1, name, $2, $3, 'script', 1, oid FROM unnest($4::text[], $5::bigint[]) AS made (name, oid) ORDER BY name
+     ON CONFLICT (server_name, role_name) DO UPDATE SET origin = 'script', role_oid = excluded.role_oid
+       WHERE credentials.owner = excluded.owner
+     RETURNING role_name AS name`,
+    [
+      input.serverName,
+      input.owner,
+      input.databaseId,
+      input.roles.map((role) => role.name),
+      input.roles.map((role) => role.oid),
+    ],
+  );
+  const recorded = new Set(rows.map((row) => row.name));
+  return input.roles.map((role) => role.name).filter((name) => !recorded.has(name));
+}
+
 /** Roles recorded for a database, on every server. */
 export async function listCredentials(db: Queryable, databaseId: string): Promise<CredentialRecord[]> {
   const { rows } = await db.query<CredentialRecord>(

@@ -73,10 +73,14 @@ export async function listTombstones(db: Queryable, hostId: string): Promise<Tom
   return rows;
 }
 
-/** Forgets tombstones that the host has executed. */
-export async function clearTombstones(db: Queryable, input: { hostId: string; instanceIds: string[] }): Promise<void> {
-  await db.query('DELETE FROM tombstones WHERE host_id = $1 AND instance_id = ANY ($2)', [
-    input.hostId,
-    input.instanceIds,
-  ]);
+/** Forgets tombstones that the host has executed; a newer one for the same instance stays. */
+export async function clearTombstones(
+  db: Queryable,
+  input: { hostId: string; executed: readonly Tombstone[] },
+): Promise<void> {
+  await db.query(
+    `DELETE FROM tombstones t USING unnest($2::text[], $3::bigint[]) AS executed (instance_id, epoch)
+     WHERE t.host_id = $1 AND t.instance_id = executed.instance_id AND t.epoch <= executed.epoch`,
+    [input.hostId, input.executed.map((t) => t.instanceId), input.executed.map((t) => t.epoch)],
+  );
 }

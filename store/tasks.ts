@@ -100,6 +100,12 @@ export async function listTasks(
   return rows;
 }
 
+/** Ids of every task that is kept for a database. */
+export async function listTaskIds(db: Queryable, databaseId: string): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>('SELECT id FROM tasks WHERE database_id = $1', [databaseId]);
+  return rows.map((row) => row.id);
+}
+
 /** Tasks that are not closed and were accepted at least `olderThanMs` ago, oldest first. */
 export async function listOpenTasks(
   db: Queryable,

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import { writePrivateFile } from '../platform/local/private-file.ts';
+import { writePrivateFile } from '../platform/files/write-private-file.ts';
 import { failureConverterPath } from '../platform/temporal/data-converter.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

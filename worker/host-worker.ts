@@ -1,5 +1,5 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { WorkflowClient } from '@temporalio/client';
 import { Worker, type WorkerInterceptors } from '@temporalio/worker';
 import { v7 as uuidv7 } from 'uuid';
 import { createHostContext } from '../activities/host/context.ts';
@@ -9,19 +9,17 @@ import { servicesDirectory } from '../activities/host/instance-records.ts';
 import { createServiceKeeper } from '../activities/host/keeper.ts';
 import { reconcileHost, stopServices } from '../activities/host/reconcile.ts';
 import { warmUp } from '../activities/host/warm-up.ts';
-import { CONTROL_TASK_QUEUE, hostTaskQueue } from '../domain/identifiers.ts';
-import type { HostClaim } from '../domain/join.ts';
+import { hostTaskQueue } from '../domain/identifiers.ts';
 import type { RuntimeKind } from '../domain/services.ts';
 import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { chooseRuntime } from '../platform/runtime/choose.ts';
 import { openOnHost } from '../platform/secrets/host-envelope.ts';
-import { type HostKeyPair, loadOrCreateHostKey } from '../platform/secrets/host-key.ts';
-import { joinProof } from '../platform/secrets/join-proof.ts';
+import { loadOrCreateHostKey } from '../platform/secrets/host-key.ts';
 import { loadJoinToken } from '../platform/secrets/join-token.ts';
-import type { confirmTombstones, greetHost, joinHost, leaveHost } from '../workflows/hosts.ts';
 import { activityEdge } from './activity-edge.ts';
 import { createAdminGateways } from './gateway.ts';
+import { createHostControl } from './host-control.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import type { TemporalSession } from './temporal-session.ts';
 
@@ -55,12 +53,13 @@ export interface RunningHostWorker extends RunningWorker {
 export async function startHostWorker(options: HostWorkerOptions): Promise<RunningHostWorker> {
   const { config, temporal, log } = options;
   const { id: hostId, dataDir, addresses } = config.host;
-  const workflows = temporal.client.workflow;
   const workerId = uuidv7();
+  // Services of root run as another user, who passes through here to its own files; all else below is 0600.
+  await mkdir(dataDir, { recursive: true, mode: 0o711 });
   const hostKey = await loadOrCreateHostKey(join(dataDir, 'host-key.json'));
   const joinToken = await loadJoinToken(config.files.joinToken);
-  const claim = await makeClaim({ hostId, workerId, hostKey, joinToken });
-  const { installationId } = await run<typeof greetHost>(workflows, 'greetHost', `greet-host/${workerId}`, claim);
+  const control = createHostControl(temporal.client.workflow, { hostId, workerId, hostKey, joinToken }, log);
+  const { installationId } = await control.greet();
   const runtime = await chooseRuntime({
     forced: config.host.runtime,
     installationId,
@@ -84,19 +83,12 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
   });
   try {
     const { facts } = await describeHost(context);
-    // One at a time for each host id: two workers are never admitted side by side.
-    const { tombstones } = await run<typeof joinHost>(workflows, 'joinHost', `join-host/${hostId}`, {
-      ...claim,
-      facts,
-    });
-    await reconcileHost(context, tombstones);
-    if (tombstones.length > 0) {
-      const instanceIds = tombstones.map((tombstone) => tombstone.instanceId);
-      await run<typeof confirmTombstones>(workflows, 'confirmTombstones', `confirm-tombstones/${workerId}`, {
-        hostId,
-        instanceIds,
-      });
-    }
+    let tombstones = await control.join(facts);
+    do {
+      await reconcileHost(context, tombstones);
+      // A removal that was asked for while this host was put in order is executed before it serves, too.
+      tombstones = await control.confirm(tombstones);
+    } while (tombstones.length > 0);
     const worker = await Worker.create({
       connection: temporal.connection,
       namespace: temporal.namespace,
@@ -118,7 +110,7 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
         await keeper.stop();
         if (options.stopServicesAtEnd) await stopServices(context, { graceMs: STOP_SERVICE_GRACE_MS });
         await gateways.closeAll();
-        await run<typeof leaveHost>(workflows, 'leaveHost', `leave-host/${workerId}`, { hostId, workerId });
+        await control.leave();
         await runtime.close();
       },
     };
@@ -127,33 +119,4 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
     await runtime.close();
     throw error;
   }
-}
-
-async function makeClaim(input: {
-  hostId: string;
-  workerId: string;
-  hostKey: HostKeyPair;
-  joinToken: string;
-}): Promise<HostClaim> {
-  const { hostId, workerId, hostKey, joinToken } = input;
-  const issuedAt = new Date().toISOString();
-  const proof = await joinProof({ hostId, workerId, publicJwk: hostKey.publicJwk, issuedAt, token: joinToken });
-  return { hostId, workerId, publicKey: { ...hostKey.publicJwk }, issuedAt, proof };
-}
-
-/** A short run of the control plane on this worker's behalf; bounded, so that a start or stop never hangs on it. */
-const CONTROL_TIMEOUT_MS = 60_000;
-
-function run<W extends (input: never) => Promise<unknown>>(
-  workflows: WorkflowClient,
-  workflowType: string,
-  workflowId: string,
-  input: Parameters<W>[0],
-): Promise<Awaited<ReturnType<W>>> {
-  return workflows.execute(workflowType, {
-    workflowId,
-    taskQueue: CONTROL_TASK_QUEUE,
-    args: [input],
-    workflowExecutionTimeout: CONTROL_TIMEOUT_MS,
-  }) as Promise<Awaited<ReturnType<W>>>;
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../platform/config/config.ts';
-import { readPrivateFile } from '../platform/secrets/private-file.ts';
+import { readPrivateFile } from '../platform/files/private-file.ts';
 import type { MetadataConnection } from '../store/connection.ts';
 
 /** Connection of an existing metadata server: everything but the password stands in the URL. */

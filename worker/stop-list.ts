@@ -45,7 +45,12 @@ export function createStopList(log: Log): StopList {
     },
     async stopAll(onStopped) {
       for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
-        await Promise.all(group.map(async (part) => onStopped?.(part.name, await stopOne(part))));
+        await Promise.all(
+          group.map(async (part) => {
+            const stopped = await stopOne(part);
+            onStopped?.(part.name, stopped);
+          }),
+        );
       }
     },
   };

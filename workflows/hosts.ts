@@ -1,7 +1,7 @@
 import { ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 import type { HostActivities } from '../domain/host-activities.ts';
 import { hostTaskQueue } from '../domain/identifiers.ts';
-import type { HostClaim, HostJoinRequest, HostJoinResult } from '../domain/join.ts';
+import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../domain/join.ts';
 import type { HostCheck } from '../domain/services.ts';
 import { isHostUnavailable } from './failure-reason.ts';
 import { POLICIES } from './policies.ts';
@@ -38,9 +38,9 @@ export async function joinHost(input: HostJoinRequest): Promise<HostJoinResult> 
   return control('bookkeeping', { summary: `admit ${input.hostId}`, ...BOOKKEEPING }).acceptJoin(input);
 }
 
-/** A joined worker has executed its tombstones. */
-export async function confirmTombstones(input: { hostId: string; instanceIds: string[] }): Promise<void> {
-  await control('bookkeeping', { summary: 'forget executed tombstones', ...BOOKKEEPING }).confirmTombstones(input);
+/** A joined worker has put its host in order and is about to take work. */
+export async function confirmJoin(input: HostJoinConfirmation): Promise<HostJoinResult> {
+  return control('bookkeeping', { summary: `${input.hostId} is in order`, ...BOOKKEEPING }).confirmJoin(input);
 }
 
 /** A host worker ends in order: its id is free at once. */

@@ -3,7 +3,7 @@ import { removeDatabase, undoCreateDatabase } from './databases/drop-database.ts
 import { grantAccess, undoGrantAccess } from './databases/grant-access.ts';
 import { preflight } from './databases/preflight.ts';
 import type { ControlDeps } from './deps.ts';
-import { acceptJoin, checkClaim, confirmTombstones, listHostIds, recordLeave } from './hosts/join.ts';
+import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
 import { undoCreateRoles } from './roles/undo-create-roles.ts';
@@ -44,7 +44,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     reconcileTasks: (input) => reconcileTasks(deps, input),
     checkClaim: (input) => checkClaim(deps, input),
     acceptJoin: (input) => acceptJoin(deps, input),
-    confirmTombstones: (input) => confirmTombstones(deps, input),
+    confirmJoin: (input) => confirmJoin(deps, input),
     recordLeave: (input) => recordLeave(deps, input),
     listHostIds: () => listHostIds(deps),
   };

@@ -1,4 +1,4 @@
-import type { HostClaim, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
+import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
 import type { ServiceObservation } from '../../domain/services.ts';
 import type { ControlUndoName } from '../../domain/steps.ts';
 
@@ -92,8 +92,8 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   checkClaim(input: HostClaim): Promise<{ installationId: string; previousWorkerId: string | null }>;
   /** Records the join and tells the host what it must remove before it serves. */
   acceptJoin(input: HostJoinRequest): Promise<HostJoinResult>;
-  /** Forgets tombstones that the host executed. */
-  confirmTombstones(input: { hostId: string; instanceIds: string[] }): Promise<void>;
+  /** Forgets the removals that the host has taken over, and names those that came up meanwhile. @throws JoinRefused when it was replaced */
+  confirmJoin(input: HostJoinConfirmation): Promise<HostJoinResult>;
   recordLeave(input: { hostId: string; workerId: string }): Promise<void>;
   /** Host ids that have joined at least once. */
   listHostIds(input: Record<string, never>): Promise<{ hostIds: string[] }>;

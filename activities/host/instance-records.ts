@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
 import type { Tombstone } from '../../domain/services.ts';
+import { writePrivateFile } from '../../platform/files/write-private-file.ts';
 import { launchSchema, readRecord } from '../../platform/runtime/launch-record.ts';
 import type { ServiceLaunch } from '../../platform/runtime/service-runtime.ts';
-import { writeAtomically } from '../../platform/runtime/write-atomically.ts';
 
 /** What this host remembers on its own disk: which instances must run here, and which must not. No secrets. */
 export interface InstanceRecords {
@@ -63,7 +63,7 @@ export function createInstanceRecords(dataDir: string): InstanceRecords {
       const directory = directoryOf(launch.instanceId);
       // The service's user passes through, and sees only what belongs to it.
       await mkdir(directory, { recursive: true, mode: 0o711 });
-      await writeAtomically(join(directory, RECORD_FILE), JSON.stringify(launch));
+      await writePrivateFile(join(directory, RECORD_FILE), JSON.stringify(launch));
     },
     forget: (instanceId) => rm(directoryOf(instanceId), { recursive: true, force: true }),
     tombstone,
@@ -75,7 +75,7 @@ export function createInstanceRecords(dataDir: string): InstanceRecords {
       const known = await tombstone(wanted.instanceId);
       if (known !== undefined && known.epoch >= wanted.epoch) return;
       await mkdir(removed, { recursive: true, mode: 0o700 });
-      await writeAtomically(tombstoneFile(wanted.instanceId), JSON.stringify(tombstoneSchema.parse(wanted)));
+      await writePrivateFile(tombstoneFile(wanted.instanceId), JSON.stringify(tombstoneSchema.parse(wanted)));
     },
     async pruneTombstones(now) {
       for (const name of await entries(removed)) {

@@ -45,6 +45,7 @@ export function decideRoles(
 ): RoleDecision {
   const known = new Map(existing.map((role) => [role.name, role]));
   const own = new Set(desired.map((role) => role.name));
+  const superusers = new Set(desired.filter((role) => role.attributes.includes('SUPERUSER')).map((role) => role.name));
   const decision: RoleDecision = { create: [], alter: [], adopt: [], memberships: [], problems: [] };
   for (const role of desired) {
     const found = known.get(role.name);
@@ -58,7 +59,9 @@ export function decideRoles(
   for (const role of desired) {
     role.memberOf.forEach((name, index) => {
       const path = `${role.path}.roles[${index}]`;
-      const problem = grantProblem(name, path, known.get(name), own, ownership);
+      const problem = superusers.has(name)
+        ? superuserProblem(name, path)
+        : grantProblem(name, path, known.get(name), own, ownership);
       if (problem === undefined) decision.memberships.push({ role: name, member: role.name, inherit: role.inherit });
       else decision.problems.push(problem);
     });
@@ -74,6 +77,7 @@ export function grantProblem(
   own: ReadonlySet<string>,
   ownership: Pick<RoleOwnership, 'madeByScript' | 'allowed'>,
 ): { type: FailureType; message: string } | undefined {
+  if (found?.isSuperuser) return superuserProblem(name, path);
   if (own.has(name)) return undefined;
   if (found === undefined) {
     return {
@@ -81,12 +85,15 @@ export function grantProblem(
       message: `${path}: role "${name}" does not exist; create it in scripts.post_init or on the server first`,
     };
   }
-  if (found.isSuperuser) return { type: 'NotAllowed', message: `${path}: role "${name}" is a superuser` };
   if (ownership.madeByScript.has(name) || ownership.allowed.has(name)) return undefined;
   return {
     type: 'NotAllowed',
     message: `${path}: role "${name}" was not made for this database; an operator can open it with PGSTEWARD_ALLOWED_ROLES`,
   };
+}
+
+function superuserProblem(name: string, path: string): { type: FailureType; message: string } {
+  return { type: 'NotAllowed', message: `${path}: role "${name}" is a superuser` };
 }
 
 function refused(role: DesiredRole, why: string): { type: FailureType; message: string } {

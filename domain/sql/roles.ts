@@ -35,14 +35,16 @@ export function setVerifier(name: string, verifier: string): string {
   return `ALTER ROLE ${quoteIdentifier(name)} WITH PASSWORD ${quoteLiteral(verifier)}`;
 }
 
-/** Opens a role for a login with this verifier. */
-export function openLogin(name: string, verifier: string): string {
-  return `ALTER ROLE ${quoteIdentifier(name)} WITH LOGIN PASSWORD ${quoteLiteral(verifier)}`;
+/** Opens a role for logins; with a verifier, under that password. */
+export function openLogin(name: string, verifier?: string): string {
+  const password = verifier === undefined ? '' : ` PASSWORD ${quoteLiteral(verifier)}`;
+  return `ALTER ROLE ${quoteIdentifier(name)} WITH LOGIN${password}`;
 }
 
-/** Takes the login away again, with its password. */
-export function closeLogin(name: string): string {
-  return `ALTER ROLE ${quoteIdentifier(name)} WITH NOLOGIN PASSWORD NULL`;
+/** Takes back what {@link openLogin} gave to a role that had no login, no password, or neither. */
+export function closeLogin(name: string, had: { login: boolean; password: boolean }): string {
+  const options = [...(had.login ? [] : ['NOLOGIN']), ...(had.password ? [] : ['PASSWORD NULL'])];
+  return `ALTER ROLE ${quoteIdentifier(name)} WITH ${options.join(' ')}`;
 }
 
 export function setNoLogin(name: string): string {

@@ -25,6 +25,6 @@ export function grantScriptRuns(owner: string): string {
 export const FIND_SCRIPT_RUN_SQL = `SELECT roles FROM ${SCRIPT_RUNS_TABLE} WHERE task_id = $1 AND list = $2`;
 export const INSERT_SCRIPT_RUN_SQL = `INSERT INTO ${SCRIPT_RUNS_TABLE} (task_id, list) VALUES ($1, $2)`;
 export const SET_SCRIPT_ROLES_SQL = `UPDATE ${SCRIPT_RUNS_TABLE} SET roles = $3 WHERE task_id = $1 AND list = $2`;
-export const DELETE_SCRIPT_RUNS_SQL = `DELETE FROM ${SCRIPT_RUNS_TABLE} WHERE task_id = $1`;
+export const DELETE_SCRIPT_RUNS_SQL = `DELETE FROM ${SCRIPT_RUNS_TABLE} WHERE task_id = ANY ($1)`;
 /** Takes the marker table out of a customer's database, with its schema, once the script is on record elsewhere. */
 export const DROP_SCRIPT_RUNS_SQL = `DROP SCHEMA IF EXISTS ${CONTROL_SCHEMA} CASCADE`;

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../domain/failures.ts';
+import { type Account, writePrivateFile } from '../files/write-private-file.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import { CONFIGURATION_FILE } from './postgres-configuration.ts';
-import { type Account, writePrivateFile } from './private-file.ts';
 import { runCommand } from './run-command.ts';
 
 /** A second or two on an ordinary machine; a slow disk under load sets the upper end. */

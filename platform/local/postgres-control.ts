@@ -1,10 +1,10 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../domain/failures.ts';
+import type { Account } from '../files/write-private-file.ts';
 import { logSince } from './log-tail.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import { type Postmaster, readPostmaster } from './postmaster.ts';
-import type { Account } from './private-file.ts';
 import { runCommand } from './run-command.ts';
 
 /** Start-up includes crash recovery, which replays at most one checkpoint distance of WAL. */

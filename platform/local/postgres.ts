@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { writePrivateFile } from '../files/write-private-file.ts';
 import { assertPortFree } from './ports.ts';
 import { bundledPostgres, type PostgresBinaries } from './postgres-binaries.ts';
 import { ensureCluster } from './postgres-cluster.ts';
@@ -11,7 +12,6 @@ import {
   renderHostAccess,
 } from './postgres-configuration.ts';
 import { readyServer, reloadServer, type ServerPlace, startServer, stopServer } from './postgres-control.ts';
-import { writePrivateFile } from './private-file.ts';
 import { assertReachable, serverAccount } from './server-account.ts';
 
 /** Options of {@link createLocalPostgres}. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Account } from './private-file.ts';
+import type { Account } from '../files/write-private-file.ts';
 
 /** More output than this is cut: only the end is of use in a message. */
 const OUTPUT_MAX_CHARACTERS = 8_192;

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { Failure } from '../../domain/failures.ts';
-import type { Account } from './private-file.ts';
+import type { Account } from '../files/write-private-file.ts';
 import { runCommand } from './run-command.ts';
 
 /** System user that PostgreSQL runs as when we are root: it refuses to run as root itself. */

@@ -65,10 +65,15 @@ const ADOPT_TIMEOUT_MS = 5_000;
 const STOP_GRACE_MS = 5_000;
 
 /**
- * By default the history service hands on 20 tasks a second when idle, that is 50 ms for each step of a workflow.
- * With these rates a step takes a few milliseconds.
+ * By default the history service hands on 20 tasks a second when idle, that is 50 ms for each step of a workflow; with
+ * these rates a step takes a few milliseconds. Eager activities go back to the worker with the answer to its workflow task,
+ * which saves another sixth.
  */
-const DYNAMIC_CONFIGURATION = ['history.transferProcessorMaxPollRPS=2000', 'history.timerProcessorMaxPollRPS=2000'];
+const DYNAMIC_CONFIGURATION = [
+  'history.transferProcessorMaxPollRPS=2000',
+  'history.timerProcessorMaxPollRPS=2000',
+  'system.enableActivityEagerExecution=true',
+];
 /** Without these each write waits for the disk, and calls time out under load. A crash of the server loses nothing, one of the machine the last moments. */
 const PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL'];
 

@@ -4,11 +4,11 @@ import Docker from 'dockerode';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
 import type { RuntimeKind } from '../../domain/services.ts';
+import { writePrivateFile } from '../files/write-private-file.ts';
 import { createDockerRuntime, type DockerRuntimeOptions } from './docker-runtime.ts';
 import { readRecord } from './launch-record.ts';
 import { createProcessRuntime } from './process-runtime.ts';
 import type { ServiceRuntime } from './service-runtime.ts';
-import { writeAtomically } from './write-atomically.ts';
 
 /** A local engine answers a ping in milliseconds; an overloaded one may need a second. */
 const PING_TIMEOUT_MS = 2_000;
@@ -71,5 +71,5 @@ async function kindInUse(servicesDir: string): Promise<RuntimeKind | undefined> 
 
 async function rememberKind(servicesDir: string, kind: RuntimeKind): Promise<void> {
   await mkdir(servicesDir, { recursive: true, mode: 0o711 });
-  await writeAtomically(join(servicesDir, KIND_FILE), JSON.stringify({ kind }));
+  await writePrivateFile(join(servicesDir, KIND_FILE), JSON.stringify({ kind }));
 }

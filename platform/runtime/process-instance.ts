@@ -4,6 +4,7 @@ import { Mutex } from 'async-mutex';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
 import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
+import { writePrivateFile } from '../files/write-private-file.ts';
 import { findRecorded, type ProcessRecord, spawnRecorded, stopRecorded } from '../local/supervised-process.ts';
 import type { Log } from '../log.ts';
 import type { BundledBinary } from './bundled-binary.ts';
@@ -13,7 +14,6 @@ import { createRestartBudget } from './restart-budget.ts';
 import { runtimeSystemEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch, ServiceState } from './service-runtime.ts';
 import { ownUser, type ServiceUser } from './service-user.ts';
-import { writeAtomically } from './write-atomically.ts';
 
 /** A restart begins a new log beyond this size. */
 const LOG_MAX_BYTES = 8 * 1024 * 1024;
@@ -117,7 +117,7 @@ export function createProcessInstance(of: {
         supervised = false;
         await end(REPLACE_GRACE_MS);
         await mkdir(directory, { recursive: true, mode: 0o700 });
-        await writeAtomically(launchFile, JSON.stringify({ launch, startedAt: new Date().toISOString() }));
+        await writePrivateFile(launchFile, JSON.stringify({ launch, startedAt: new Date().toISOString() }));
         if ((await stat(logFile).catch(() => undefined)) !== undefined) await truncate(logFile);
         budget = createRestartBudget(RESTARTS);
         await spawn(launch);

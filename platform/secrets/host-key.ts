@@ -1,7 +1,7 @@
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
-import { createPrivateFile, readPrivateFile } from './private-file.ts';
+import { createPrivateFile, readPrivateFile } from '../files/private-file.ts';
 
 /** Key pair of one host. The private half is a CryptoKey that cannot be exported or printed. */
 export interface HostKeyPair {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Failure } from '../../domain/failures.ts';
-import { createPrivateFile, readPrivateFile } from './private-file.ts';
+import { createPrivateFile, readPrivateFile } from '../files/private-file.ts';
 
 /**
  * Reads the token that control workers and host workers share: 16 characters or more in a file of mode 0600.

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
-import { createPrivateFile, readPrivateFile, updatePrivateFile } from './private-file.ts';
+import { createPrivateFile, readPrivateFile, updatePrivateFile } from '../files/private-file.ts';
 
 /** One 256-bit key. A KeyObject shows nothing when it is logged or serialized. */
 export interface Key {

@@ -70,6 +70,9 @@ export function createTargetServer(address: TargetAddress): TargetServer {
   });
   // A broken idle connection is replaced by the pool; the next use reports if the server is gone.
   maintenance.on('error', () => undefined);
+  // One that breaks between two statements has none to fail: the next one does. The pool listens to idle ones only, and an
+  // event that nobody hears ends the process.
+  maintenance.on('connect', (client) => client.on('error', () => undefined));
   const elsewhere = pLimit(2);
 
   async function onMaintenance<T>(session: TargetSession, work: Work<T>, transaction: boolean): Promise<T> {

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { createAdaptorServer } from '@hono/node-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../api/app.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema } from '../../api/schemas/database.ts';
 import { remove, taskEnded } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
@@ -159,7 +162,7 @@ describe('while no worker takes tasks', () => {
     expect([answer.status, answer.body.name]).toEqual([400, 'invalid_length']);
   });
 
-  test('who asked, for what and from where is on record', async () => {
+  test('who asked, and for what, is on record', async () => {
     const { body, headers } = await post(bareRequest('audited', { password: 'c4nary-audit' }), {
       'X-Request-Id': 'my-request-17',
     });
@@ -175,6 +178,29 @@ describe('while no worker takes tasks', () => {
       }),
     ]);
     expect(JSON.stringify(rows)).not.toContain('c4nary');
+  });
+
+  test('where a request came from is on record', async () => {
+    const server = createAdaptorServer({ fetch: createApp(stack.api).fetch });
+    server.listen({ host: '127.0.0.1', port: 0 });
+    await once(server, 'listening');
+    try {
+      const address = server.address();
+      const port = typeof address === 'object' ? address?.port : undefined;
+      const response = await fetch(`http://127.0.0.1:${port}/v1/databases`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close' },
+        body: JSON.stringify(bareRequest('by-socket')),
+      });
+      expect(response.status).toBe(200);
+      const { rows } = await stack.control.db.query(
+        `SELECT source FROM audit_log WHERE resource = 'database/by-socket'`,
+      );
+      expect(rows).toEqual([{ source: '127.0.0.1' }]);
+    } finally {
+      server.close();
+      await once(server, 'close');
+    }
   });
 });
 

@@ -272,7 +272,7 @@ describe('tenants of one server', () => {
       const scripts = { post_database_create: ['CREATE TABLE witness AS SELECT session_user::text'] };
       const adopted = { username: 'legacy', adopt: true, db_owner: true };
       const unknown = await create(stack, tenantRequest({ id: 'a', users: [adopted], scripts }));
-      expect(unknown.error).toContain('legacy');
+      expect(unknown.error).toContain('give its password');
       expect(await loginOf(stack, 'legacy')).toEqual({ canLogin: true, hasPassword: true });
       expect(await remove(stack, 'a')).toMatchObject({ status: 'completed' });
 

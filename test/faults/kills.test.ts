@@ -64,12 +64,13 @@ describe('a worker that is killed during creates', () => {
     worker = await startWorkerProcess(stack, { killAt: deletes.map((point) => ({ ...point, when: 'after' })) });
   });
 
-  it.each(creates)('right after $activity loses nothing: the next one completes it, each effect exactly once', async ({
-    subject,
-  }) => {
-    expect(await endOf(tasks, subject)).toMatchObject({ status: 'completed' });
-    await expectMadeOnce(stack, subject);
-  });
+  it.each(creates)(
+    'right after $activity loses nothing: the next one completes it, each effect exactly once',
+    async ({ subject }) => {
+      expect(await endOf(tasks, subject)).toMatchObject({ status: 'completed' });
+      await expectMadeOnce(stack, subject);
+    },
+  );
 
   it.each(undos)('right after $activity leaves nothing: the next one undoes the rest', async ({ subject }) => {
     expect(await endOf(tasks, subject)).toMatchObject({ status: 'failed' });

@@ -29,7 +29,7 @@ export async function runDev(config: Config, env: NodeJS.ProcessEnv, say: (line:
   if (stack !== undefined) {
     // Since this process began: loading the program counts too.
     const seconds = (performance.now() / 1000).toFixed(1);
-    say(welcome({ ...stack, hostId: config.host.id, forcedRuntime: config.host.runtime, logFile, seconds }));
+    say(welcome({ ...stack, hostId: config.host.id, logFile, seconds }));
     try {
       await Promise.race([stopping, stack.broken]);
     } finally {

@@ -1,8 +1,15 @@
 import type { RuntimeKind } from '../../domain/services.ts';
-
-const TEXT: Record<RuntimeKind, string> = { docker: 'in containers', process: 'as plain processes' };
+import type { Config } from '../../platform/config/config.ts';
+import { engineSilence } from '../../platform/runtime/choose.ts';
 
 /** How services run, in a few words. */
-export function runtimeText(runtime: RuntimeKind): string {
-  return TEXT[runtime];
+export const RUNTIME_TEXT: Record<RuntimeKind, string> = { docker: 'in containers', process: 'as plain processes' };
+
+/** Why services are processes here, for a person who may have expected containers. */
+export async function whyProcesses(wanted: Config['host']['runtime']): Promise<string> {
+  if (wanted === 'process') return 'PGSTEWARD_RUNTIME=process';
+  const silence = await engineSilence();
+  return silence === undefined
+    ? 'this host has services already, and they are processes'
+    : `no Docker Engine answers (${silence})`;
 }

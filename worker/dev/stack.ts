@@ -15,7 +15,7 @@ import { startUiCodec } from './codec.ts';
 import { lockHome } from './lock.ts';
 import { assertPortsFree } from './ports.ts';
 import type { Report } from './report.ts';
-import { runtimeText } from './runtime-text.ts';
+import { RUNTIME_TEXT, whyProcesses } from './runtime-text.ts';
 import { makeHome } from './servers.ts';
 import { startServers } from './start-servers.ts';
 
@@ -24,7 +24,8 @@ export interface DevStack {
   apiUrl: string;
   /** Undefined with a Temporal server that is not ours. */
   uiUrl: string | undefined;
-  runtime: 'docker' | 'process';
+  /** Why services run as processes; undefined when they run in containers. */
+  whyProcesses: string | undefined;
   /** Ids of the databases that earlier starts have left. */
   databases: string[];
   /** Rejects when a worker ends by itself. */
@@ -81,7 +82,7 @@ export async function startDevStack(options: {
 
     const hostWorker = await startHostWorker({ ...parts, stopServicesAtEnd: true });
     stops.add({ name: `host worker ${config.host.id}`, stop: hostWorker.stop });
-    report.ready(`host worker ${config.host.id}`, `takes work, runs services ${runtimeText(hostWorker.runtime)}`);
+    report.ready(`host worker ${config.host.id}`, `takes work, runs services ${RUNTIME_TEXT[hostWorker.runtime]}`);
     signal.throwIfAborted();
 
     const api = await startApi({ config, control, temporal, eagerStart: true, log });
@@ -94,7 +95,8 @@ export async function startDevStack(options: {
     ]);
     // It rejects at an ordinary stop too, when nobody waits for it any more.
     broken.catch(() => undefined);
-    return { apiUrl: api.url, uiUrl, runtime: hostWorker.runtime, databases, broken, stop };
+    const why = hostWorker.runtime === 'process' ? await whyProcesses(config.host.runtime) : undefined;
+    return { apiUrl: api.url, uiUrl, whyProcesses: why, databases, broken, stop };
   } catch (error) {
     await (signal.aborted ? stop() : stops.stopAll());
     throw error;

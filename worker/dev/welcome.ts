@@ -1,10 +1,8 @@
-import type { Config } from '../../platform/config/config.ts';
 import type { DevStack } from './stack.ts';
 
 /** What {@link welcome} is made from. */
-export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'runtime' | 'databases'> {
+export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'whyProcesses' | 'databases'> {
   hostId: string;
-  forcedRuntime: Config['host']['runtime'];
   logFile: string;
   /** Since the command was given, with one digit after the point. */
   seconds: string;
@@ -79,14 +77,10 @@ curl ${apiUrl}/v1/databases
 `;
 }
 
-function runtimeNote({ runtime, forcedRuntime }: WelcomeFacts): string {
-  if (runtime === 'docker') return '';
-  const why =
-    forcedRuntime === 'process'
-      ? 'PGSTEWARD_RUNTIME says so'
-      : 'no Docker Engine answers, or none did when the first service was made';
+function runtimeNote({ whyProcesses }: WelcomeFacts): string {
+  if (whyProcesses === undefined) return '';
   return `
-Services run as plain processes (${why}): the same PostgREST with the same
-settings, but without a container's walls around it. Where Docker runs, they run in containers.
+Services run as plain processes, not in containers: ${whyProcesses}.
+They are the same PostgREST with the same settings, but nothing keeps them apart from the rest of this machine.
 `;
 }

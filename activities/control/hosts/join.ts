@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
-import type { HostClaim, HostJoinRequest, HostJoinResult } from '../../../domain/join.ts';
+import { Failure } from '../../../domain/failures.ts';
+import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../../domain/join.ts';
 import { verifyJoinProof } from '../../../platform/secrets/join-proof.ts';
 import {
   clearTombstones,
@@ -50,11 +51,19 @@ export async function acceptJoin(deps: ControlDeps, input: HostJoinRequest): Pro
   return { tombstones: await listTombstones(deps.db, input.hostId) };
 }
 
-export async function confirmTombstones(
-  deps: ControlDeps,
-  input: { hostId: string; instanceIds: string[] },
-): Promise<void> {
-  await clearTombstones(deps.db, input);
+/**
+ * Forgets the removals that the host has taken over, and tells it of those that came up meanwhile.
+ * @throws JoinRefused when another worker was admitted since: a worker that does not take work yet answers nobody (R12)
+ */
+export async function confirmJoin(deps: ControlDeps, input: HostJoinConfirmation): Promise<HostJoinResult> {
+  await assertProof(deps, input);
+  const { hostId, workerId, executed } = input;
+  const host = await findHost(deps.db, hostId);
+  if (host?.workerId !== workerId) {
+    throw new Failure('JoinRefused', `another worker was admitted under host id ${hostId} while this one was starting`);
+  }
+  await clearTombstones(deps.db, { hostId, executed });
+  return { tombstones: await listTombstones(deps.db, hostId) };
 }
 
 export async function recordLeave(deps: ControlDeps, input: { hostId: string; workerId: string }): Promise<void> {

@@ -2,6 +2,7 @@ import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { listCredentials } from '../../../store/credentials.ts';
 import type { ControlDeps } from '../deps.ts';
 import { onEveryServer } from '../servers.ts';
+import { forgetPostInit } from '../spec-scripts/forget-post-init.ts';
 import { performStep } from '../step.ts';
 import { reportKept } from '../tasks/report.ts';
 import type { TaskRef } from '../types.ts';
@@ -37,6 +38,7 @@ export function removeRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
         },
       );
       await releaseReadOnlyRole(deps, server, context);
+      await forgetPostInit(deps, server, context);
       await reportKept(deps, { taskId: work.taskId, serverName: server.name, outcome });
     });
   });

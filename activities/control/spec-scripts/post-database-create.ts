@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
+import { Failure } from '../../../domain/failures.ts';
 import { ownerRole } from '../../../domain/roles/desired.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { closeLogin, openLogin } from '../../../domain/sql/roles.ts';
@@ -29,22 +30,40 @@ const LIST = 'post_database_create';
  */
 export function runPostDatabaseCreate(deps: ControlDeps, input: TaskRef): Promise<void> {
   return performStep(deps, { ...input, step: 'runPostDatabaseCreate' }, async ({ work, session }) => {
-    const owner = ownerRole(work.spec, work.databaseId);
-    const known = (await openUserPasswords(deps, work)).get(owner);
-    const canLogin = work.spec.users.some((user) => user.username === owner && user.attributes.includes('LOGIN'));
+    const owner = scriptOwner(work, await openUserPasswords(deps, work));
     await onEveryServer(deps, work, async (server) => {
       await adoptDatabase(deps, server, { work, session });
-      await prepareMarker(server, work, owner, session(`preparing scripts.${LIST}`));
-      const run = (password: string) =>
+      await prepareMarker(server, work, owner.name, session(`preparing scripts.${LIST}`));
+      await withLogin(server, owner, session(`opening a login for ${owner.name}`), (password) =>
         server.inDatabaseTransaction(
-          { database: work.databaseName, user: owner, password },
+          { database: work.databaseName, user: owner.name, password },
           { ...session(`running scripts.${LIST}`), statementTimeoutMs: SCRIPT_STATEMENT_TIMEOUT_MS },
           (client) => runOnce(client, work),
-        );
-      if (known !== undefined && canLogin) await run(known);
-      else await withTemporaryLogin(server, owner, session(`opening a login for ${owner}`), run);
+        ),
+      );
     });
   });
+}
+
+/** The role that a script runs as. */
+interface ScriptOwner {
+  name: string;
+  canLogin: boolean;
+  password: string | undefined;
+}
+
+/** An adopted owner keeps login and password as they are (R10), so its password must be known. */
+function scriptOwner(work: Work, passwords: ReadonlyMap<string, string>): ScriptOwner {
+  const name = ownerRole(work.spec, work.databaseId);
+  const user = work.spec.users.find((candidate) => candidate.username === name);
+  const password = passwords.get(name);
+  if (user?.adopt && password === undefined) {
+    throw new Failure(
+      'InvalidSpec',
+      `scripts.${LIST} runs as the database's owner "${name}", an adopted role: give its password in database_users, so that the script can log in`,
+    );
+  }
+  return { name, canLogin: user !== undefined && (user.adopt || user.attributes.includes('LOGIN')), password };
 }
 
 function prepareMarker(server: TargetServer, work: Work, owner: string, session: TargetSession): Promise<void> {
@@ -61,24 +80,28 @@ async function runOnce(client: pg.ClientBase, work: Work): Promise<void> {
   await runStatements(client, LIST, work.spec.scripts.postDatabaseCreate);
 }
 
-/** An owner without login or password gets both for the length of the script, under a password that nobody learns. */
-async function withTemporaryLogin(
+/** An owner without login or password gets them for the length of the script, under a password that nobody learns. */
+async function withLogin(
   server: TargetServer,
-  owner: string,
+  owner: ScriptOwner,
   session: TargetSession,
   run: (password: string) => Promise<void>,
 ): Promise<void> {
-  const password = randomBytes(32).toString('base64url');
+  const { name, canLogin, password } = owner;
+  if (canLogin && password !== undefined) return run(password);
+  const usedPassword = password ?? randomBytes(32).toString('base64url');
   const alter = (statement: (iterations: number) => Promise<string>) =>
     server.inMaintenanceTransaction(session, async (client) => {
-      await client.query(LOCK_SQL, [[`role:${owner}`]]);
+      await client.query(LOCK_SQL, [[`role:${name}`]]);
       const { scramIterations } = await inspectRoles(client, []);
       await client.query(await statement(scramIterations));
     });
-  await alter(async (iterations) => openLogin(owner, await scramVerifier({ password, iterations })));
+  await alter(async (iterations) =>
+    openLogin(name, password === undefined ? await scramVerifier({ password: usedPassword, iterations }) : undefined),
+  );
   try {
-    await run(password);
+    await run(usedPassword);
   } finally {
-    await alter(() => Promise.resolve(closeLogin(owner)));
+    await alter(async () => closeLogin(name, { login: canLogin, password: password !== undefined }));
   }
 }

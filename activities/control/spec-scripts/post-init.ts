@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { LOCK_SQL } from '../../../domain/sql/locks.ts';
+import { Failure } from '../../../domain/failures.ts';
+import { LOCK_SQL, SESSION_LOCK_SQL } from '../../../domain/sql/locks.ts';
 import {
   DELETE_SCRIPT_RUNS_SQL,
   ENSURE_SCRIPT_RUNS_SQL,
@@ -7,7 +8,7 @@ import {
   INSERT_SCRIPT_RUN_SQL,
   SET_SCRIPT_ROLES_SQL,
 } from '../../../domain/sql/script-runs.ts';
-import { claimCredentials, deleteCredentials, listCredentials, recordRoleOids } from '../../../store/credentials.ts';
+import { deleteCredentials, listCredentials, recordScriptRoles } from '../../../store/credentials.ts';
 import { databaseSecretOwner } from '../../../store/secrets.ts';
 import type { ControlDeps } from '../deps.ts';
 import { dropRoles } from '../roles/drop-roles.ts';
@@ -27,42 +28,42 @@ interface MadeRole {
 
 /** Runs `scripts.post_init` as the admin role in the maintenance database, once, and records the roles it made. */
 export function runPostInit(deps: ControlDeps, input: TaskRef): Promise<void> {
-  return performStep(deps, { ...input, step: 'runPostInit' }, async ({ work, session, assertHolds }) => {
+  return performStep(deps, { ...input, step: 'runPostInit' }, async ({ work, session }) => {
     await onEveryServer(deps, work, async (server) => {
-      const made = await server.inMaintenanceTransaction(
+      const made = await server.onMaintenance(
         { ...session('running scripts.post_init'), statementTimeoutMs: SCRIPT_STATEMENT_TIMEOUT_MS },
-        async (client) => {
-          await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-          await client.query(LOCK_SQL, [['scripts']]);
-          await assertHolds();
-          return runOnce(client, work.taskId, work.spec.scripts.postInit);
-        },
+        (client) => runOnce(client, work.taskId, work.spec.scripts.postInit),
       );
-      await claimCredentials(
-        deps.db,
-        made.map((role) => ({
-          serverName: server.name,
-          roleName: role.name,
-          owner: databaseSecretOwner(work.databaseId),
-          databaseId: work.databaseId,
-          origin: 'script' as const,
-          secretId: null,
-          version: 0,
-        })),
-      );
-      await recordRoleOids(deps.db, {
+      const [held] = await recordScriptRoles(deps.db, {
         serverName: server.name,
-        roles: made.map((role) => ({ roleName: role.name, oid: role.oid })),
+        databaseId: work.databaseId,
+        owner: databaseSecretOwner(work.databaseId),
+        roles: made,
       });
+      if (held === undefined) return;
+      throw new Failure('NameConflict', `scripts.post_init: role "${held}" belongs to another database`);
     });
   });
 }
 
 /**
- * Expects the lock, and REPEATABLE READ, so that the roles that are new at the end are this script's own and not those of
- * a concurrent session: its catalog reads see the first snapshot plus its own changes.
+ * REPEATABLE READ, so that the roles that are new at the end are this script's own and not those of a concurrent
+ * session: its catalog reads see the first snapshot plus its own changes. The lock comes before the transaction, because
+ * waiting for it inside would fix the snapshot to a time before an earlier attempt committed.
  */
 async function runOnce(client: pg.ClientBase, taskId: string, statements: readonly string[]): Promise<MadeRole[]> {
+  await client.query(SESSION_LOCK_SQL, ['scripts']);
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  const made = await runUnlessDone(client, taskId, statements);
+  await client.query('COMMIT');
+  return made;
+}
+
+async function runUnlessDone(
+  client: pg.ClientBase,
+  taskId: string,
+  statements: readonly string[],
+): Promise<MadeRole[]> {
   await client.query(ENSURE_SCRIPT_RUNS_SQL);
   const earlier = await client.query<{ roles: MadeRole[] }>(FIND_SCRIPT_RUN_SQL, [taskId, LIST]);
   const done = earlier.rows[0];
@@ -90,7 +91,7 @@ export function undoPostInit(deps: ControlDeps, input: TaskRef): Promise<void> {
         await client.query(LOCK_SQL, [['scripts']]);
         await client.query(ENSURE_SCRIPT_RUNS_SQL);
         const { rows } = await client.query<{ roles: MadeRole[] }>(FIND_SCRIPT_RUN_SQL, [work.taskId, LIST]);
-        await client.query(DELETE_SCRIPT_RUNS_SQL, [work.taskId]);
+        await client.query(DELETE_SCRIPT_RUNS_SQL, [[work.taskId]]);
         return dropRoles(client, await stillTheirs(client, rows[0]?.roles ?? []));
       });
       const scripted = (await listCredentials(deps.db, work.databaseId)).filter(

@@ -54,7 +54,10 @@ const ENDINGS: Readonly<Record<string, string>> = {
   TIMED_OUT: 'timed out',
 };
 
-/** What the run, or whoever ended it, gave as reason; empty where Temporal has only its own words for that. */
+/** Where nobody gave a reason, the client says only what the status says. */
+const CLIENT_WORDS = 'Workflow execution ';
+
+/** What the run, or whoever ended it, gave as reason; empty where nobody did. */
 async function spokenReason(handle: WorkflowHandle): Promise<string> {
   try {
     await handle.result();
@@ -63,7 +66,7 @@ async function spokenReason(handle: WorkflowHandle): Promise<string> {
     if (!(error instanceof WorkflowFailedError)) throw error;
     let reason: Error = error;
     while (reason.cause instanceof Error) reason = reason.cause;
-    return reason.message === error.message ? '' : `: ${reason.message}`;
+    return reason.message.startsWith(CLIENT_WORDS) ? '' : `: ${reason.message}`;
   }
 }
 

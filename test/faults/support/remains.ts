@@ -1,7 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Docker from 'dockerode';
+import { servicesDirectory } from '../../../activities/host/instance-records.ts';
 import { LABELS } from '../../../platform/runtime/docker-container.ts';
+import { processesIn } from '../../support/services.ts';
 import type { TestStack } from '../../support/stack.ts';
 import { databaseNameOf } from './request.ts';
 
@@ -37,24 +39,19 @@ async function inMetadata(stack: TestStack, id: string): Promise<string[]> {
 }
 
 async function onHost(stack: TestStack, id: string): Promise<string[]> {
-  const services = join(stack.config.host.dataDir, 'services');
-  const names = await readdir(services).catch(() => []);
+  const names = await readdir(servicesDirectory(stack.config.host.dataDir));
   return names.filter((name) => name.startsWith(`${id}-api-`)).map((name) => `files of ${name}`);
 }
 
+/** Processes that were started with files of the database's instances, and this installation's containers for it. */
 async function running(stack: TestStack, id: string): Promise<string[]> {
-  return stack.hostWorker.runtime === 'docker' ? containersOf(stack, id) : processesOf(stack, id);
+  const instance = `${id}-api-host-1`;
+  const pids = await processesIn(join(servicesDirectory(stack.config.host.dataDir), instance));
+  const containers = stack.config.host.runtime === 'docker' ? await containersOf(stack, id) : [];
+  return [...pids.map((pid) => `process ${pid}`), ...containers];
 }
 
-/** PostgREST processes that were started with the configuration of one of the database's instances. */
-export async function processesOf(stack: TestStack, id: string): Promise<string[]> {
-  const directory = join(stack.config.host.dataDir, 'services', `${id}-api-`);
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return lines.filter((line) => line.includes(directory)).map((line) => `process ${line.replaceAll('\0', ' ').trim()}`);
-}
-
-/** Containers of this installation for the database, running or not. */
+/** Containers of an installation for a database, running or not. */
 export async function containersOf(stack: TestStack, id: string): Promise<string[]> {
   const label = [`${LABELS.installation}=${stack.control.installationId}`, `${LABELS.database}=${id}`];
   const found = await new Docker().listContainers({ all: true, filters: { label } });

@@ -1,4 +1,5 @@
-import { STEPS, type StepName } from '../../../domain/steps.ts';
+import { isStepName, STEPS, type StepName } from '../../../domain/steps.ts';
+import type { FaultPoint } from './faults.ts';
 
 /** Steps of a create, each under the name of its activity. */
 const CREATE_STEPS = [
@@ -21,31 +22,33 @@ export const UNDO_ACTIVITIES = [...CREATE_STEPS.flatMap((step) => STEPS[step].un
 /** Every activity of a delete. */
 export const DELETE_ACTIVITIES = ['beginTask', ...DELETE_STEPS, 'finishDelete'];
 
-const MOMENTS = ['before', 'after'] as const;
-const pointsOf = (steps: readonly StepName[]) =>
-  steps.flatMap((activity) => MOMENTS.map((when) => ({ activity, when, title: STEPS[activity].title })));
+/** A place of a task, beside its name for a test. */
+type NamedPoint<More = object> = [name: string, point: Omit<FaultPoint, 'subject'> & More];
 
-/**
- * Where a create can fail for good: every step, and the bookkeeping around them. Once its success is recorded there is
- * nothing left to fail. `title` is what the task's error says of the place.
- */
-export const FAILING_POINTS = [
-  ...MOMENTS.map((when) => ({ activity: 'beginTask', when, title: 'its run failed' })),
-  ...pointsOf(CREATE_STEPS),
-  { activity: 'publishDatabase', when: 'before' as const, title: '' },
-];
+const MOMENTS = ['before', 'after'] as const;
+
+function pointsOf<More>(activities: readonly string[], more: (activity: string) => More): NamedPoint<More>[] {
+  return activities.flatMap((activity) =>
+    MOMENTS.map((when): NamedPoint<More> => [`${when} ${activity}`, { activity, when, ...more(activity) }]),
+  );
+}
+
+/** What the error of a task says of the step that failed. */
+const titleOf = (activity: string) => ({ title: isStepName(activity) ? STEPS[activity].title : '' });
+
+/** Every step of a create. */
+export const CREATE_POINTS = pointsOf(CREATE_STEPS, () => ({}));
+
+/** Where a create can fail for good: every step and the bookkeeping around them, until its success is recorded. */
+export const FAILING_POINTS = pointsOf(PROVISION_ACTIVITIES, titleOf).slice(0, -1);
 
 /** Where a create can be cancelled. A local activity does not hear of it: the workflow acts on it afterwards. */
-export const CANCELLABLE_POINTS = [
-  ...MOMENTS.map((when) => ({ activity: 'beginTask', when, hearsOfIt: false })),
-  ...pointsOf(CREATE_STEPS).map(({ activity, when }) => ({ activity, when, hearsOfIt: true })),
-];
+export const CANCELLABLE_POINTS = pointsOf(['beginTask', ...CREATE_STEPS], (activity) => ({
+  hearsOfIt: activity !== 'beginTask',
+}));
 
-/** Where a delete can fail. */
-export const DELETE_POINTS = [
-  ...pointsOf(DELETE_STEPS),
-  { activity: 'finishDelete', when: 'before' as const, title: '' },
-];
+/** Where a delete can fail for good, until its success is recorded. */
+export const DELETE_POINTS = pointsOf([...DELETE_STEPS, 'finishDelete'], titleOf).slice(0, -1);
 
 /** Database id of a case: short enough for every name that is derived from it. */
 export function idFor(kind: string, activity: string, when: 'before' | 'after'): string {

@@ -39,7 +39,9 @@ export async function startWorkerProcess(
   faults: { killAt?: FaultPoint[]; failAt?: FaultPoint[] } = {},
 ): Promise<WorkerProcess> {
   const fixture = fileURLToPath(new URL('../fixtures/worker.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', fixture], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', fixture], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const orders: WorkerOrders = {
     config: stack.config,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Owner of a file or process, by number. */
 export interface Account {
@@ -8,7 +9,8 @@ export interface Account {
 }
 
 /**
- * Writes a file that only its owner may read (0600), whole or not at all.
+ * Writes a file that only its owner may read (0600): readers find the old content or the new one, also after a power
+ * failure. (PostgREST takes an empty or half-written configuration for a valid one and falls back to defaults.)
  * The draft is made with O_EXCL and renamed: a symbolic link at `path`, in a directory that another account owns, is
  * replaced and never followed.
  */
@@ -24,8 +26,19 @@ export async function writePrivateFile(path: string, text: string, owner?: Accou
       await file.close();
     }
     await rename(draft, path);
+    await syncDirectory(dirname(path));
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
+  }
+}
+
+/** A rename is on disk once its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 }
