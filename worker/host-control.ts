@@ -1,5 +1,5 @@
 import { type WorkflowClient, WorkflowExecutionAlreadyStartedError, WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, TimeoutFailure } from '@temporalio/common';
 import { Failure, isFailureType } from '../domain/failures.ts';
 import { CONTROL_TASK_QUEUE } from '../domain/identifiers.ts';
 import type { HostClaim } from '../domain/join.ts';
@@ -106,6 +106,11 @@ async function foreseen<T>(work: () => Promise<T>): Promise<T> {
     if (!(error instanceof WorkflowFailedError)) throw error;
     let cause: unknown = error;
     while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
+    if (cause instanceof TimeoutFailure) {
+      throw new Failure('ServerUnavailable', 'no control worker answered in time: start one, then this host again', {
+        cause: error,
+      });
+    }
     if (!(cause instanceof ApplicationFailure) || !isFailureType(cause.type)) throw error;
     throw new Failure(cause.type, cause.message, { cause: error });
   }

@@ -35,12 +35,12 @@ export function createProgress(headline: string): Progress {
 
   function show(): void {
     const lines = [...rows.values()].map((row) => {
-      const took = row.startedAt !== undefined && row.endedAt !== undefined ? `${row.endedAt - row.startedAt} ms` : '';
-      return `| ${SYMBOLS[row.state]} ${row.state} | ${row.title} | ${row.where} | ${took} | ${cell(row.note)} |`;
+      const took =
+        row.startedAt !== undefined && row.endedAt !== undefined ? duration(row.endedAt - row.startedAt) : '';
+      return tableRow([`${SYMBOLS[row.state]} ${row.state}`, row.title, row.where, took, cell(row.note)]);
     });
-    setCurrentDetails(
-      [`### ${title}`, '', '| | step | where | took | note |', '|---|---|---|---|---|', ...lines].join('\n'),
-    );
+    const table = [tableRow(['state', 'step', 'where', 'took', 'note']), '|:--|:--|:--|:--|:--|', ...lines];
+    setCurrentDetails([`### ${title}`, '', ...table, '', FOOT].join('\n'));
   }
 
   return {
@@ -65,6 +65,19 @@ export function createProgress(headline: string): Progress {
       show();
     },
   };
+}
+
+/** The Temporal UI gives cells no padding of their own, and takes blanks away: a wide space stays. */
+const GAP = '\u2003';
+/** Nor does it show the last lines without scrolling; these are empty. */
+const FOOT = `${GAP}\n\n${GAP}`;
+
+function tableRow(cells: string[]): string {
+  return `| ${cells.map((text) => text + GAP).join(' | ')} |`;
+}
+
+function duration(ms: number): string {
+  return ms < 10_000 ? `${ms} ms` : `${Math.round(ms / 1000)} s`;
 }
 
 function cell(text: string): string {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Caller } from '../../api/caller.ts';
 import { acceptCreate } from '../../api/databases/accept-create.ts';
+import { createDatabaseSchema } from '../../domain/spec/schema.ts';
 import { findServer } from '../../store/servers.ts';
 import { registerServer } from '../../worker/register-server.ts';
 import { seedRequest } from '../support/specs.ts';
@@ -23,7 +24,7 @@ type Spec = ReturnType<typeof seedRequest>['spec'];
 /** What a caller without the admin role is told about a request, of which nothing is stored. */
 async function refusal(change: (spec: Spec) => object): Promise<string[]> {
   const { id, spec } = seedRequest({ id: 'climber', port: stack.port(), user: 'climber_app' });
-  const request = { id, spec: { ...spec, ...change(spec) } };
+  const request = createDatabaseSchema.parse({ id, spec: { ...spec, ...change(spec) } });
   const outcome = await changesNothing(stack, () =>
     acceptCreate(stack.api, MEMBER, request).then(
       () => undefined,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findHost } from '../../store/hosts.ts';
 import { taskEnded } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import {
@@ -22,6 +23,9 @@ const creates = PROVISION_ACTIVITIES.map((activity) => ({ activity, subject: idF
 const undos = UNDO_ACTIVITIES.map((activity) => ({ activity, subject: idFor('gone', activity, 'after') }));
 /** Databases whose create has survived its kill are deleted. */
 const deletes = DELETE_ACTIVITIES.map((activity, index) => ({ activity, subject: creates[index]?.subject ?? '' }));
+
+const named = <P extends { activity: string }>(points: readonly P[]) =>
+  points.map((point): [string, P] => [point.activity, point]);
 
 let stack: TestStack;
 let worker: WorkerProcess | undefined;
@@ -53,6 +57,7 @@ afterAll(async () => {
 
 describe('a worker that is killed during creates', () => {
   let tasks: ReadonlyMap<string, AcceptedTask>;
+  let killedWorkerId: string | undefined;
 
   beforeAll(async () => {
     worker = await startWorkerProcess(stack, {
@@ -61,18 +66,25 @@ describe('a worker that is killed during creates', () => {
     });
     tasks = await acceptAll([...creates, ...undos], (id) => accept(stack, everyStepRequest(id)));
     await worker.killed;
+    killedWorkerId = (await findHost(stack.control.db, 'host-1'))?.workerId ?? undefined;
     worker = await startWorkerProcess(stack, { killAt: deletes.map((point) => ({ ...point, when: 'after' })) });
   });
 
-  it.each(creates)(
-    'right after $activity loses nothing: the next one completes it, each effect exactly once',
-    async ({ subject }) => {
+  it('makes room for another one under the same host id', async () => {
+    const host = await findHost(stack.control.db, 'host-1');
+    expect(killedWorkerId).toBeDefined();
+    expect(host?.workerId).not.toBe(killedWorkerId);
+  });
+
+  it.each(named(creates))(
+    'right after %s loses nothing: the next one completes it, each effect exactly once',
+    async (_, { subject }) => {
       expect(await endOf(tasks, subject)).toMatchObject({ status: 'completed' });
       await expectMadeOnce(stack, subject);
     },
   );
 
-  it.each(undos)('right after $activity leaves nothing: the next one undoes the rest', async ({ subject }) => {
+  it.each(named(undos))('right after %s leaves nothing: the next one undoes the rest', async (_, { subject }) => {
     expect(await endOf(tasks, subject)).toMatchObject({ status: 'failed' });
     await expectNothingLeft(stack, subject);
   });
@@ -87,7 +99,7 @@ describe('a worker that is killed during deletes', () => {
     worker = await startWorkerProcess(stack);
   });
 
-  it.each(deletes)('right after $activity loses nothing: the next one completes it', async ({ subject }) => {
+  it.each(named(deletes))('right after %s loses nothing: the next one completes it', async (_, { subject }) => {
     expect(await endOf(tasks, subject)).toMatchObject({ status: 'completed' });
     expect(await remainsOf(stack, subject)).toEqual([]);
   });

@@ -55,5 +55,5 @@ async function running(stack: TestStack, id: string): Promise<string[]> {
 export async function containersOf(stack: TestStack, id: string): Promise<string[]> {
   const label = [`${LABELS.installation}=${stack.control.installationId}`, `${LABELS.database}=${id}`];
   const found = await new Docker().listContainers({ all: true, filters: { label } });
-  return found.map(({ Names, State }) => `container ${Names.join()} ${State}`);
+  return found.map(({ Id, State }) => `container ${Id} ${State}`);
 }

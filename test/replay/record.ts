@@ -1,0 +1,159 @@
+/**
+ * Records one history for each way through the workflows, on a real stack. Run by `scripts/record-histories.ts`, not with
+ * the tests: a recorded history is evidence of what earlier code did.
+ */
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadKeyring } from '../../platform/secrets/keyring.ts';
+import { createEncryptionCodec } from '../../platform/temporal/codec.ts';
+import { createFaults } from '../faults/support/faults.ts';
+import { taskEnded, until } from '../support/follow.ts';
+import { seedRequest } from '../support/specs.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
+import { HISTORIES, type RecordedHistory } from './histories.ts';
+import { publishable } from './publishable.ts';
+
+const faults = createFaults();
+let stack: TestStack;
+
+beforeAll(async () => {
+  for (const file of await readdir(HISTORIES)) await rm(join(HISTORIES, file));
+  stack = await startTestStack({
+    runtime: 'process',
+    controlInterceptors: faults.interceptors,
+    hostInterceptors: faults.interceptors,
+  });
+});
+afterAll(() => stack?.stop());
+
+const request = (id: string, config: Record<string, unknown> = {}) =>
+  seedRequest({
+    id,
+    port: 0,
+    user: `${id.replaceAll('-', '_')}_app`,
+    password: 'c4nary-password',
+    config,
+    scripts: {
+      post_init: [`CREATE ROLE ${id.replaceAll('-', '_')}_made`],
+      post_database_create: ['CREATE SCHEMA api'],
+    },
+  });
+
+async function accepted(method: string, path: string, body?: unknown) {
+  const answer = await stack.call(method, path, body);
+  expect(answer.status).toBe(200);
+  const task: { database_id: string; task_id: string } = answer.body.task;
+  const { rows } = await stack.control.db.query<{ workflowId: string }>(
+    'SELECT workflow_id AS "workflowId" FROM tasks WHERE id = $1',
+    [task.task_id],
+  );
+  const workflowId = rows[0]?.workflowId ?? '';
+  return { task, workflowId, run: stack.temporal.client.workflow.getHandle(workflowId) };
+}
+
+const create = (id: string, config?: Record<string, unknown>) => accepted('POST', '/v1/databases', request(id, config));
+
+async function record(name: string, workflowId: string): Promise<void> {
+  const handle = stack.temporal.client.workflow.getHandle(workflowId);
+  await until(async () => ((await handle.describe()).status.name === 'RUNNING' ? undefined : true));
+  const codec = createEncryptionCodec({
+    keyring: await loadKeyring(stack.config.files.codecKeyring),
+    namespace: stack.temporal.namespace,
+  });
+  const history = await publishable(await handle.fetchHistory(), codec, stack.config.home);
+  const recorded: RecordedHistory = { workflowId, history };
+  await writeFile(join(HISTORIES, `${name}.json`), `${JSON.stringify(recorded, undefined, 1)}\n`);
+}
+
+/** The first run of a type, whoever started it. */
+async function recordFirst(name: string, workflowType: string): Promise<void> {
+  const workflowId = await until(async () => {
+    const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Completed'`;
+    for await (const run of stack.temporal.client.workflow.list({ query })) return run.workflowId;
+    return undefined;
+  });
+  await record(name, workflowId);
+}
+
+test('a database is provisioned, and deleted', async () => {
+  const made = await create('made', { db_schemas: 'api' });
+  expect(await taskEnded(stack, made.task)).toMatchObject({ status: 'completed' });
+  await record('provision', made.workflowId);
+  const deleted = await accepted('DELETE', '/v1/databases/made');
+  expect(await taskEnded(stack, deleted.task)).toMatchObject({ status: 'completed' });
+  await record('delete', deleted.workflowId);
+});
+
+test('provisioning fails in preflight, and is undone', async () => {
+  const { task, workflowId } = await create('no-schema', { db_schemas: 'nowhere' });
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'failed' });
+  await record('provision-fails-in-preflight', workflowId);
+});
+
+test('provisioning fails on the host, and is undone there too', async () => {
+  const failure = { type: 'ServiceNotReady', message: 'no usable answer', retryable: false } as const;
+  faults.fail({ subject: 'not-ready', activity: 'awaitService', when: 'before' }, failure);
+  const { task, workflowId } = await create('not-ready');
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'failed' });
+  await record('provision-fails-on-host', workflowId);
+});
+
+test('a step is retried', async () => {
+  const failure = { type: 'Contention', message: 'somebody was faster', retryable: true } as const;
+  faults.fail({ subject: 'retried', activity: 'grantAccess', when: 'after' }, failure);
+  const { task, workflowId } = await create('retried');
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'completed' });
+  await record('provision-with-retry', workflowId);
+});
+
+test('provisioning is cancelled, and is undone', async () => {
+  const held = faults.hold({ subject: 'cancelled', activity: 'preflight', when: 'before' });
+  const { task, workflowId, run } = await create('cancelled');
+  await held.reached;
+  await run.cancel();
+  await held.cancelled;
+  held.release();
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'canceled' });
+  await record('provision-cancelled', workflowId);
+});
+
+test('a run is terminated, and cleaned up after', async () => {
+  const held = faults.hold({ subject: 'terminated', activity: 'preflight', when: 'before' });
+  const { task, run } = await create('terminated');
+  await held.reached;
+  await run.terminate();
+  held.release();
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'failed' });
+  await record('cleanup', `cleanup/${task.task_id}`);
+});
+
+test('a host goes before a service is started there, and removes it when it is back', async () => {
+  const held = faults.hold({ subject: 'orphaned', activity: 'sealServices', when: 'after' });
+  const { task, workflowId, run } = await create('orphaned');
+  await held.reached;
+  await stack.hostWorker.stop();
+  held.release();
+  await until(async () => {
+    const { raw } = await run.describe();
+    return raw.pendingActivities?.find((activity) => activity.activityType?.name === 'startService');
+  });
+  await run.cancel();
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'canceled' });
+  await record('provision-cancelled-without-host', workflowId);
+  await stack.restartHostWorker(faults.interceptors);
+});
+
+test.each([
+  ['greet-host', 'greetHost'],
+  ['join-host', 'joinHost'],
+  ['confirm-join', 'confirmJoin'],
+  ['leave-host', 'leaveHost'],
+  ['probe-ports', 'probeHostPorts'],
+  ['reconcile', 'reconcile'],
+])('%s', (name, workflowType) => recordFirst(name, workflowType));
+
+test('hosts are asked whether they are there', async () => {
+  expect((await stack.call('GET', '/v1/hosts')).status).toBe(200);
+  await recordFirst('check-hosts', 'checkHosts');
+});
