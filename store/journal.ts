@@ -17,10 +17,11 @@ export interface JournalEntry {
   detail: Record<string, unknown>;
 }
 
-/** True while the task is open and no later operation has been accepted for its database (R9). */
+/** True while the task is open, its undo has not begun, and no later operation has been accepted for its database (R9). */
 const TASK_HOLDS = `EXISTS (
   SELECT FROM tasks t JOIN databases d ON d.id = t.database_id
-  WHERE t.id = $1 AND t.epoch = $2 AND d.epoch = t.epoch AND t.status IN ('pending', 'running', 'canceling'))`;
+  WHERE t.id = $1 AND t.epoch = $2 AND d.epoch = t.epoch AND t.status IN ('pending', 'running', 'canceling')
+    AND t.undo_began_at IS NULL)`;
 
 /**
  * Enters a step in the journal and writes the log line, if the task still holds. One round trip.

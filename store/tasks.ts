@@ -131,24 +131,17 @@ export async function startTask(db: Queryable, taskId: string): Promise<boolean>
 }
 
 /**
- * Gives an open task a new epoch, and its database with it, so that whoever still acts under the old one is refused (R9).
- * A database that a later operation has taken over keeps its own.
- * @returns false when the task is closed already
+ * Ends the forward part of an open task for good: its steps that are still under way somewhere, in a worker that was taken
+ * for dead or of a run that is gone, change nothing any more (R9).
+ * @returns false when the task is closed already, and nothing of it may be undone
  */
-export async function takeOverTask(db: Queryable, taskId: string): Promise<boolean> {
-  const { rows } = await db.query<{ open: boolean }>(
-    `WITH task AS (
-       SELECT id, database_id, epoch FROM tasks WHERE id = $1 AND status IN ('pending', 'running', 'canceling')
-     ), database AS (
-       UPDATE databases d SET epoch = nextval('epochs') FROM task
-       WHERE d.id = task.database_id AND d.epoch = task.epoch RETURNING d.epoch
-     ), taken AS (
-       UPDATE tasks SET epoch = database.epoch FROM database WHERE id = $1
-     )
-     SELECT EXISTS (SELECT FROM task) AS open`,
+export async function beginUndo(db: Queryable, taskId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE tasks SET undo_began_at = coalesce(undo_began_at, now())
+     WHERE id = $1 AND status IN ('pending', 'running', 'canceling')`,
     [taskId],
   );
-  return rows[0]?.open ?? false;
+  return rowCount === 1;
 }
 
 /** Closes a task. @returns false when it was closed before: the caller's outcome is not the one that counts. */

@@ -5,8 +5,13 @@ import type { Log } from '../platform/log.ts';
 
 /** Attempts that an unforeseen error gets: most are bugs, and repeating those until the deadline helps nobody. */
 const UNEXPECTED_ATTEMPTS = 5;
-/** Heartbeats per heartbeat time-out; the SDK passes on what is needed. */
+/** So that two may be lost or late before a step that lives counts as dead. */
 const HEARTBEATS_PER_TIMEOUT = 4;
+/**
+ * Option of every worker. By default the SDK holds heartbeats back for 80 % of their time-out: one that is late by a second
+ * costs an attempt then, and a cancellation takes seconds to arrive.
+ */
+export const HEARTBEAT_THROTTLE_MS = 1_000;
 
 /**
  * The edge between activities and Temporal: heartbeats while the activity runs (so that a killed worker is noticed and a

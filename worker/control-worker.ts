@@ -5,7 +5,7 @@ import { createControlActivities } from '../activities/control/index.ts';
 import { CONTROL_TASK_QUEUE } from '../domain/identifiers.ts';
 import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
-import { activityEdge } from './activity-edge.ts';
+import { activityEdge, HEARTBEAT_THROTTLE_MS } from './activity-edge.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import type { TemporalSession } from './temporal-session.ts';
@@ -51,6 +51,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
     }),
     interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
     shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,
   });
   const running = runWorker(worker);

@@ -17,7 +17,7 @@ import { chooseRuntime } from '../platform/runtime/choose.ts';
 import { openOnHost } from '../platform/secrets/host-envelope.ts';
 import { loadOrCreateHostKey } from '../platform/secrets/host-key.ts';
 import { loadJoinToken } from '../platform/secrets/join-token.ts';
-import { activityEdge } from './activity-edge.ts';
+import { activityEdge, HEARTBEAT_THROTTLE_MS } from './activity-edge.ts';
 import { createAdminGateways } from './gateway.ts';
 import { createHostControl } from './host-control.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
@@ -97,6 +97,7 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
       activities: createHostActivities(context),
       interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
       maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+      maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
       shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,
     });
     const running = runWorker(worker);

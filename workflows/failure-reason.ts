@@ -23,6 +23,16 @@ function timeoutReason(error: TimeoutFailure): string {
   return error.cause === undefined ? what : `${what}; last reason: ${failureReason(error.cause)}`;
 }
 
+/** True when the time for all attempts ran out and none of them ever ended, well or badly. */
+export function isUnanswered(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof TimeoutFailure &&
+    error.cause.timeoutType === 'SCHEDULE_TO_CLOSE' &&
+    error.cause.cause === undefined
+  );
+}
+
 /** True when the step was never taken by a worker: the host's worker does not answer. */
 export function isHostUnavailable(error: unknown): boolean {
   return (

@@ -10,7 +10,7 @@ import {
 import type { ControlActivities, HostStepReport, PlannedInstance, TaskPlan } from '../activities/control/types.ts';
 import type { HostActivities } from '../domain/host-activities.ts';
 import { STEPS, type StepName } from '../domain/steps.ts';
-import { failureReason, isHostUnavailable } from './failure-reason.ts';
+import { failureReason, isHostUnavailable, isUnanswered } from './failure-reason.ts';
 import type { PolicyName } from './policies.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { control, locally, onHost } from './proxies.ts';
@@ -115,12 +115,13 @@ function createTaskRun(plan: TaskPlan, begun: BegunStep[]): TaskRun {
   };
 }
 
+/** A worker that went away in the middle of a step is missed only when the time is up. */
 function hostFailure(instance: PlannedInstance, error: unknown): unknown {
-  if (!isHostUnavailable(error)) return error;
+  if (!isHostUnavailable(error) && !isUnanswered(error)) return error;
   return ApplicationFailure.create({
     type: 'HostUnavailable',
     nonRetryable: true,
-    message: `no worker of host ${instance.hostId} answered within the time allowed; start it, then try again`,
+    message: `host ${instance.hostId} gave no answer within the time allowed; see that its worker runs, then try again`,
   });
 }
 

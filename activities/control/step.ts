@@ -4,6 +4,7 @@ import { taskApplicationName } from '../../domain/marker.ts';
 import { STEPS, type StepName } from '../../domain/steps.ts';
 import type { TargetSession } from '../../platform/target/target-server.ts';
 import { beginStep, endStep, findStep, markUndone, noteStep, taskHolds } from '../../store/journal.ts';
+import { beginUndo } from '../../store/tasks.ts';
 import { loadWork, type Work } from '../../store/work.ts';
 import type { ControlDeps } from './deps.ts';
 import type { TaskRef } from './types.ts';
@@ -67,12 +68,16 @@ export interface UndoContext {
   noted: Record<string, unknown>;
 }
 
-/** Performs the undo of a step. Nothing to undo is success; a step undone before is not undone again. */
+/**
+ * Performs the undo of a step. Nothing to undo is success; a step undone before is not undone again. The step itself may
+ * still be under way, in a worker that was taken for dead: from here on it changes nothing (R9).
+ */
 export async function performUndo(
   deps: ControlDeps,
   input: TaskRef & { step: StepName },
   body: (context: UndoContext) => Promise<void>,
 ): Promise<void> {
+  if (!(await beginUndo(deps.db, input.taskId))) return;
   const entry = await findStep(deps.db, input);
   if (entry === undefined || entry.state === 'undone') return;
   const work = await loadWork(deps.db, input.taskId);

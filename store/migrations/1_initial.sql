@@ -93,6 +93,8 @@ CREATE TABLE tasks (
   error          text,
   created_at     timestamptz NOT NULL DEFAULT now(),
   started_at     timestamptz,
+  -- From then on no forward step of the task may change anything.
+  undo_began_at  timestamptz,
   completed_at   timestamptz
 );
 CREATE INDEX tasks_entity ON tasks (scope, entity_id, id);

@@ -86,6 +86,30 @@ describe.concurrent('a create that is cancelled', () => {
   });
 });
 
+/** What the server leaves when DROP DATABASE is interrupted (DATCONNLIMIT_INVALID_DB). */
+const interruptDrop = (name: string) =>
+  stack.target.query(`UPDATE pg_database SET datconnlimit = -2 WHERE datname = '${name}'`);
+
+describe.concurrent('a DROP DATABASE that was interrupted', () => {
+  it('is repeated when a create is undone', async () => {
+    const request = everyStepRequest('half-undone');
+    faults.fail({ subject: request.id, activity: 'preflight', when: 'after' }, DISK_FULL);
+    const undo = { subject: request.id, activity: 'undoCreateDatabase', when: 'before' } as const;
+    faults.at(undo, async () => void (await interruptDrop('half_undone')));
+    expect(await taskEnded(stack, await accept(stack, request))).toMatchObject({ status: 'failed' });
+    await expectNothingLeft(stack, request.id);
+  });
+
+  it('is repeated by a delete', async () => {
+    const request = everyStepRequest('half-deleted');
+    expect(await taskEnded(stack, await accept(stack, request))).toMatchObject({ status: 'completed' });
+    const step = { subject: request.id, activity: 'removeDatabase', when: 'before' } as const;
+    faults.at(step, async () => void (await interruptDrop('half_deleted')));
+    expect(await remove(stack, request.id)).toMatchObject({ status: 'completed' });
+    expect(await remainsOf(stack, request.id)).toEqual([]);
+  });
+});
+
 describe.concurrent('a delete', () => {
   it('goes on when each of its steps fails once, before and after its effect', async () => {
     const request = everyStepRequest('delete-retried');

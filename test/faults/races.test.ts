@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { taskApplicationName } from '../../domain/marker.ts';
 import { inTransaction } from '../../store/connection.ts';
+import { beginUndo } from '../../store/tasks.ts';
 import { remove, taskEnded, until } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { createFaults } from './support/faults.ts';
@@ -93,17 +94,19 @@ describe.concurrent('a step of a task that a later operation has superseded', ()
     expect(await madeFor(request.id)).toEqual([]);
   });
 
-  it('makes no role when it had passed its first check, for it checks again under its lock', async () => {
-    const request = everyStepRequest('late-inside');
+  it.each([
+    ['a later operation', 'late-inside-a', ({ id }: { id: string }) => supersede(id)],
+    ['its own undo', 'late-inside-b', ({ taskId }: { taskId: string }) => beginUndo(stack.control.db, taskId)],
+  ])('makes no role when %s has begun while it waits for its lock', async (_, id, begin) => {
+    const request = everyStepRequest(id);
     const { owner } = rolesOf(request.id);
-    const point = { subject: request.id, activity: 'createRoles', when: 'before' } as const;
-    const held = faults.hold(point);
+    const held = faults.hold({ subject: request.id, activity: 'createRoles', when: 'before' });
     const task = await accept(stack, request);
     await held.reached;
     await whileRoleIsLocked(owner, async () => {
       held.release();
       await until(async () => (await waitsForLock(task.task_id)) || undefined);
-      await supersede(request.id);
+      await begin({ id, taskId: task.task_id });
     });
     expect(await held.outcome).toMatchObject({ type: 'StaleTask' });
     expect(await taskEnded(stack, task)).toMatchObject({ status: 'failed' });

@@ -29,7 +29,8 @@ export async function runDev(config: Config, env: NodeJS.ProcessEnv, say: (line:
   if (stack !== undefined) {
     // Since this process began: loading the program counts too.
     const seconds = (performance.now() / 1000).toFixed(1);
-    say(welcome({ ...stack, hostId: config.host.id, logFile, seconds }));
+    const { host, temporal } = config;
+    say(welcome({ ...stack, hostId: host.id, namespace: temporal.namespace, logFile, seconds }));
     try {
       await Promise.race([stopping, stack.broken]);
     } finally {

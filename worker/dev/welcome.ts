@@ -3,6 +3,8 @@ import type { DevStack } from './stack.ts';
 /** What {@link welcome} is made from. */
 export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'whyProcesses' | 'databases'> {
   hostId: string;
+  /** Temporal's. */
+  namespace: string;
   logFile: string;
   /** Since the command was given, with one digit after the point. */
   seconds: string;
@@ -10,12 +12,12 @@ export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'whyPr
 
 /** What a newcomer reads when everything is ready: where things are, and a first request. */
 export function welcome(facts: WelcomeFacts): string {
-  const { apiUrl, uiUrl, logFile, seconds, databases } = facts;
+  const { apiUrl, logFile, seconds, databases } = facts;
   return `
 Ready after ${seconds} s.
 
   API          ${apiUrl}/v1/databases
-  Temporal UI  ${uiUrl ?? 'that of the server that TEMPORAL_ADDRESS names'}
+  Temporal UI  ${temporalUi(facts)}
   Log          ${logFile}
 ${runtimeNote(facts)}
 ${databases.length === 0 ? firstSteps(facts) : listed(facts)}
@@ -52,6 +54,13 @@ export function firstRequest(hostId: string): string {
     ]
   }
 }`;
+}
+
+/** With a list of the runs that work on databases; the ones that only look after things come every few seconds. */
+function temporalUi({ uiUrl, namespace }: WelcomeFacts): string {
+  if (uiUrl === undefined) return 'that of the server that TEMPORAL_ADDRESS names';
+  return `${uiUrl}
+  Tasks there  ${uiUrl}/namespaces/${namespace}/workflows?query=PgDatabase+IS+NOT+NULL`;
 }
 
 function firstSteps({ apiUrl, hostId }: WelcomeFacts): string {

@@ -58,11 +58,21 @@ export function removeDatabase(deps: ControlDeps, input: TaskRef): Promise<void>
 
 /** Blocks new sessions first: otherwise a client that reconnects in a loop holds the drop up. */
 async function drop(client: pg.ClientBase, name: string): Promise<void> {
-  if ((await databaseComment(client, name)) === undefined) return;
-  await client.query(blockConnections(name));
-  await endDatabaseSessions(client, name);
+  const { rows } = await client.query<{ usable: boolean }>(
+    'SELECT datconnlimit <> $2 AS usable FROM pg_database WHERE datname = $1',
+    [name, INVALID_DATABASE],
+  );
+  const [found] = rows;
+  if (found === undefined) return;
+  if (found.usable) {
+    await client.query(blockConnections(name));
+    await endDatabaseSessions(client, name);
+  }
   await client.query(dropDatabase(name));
 }
+
+/** `datconnlimit` after an interrupted DROP DATABASE: nobody can connect, and DROP DATABASE is all that the server takes. */
+const INVALID_DATABASE = -2;
 
 /** The comment, null where there is none, undefined where there is no such database. */
 async function databaseComment(client: pg.ClientBase, name: string): Promise<string | null | undefined> {

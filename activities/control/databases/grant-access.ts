@@ -79,7 +79,8 @@ async function grantOn(client: pg.ClientBase, work: Work, memberships: Membershi
         ]
       : []),
     ...(withAudience.length > 0 ? [requireAudience(withAudience)] : []),
-    ...[...new Set(memberships.map(({ member }) => member))].map(setNoInherit),
+    // From 16 on each membership says so itself, and an adopted role keeps the attribute that it has.
+    ...(serverVersion < 160_000 ? [...new Set(memberships.map(({ member }) => member))].map(setNoInherit) : []),
     ...memberships.map((membership) => grantMembership({ ...membership, inherit: false, serverVersion })),
   ];
   if (statements.length > 0) await client.query(statements.join('; '));

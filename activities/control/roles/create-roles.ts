@@ -24,11 +24,6 @@ export function createRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
     const recorded = await listCredentials(deps.db, work.databaseId);
     await onEveryServer(deps, work, async (server) => {
       const shared = usesReadOnlyRole(work.spec);
-      if (shared) {
-        // Before the role is made: a concurrent drop of the last other user then sees this one (R2).
-        const use = { serverName: server.name, roleName: DEFAULT_ANONYMOUS_ROLE, databaseId: work.databaseId };
-        await addSharedRoleUser(deps.db, use);
-      }
       const madeByScript = new Set(
         recorded.filter((c) => c.origin === 'script' && c.serverName === server.name).map((c) => c.roleName),
       );
@@ -59,6 +54,11 @@ function createOn(server: TargetServer, inputs: Inputs): Promise<{ roleName: str
     ]);
     // Whoever takes the task back does so under the same locks: before this, and then it is refused, or after the commit.
     await context.assertHolds();
+    if (shared) {
+      // Before the role is made, and under its lock: a drop of the last other user then sees this one (R2).
+      const use = { serverName: server.name, roleName: DEFAULT_ANONYMOUS_ROLE, databaseId: work.databaseId };
+      await addSharedRoleUser(deps.db, use);
+    }
     const { version, scramIterations, roles } = await inspectRoles(client, lookedAt);
     const decision = decideRoles(desired, roles, {
       taskId: work.taskId,

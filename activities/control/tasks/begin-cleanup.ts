@@ -1,5 +1,5 @@
 import { stepsToUndo } from '../../../store/journal.ts';
-import { takeOverTask } from '../../../store/tasks.ts';
+import { beginUndo } from '../../../store/tasks.ts';
 import { loadWork } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { TaskPlan } from '../types.ts';
@@ -13,7 +13,7 @@ export async function beginCleanup(
   deps: ControlDeps,
   input: { taskId: string },
 ): Promise<{ plan: TaskPlan; steps: { step: string; target: string }[] } | undefined> {
-  if (!(await takeOverTask(deps.db, input.taskId))) return undefined;
+  if (!(await beginUndo(deps.db, input.taskId))) return undefined;
   const [work, steps] = await Promise.all([loadWork(deps.db, input.taskId), stepsToUndo(deps.db, input.taskId)]);
   return { plan: planOf(deps, work), steps: steps.map(({ step, target }) => ({ step, target })) };
 }

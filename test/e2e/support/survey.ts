@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { servicesDirectory } from '../../../activities/host/instance-records.ts';
+import { SCRIPT_RUNS_TABLE } from '../../../domain/sql/script-runs.ts';
 import { containersOf, processesIn } from '../../support/services.ts';
 import type { TestStack } from '../../support/stack.ts';
 
@@ -15,23 +16,53 @@ export interface Survey {
   credentials: number;
   sharedRoleUsers: number;
   tombstones: number;
+  /** Marker rows of scripts in the server's maintenance database. */
+  scriptRuns: number;
 }
 
 /** Looks at the target server, the host and the metadata database of an installation. */
 export async function survey(stack: TestStack): Promise<Survey> {
   const services = servicesDirectory(stack.config.host.dataDir);
-  const [inventory, containers, processes, serviceFiles, reservedPorts, credentials, sharedRoleUsers, tombstones] =
-    await Promise.all([
-      stack.target.inventory(),
-      containersOf(stack.control.installationId),
-      processesIn(services),
-      filesBelow(services),
-      countRows(stack, 'ports'),
-      countRows(stack, 'credentials'),
-      countRows(stack, 'shared_role_users'),
-      countRows(stack, 'tombstones'),
-    ]);
-  return { ...inventory, containers, processes, serviceFiles, reservedPorts, credentials, sharedRoleUsers, tombstones };
+  const [
+    inventory,
+    containers,
+    processes,
+    serviceFiles,
+    reservedPorts,
+    credentials,
+    sharedRoleUsers,
+    tombstones,
+    scriptRuns,
+  ] = await Promise.all([
+    stack.target.inventory(),
+    containersOf(stack.control.installationId),
+    processesIn(services),
+    filesBelow(services),
+    countRows(stack, 'ports'),
+    countRows(stack, 'credentials'),
+    countRows(stack, 'shared_role_users'),
+    countRows(stack, 'tombstones'),
+    countScriptRuns(stack),
+  ]);
+  return {
+    ...inventory,
+    containers,
+    processes,
+    serviceFiles,
+    reservedPorts,
+    credentials,
+    sharedRoleUsers,
+    tombstones,
+    scriptRuns,
+  };
+}
+
+async function countScriptRuns(stack: TestStack): Promise<number> {
+  const [table] = await stack.target.query<{ exists: boolean }>(
+    `SELECT to_regclass('${SCRIPT_RUNS_TABLE}') IS NOT NULL AS exists`,
+  );
+  if (!table?.exists) return 0;
+  return (await stack.target.query(`SELECT FROM ${SCRIPT_RUNS_TABLE}`)).length;
 }
 
 /** Rows of the record itself: they stay with a failed database, and go with a deleted one. */

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { databaseIs, databaseIsGone, rowsOf } from './support/follow-api.ts';
+import { type Installation, makeInstallation, type Started } from './support/npm-start.ts';
+import { killProcessesBelow } from './support/processes.ts';
+import { shell } from './support/shell.ts';
+
+/** Fresh rows prove that it is the same database and not one made anew. */
+const ROWS = [{ id: 1, name: 'Widget', price: 9.99 }];
+
+describe('npm start', () => {
+  let installation: Installation;
+  let running: Started;
+  let productsUrl: string;
+
+  beforeAll(async () => {
+    installation = await makeInstallation();
+    productsUrl = `http://127.0.0.1:${installation.servicePort}/products`;
+    running = installation.start();
+  });
+  afterAll(async () => {
+    await running.interrupt().catch(() => undefined);
+    await killProcessesBelow(installation.home);
+    await installation.remove();
+  });
+
+  /** From here on `running` is that one, also when a test fails. */
+  async function startAgain(): Promise<string> {
+    running = installation.start();
+    return running.ready();
+  }
+
+  it('says of each part when it is ready, then where everything is and what to do first', async () => {
+    const output = await running.ready();
+    const { apiUrl, ports } = installation;
+    const lines = [
+      `codec server             http://127.0.0.1:${ports.PGSTEWARD_CODEC_PORT}`,
+      `metadata PostgreSQL      127.0.0.1:${ports.PGSTEWARD_METADATA_PORT}`,
+      `target PostgreSQL        127.0.0.1:${ports.PGSTEWARD_TARGET_PORT}`,
+      `Temporal                 127.0.0.1:${ports.PGSTEWARD_TEMPORAL_PORT}`,
+      'control worker           takes work',
+      'host worker host-1       takes work',
+      `API                      ${apiUrl}`,
+    ];
+    for (const line of lines) expect(output).toContain(`\n  ${line}`);
+    expect(output).toContain(`Temporal UI  http://127.0.0.1:${ports.PGSTEWARD_TEMPORAL_UI_PORT}`);
+    expect(output).toContain(`curl -X POST ${apiUrl}/v1/databases`);
+  });
+
+  it('prints a first request that works as it is', async () => {
+    const [, curl = ''] = /^(curl -X POST [\s\S]*?\n}')$/m.exec(running.output()) ?? [];
+    await shell(curl.replace('"port": 3100', `"port": ${installation.servicePort}`));
+    await databaseIs(installation.apiUrl, 'storefront', 'available');
+    expect(await rowsOf(productsUrl)).toEqual(ROWS);
+  });
+
+  it('refuses a second start on the same state, naming the process that has it', async () => {
+    const second = installation.start();
+    expect(await second.ended()).toMatchObject({ code: 1 });
+    expect(second.output()).toMatch(/pgsteward runs already with the state in .*state \(process \d+\)/);
+    expect((await fetch(`${installation.apiUrl}/readyz`)).status).toBe(200);
+  });
+
+  it('stops everything in order at a Ctrl-C, and leaves no process behind', async () => {
+    const output = await running.interrupt();
+    const order = [...output.matchAll(/^ {2}(\S.*?) +stopped$/gm)].map(([, part]) => part);
+    expect(order.slice(0, 3)).toEqual(['API', 'host worker host-1', 'control worker']);
+    expect(order).toEqual(expect.arrayContaining(['Temporal', 'target PostgreSQL', 'metadata PostgreSQL']));
+    expect(order.at(-1)).toBe('state directory');
+    expect(await installation.processes()).toEqual([]);
+    await expect(fetch(productsUrl)).rejects.toThrow();
+  });
+
+  it('brings data and services back', async () => {
+    expect(await startAgain()).toContain('Databases: storefront');
+    expect(await rowsOf(productsUrl)).toEqual(ROWS);
+  });
+
+  it('adopts servers and services that a killed process left running', async () => {
+    await running.kill();
+    expect(await installation.processes()).not.toEqual([]);
+    await startAgain();
+    expect(await rowsOf(productsUrl)).toEqual(ROWS);
+  });
+
+  it('recovers by itself after kill -9 of everything', async () => {
+    await running.kill();
+    await killProcessesBelow(installation.home);
+    await startAgain();
+    expect(await rowsOf(productsUrl)).toEqual(ROWS);
+    expect((await fetch(`${installation.apiUrl}/readyz`)).status).toBe(200);
+  });
+
+  it('leaves nothing behind when the database has been deleted', async () => {
+    await shell(`curl -sf -X DELETE ${installation.apiUrl}/v1/databases/storefront`);
+    await databaseIsGone(installation.apiUrl, 'storefront');
+    await expect(fetch(productsUrl)).rejects.toThrow();
+    await running.interrupt();
+    expect(await installation.processes()).toEqual([]);
+  });
+});
