@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import pLimit from 'p-limit';
 import pg from 'pg';
 import { toFailure } from './errors.ts';
+import { createTurns } from './turns.ts';
 
 /** Where a server is and how its admin role logs in. Holds a password: never logged, never serialised. */
 export interface TargetAddress {
@@ -27,6 +27,13 @@ export interface TargetSession {
   lockTimeoutMs?: number;
 }
 
+/** Another database than the maintenance one, and whom to log in as; the admin role unless given. */
+export interface TargetLogin {
+  database: string;
+  user?: string;
+  password?: string;
+}
+
 type Work<T> = (client: pg.ClientBase) => Promise<T>;
 
 /** Connections to one PostgreSQL server: at most four per process, two of them for other databases than the maintenance one. */
@@ -38,15 +45,13 @@ export interface TargetServer {
   /** The same inside one transaction. */
   inMaintenanceTransaction<T>(session: TargetSession, work: Work<T>): Promise<T>;
   /** In another database, or as another role; a fresh connection that is closed afterwards. One transaction. */
-  inDatabaseTransaction<T>(
-    login: { database: string; user?: string; password?: string },
-    session: TargetSession,
-    work: Work<T>,
-  ): Promise<T>;
+  inDatabaseTransaction<T>(login: TargetLogin, session: TargetSession, work: Work<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+const MAINTENANCE_CONNECTIONS = 2;
+const OTHER_CONNECTIONS = 2;
 
 /** Opens no connection by itself. */
 export function createTargetServer(address: TargetAddress): TargetServer {
@@ -64,7 +69,7 @@ export function createTargetServer(address: TargetAddress): TargetServer {
     user: address.adminUser,
     password: address.adminPassword,
     database: address.maintenanceDb,
-    max: 2,
+    max: MAINTENANCE_CONNECTIONS,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
   });
@@ -73,21 +78,44 @@ export function createTargetServer(address: TargetAddress): TargetServer {
   // One that breaks between two statements has none to fail: the next one does. The pool listens to idle ones only, and an
   // event that nobody hears ends the process.
   maintenance.on('connect', (client) => client.on('error', () => undefined));
-  const elsewhere = pLimit(2);
+  // The pool's own queue would not do: it counts the wait for a turn as a server that does not answer.
+  const maintenanceTurn = createTurns(MAINTENANCE_CONNECTIONS);
+  const otherTurn = createTurns(OTHER_CONNECTIONS);
+
+  async function inPool<T>(session: TargetSession, work: Work<T>, transaction: boolean): Promise<T> {
+    const client = await maintenance.connect();
+    let broken = true;
+    try {
+      const result = await runSession(client, session, work, transaction);
+      broken = false;
+      return result;
+    } finally {
+      // A failed session may have left settings or a lock behind: such a connection is not used again.
+      client.release(broken);
+    }
+  }
+
+  async function onFreshConnection<T>(login: TargetLogin, session: TargetSession, work: Work<T>): Promise<T> {
+    const client = new pg.Client({
+      ...base,
+      user: login.user ?? address.adminUser,
+      password: login.password ?? address.adminPassword,
+      database: login.database,
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return await runSession(client, session, work, true);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
 
   async function onMaintenance<T>(session: TargetSession, work: Work<T>, transaction: boolean): Promise<T> {
-    const client = await maintenance.connect().catch((error: unknown) => {
-      throw toFailure(error, session.doing);
-    });
-    let broken = false;
     try {
-      return await runSession(client, session, work, transaction);
+      return await maintenanceTurn(session.signal, () => inPool(session, work, transaction));
     } catch (error) {
-      // A failed session may have left settings or a lock behind: such a connection is not used again.
-      broken = true;
       throw toFailure(error, session.doing);
-    } finally {
-      client.release(broken);
     }
   }
 
@@ -96,24 +124,13 @@ export function createTargetServer(address: TargetAddress): TargetServer {
     address,
     onMaintenance: (session, work) => onMaintenance(session, work, false),
     inMaintenanceTransaction: (session, work) => onMaintenance(session, work, true),
-    inDatabaseTransaction: (login, session, work) =>
-      elsewhere(async () => {
-        const client = new pg.Client({
-          ...base,
-          user: login.user ?? address.adminUser,
-          password: login.password ?? address.adminPassword,
-          database: login.database,
-        });
-        client.on('error', () => undefined);
-        try {
-          await client.connect();
-          return await runSession(client, session, work, true);
-        } catch (error) {
-          throw toFailure(error, session.doing);
-        } finally {
-          await client.end().catch(() => undefined);
-        }
-      }),
+    async inDatabaseTransaction(login, session, work) {
+      try {
+        return await otherTurn(session.signal, () => onFreshConnection(login, session, work));
+      } catch (error) {
+        throw toFailure(error, session.doing);
+      }
+    },
     close: () => maintenance.end(),
   };
 }

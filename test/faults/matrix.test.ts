@@ -43,7 +43,7 @@ describe.concurrent('a create that fails for good', () => {
 });
 
 describe.concurrent('a create that is cancelled', () => {
-  it.each(CANCELLABLE_POINTS)('%s takes effect leaves nothing, and succeeds after a delete', async (_, point) => {
+  async function cancelAt(point: (typeof CANCELLABLE_POINTS)[number][1]) {
     const request = everyStepRequest(idFor('stop', point.activity, point.when));
     const held = faults.hold({ ...point, subject: request.id });
     const task = await accept(stack, request);
@@ -54,8 +54,21 @@ describe.concurrent('a create that is cancelled', () => {
     const { status, error } = await taskEnded(stack, task);
     expect({ status, error }).toEqual({ status: 'canceled', error: 'the task was cancelled' });
     await expectNothingLeft(stack, request.id);
-    await expectSecondTrySucceeds(stack, request);
+    return request;
+  }
+  const points = (moment: string) => CANCELLABLE_POINTS.filter(([, { when }]) => when === moment);
+
+  it.each(points('before'))('%s takes effect leaves nothing', async (_, point) => {
+    const { id } = await cancelAt(point);
+    expect(await remove(stack, id)).toMatchObject({ status: 'completed' });
   });
+
+  it.each(points('after'))(
+    '%s takes effect leaves nothing, and the same request succeeds after a delete',
+    async (_, point) => {
+      await expectSecondTrySucceeds(stack, await cancelAt(point));
+    },
+  );
 
   it('while its success is being recorded is available all the same', async () => {
     const request = everyStepRequest('stop-too-late');
