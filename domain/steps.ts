@@ -8,8 +8,7 @@ export const STEPS = {
   createDatabase: { title: 'create database', undo: 'undoCreateDatabase', on: 'control' },
   // Everything it makes is inside the database, which goes as a whole.
   runPostDatabaseCreate: { title: 'run scripts.post_database_create', undo: null, on: 'control' },
-  preflight: { title: 'check schemas and anonymous role', undo: null, on: 'control' },
-  grantAccess: { title: 'grant rights', undo: 'undoGrantAccess', on: 'control' },
+  grantAccess: { title: 'check schemas and roles, grant rights', undo: 'undoGrantAccess', on: 'control' },
   sealServices: { title: 'render and seal service configuration', undo: null, on: 'control' },
   startService: { title: 'start service', undo: 'undoStartService', on: 'host' },
   awaitService: { title: 'wait until the service answers', undo: null, on: 'host' },

@@ -20,7 +20,6 @@ export function provisionDatabase(input: { taskId: string }): Promise<{ outcome:
     if (plan.hasPostDatabaseCreate) {
       await run.step('runPostDatabaseCreate', 'script', (on) => on.runPostDatabaseCreate(task));
     }
-    await run.step('preflight', 'sql', (on) => on.preflight(task));
     const [bundles] = await settleAll([
       sealServices(run),
       run.step('grantAccess', 'sql', (on) => on.grantAccess(task)),

@@ -1,7 +1,6 @@
 import { createDatabase } from './databases/create-database.ts';
 import { removeDatabase, undoCreateDatabase } from './databases/drop-database.ts';
 import { grantAccess, undoGrantAccess } from './databases/grant-access.ts';
-import { preflight } from './databases/preflight.ts';
 import type { ControlDeps } from './deps.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
 import { createRoles } from './roles/create-roles.ts';
@@ -27,7 +26,6 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     createRoles: (input) => createRoles(deps, input),
     createDatabase: (input) => createDatabase(deps, input),
     runPostDatabaseCreate: (input) => runPostDatabaseCreate(deps, input),
-    preflight: (input) => preflight(deps, input),
     grantAccess: (input) => grantAccess(deps, input),
     sealServices: (input) => sealServices(deps, input),
     publishDatabase: (input) => publishDatabase(deps, input),

@@ -58,9 +58,10 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   createDatabase(input: TaskRef): Promise<void>;
   /** Runs `scripts.post_database_create` in the new database, logged in as its owner, once. */
   runPostDatabaseCreate(input: TaskRef): Promise<void>;
-  /** Checks that every exposed schema and anonymous role exists. @throws PreflightFailed naming all that is missing */
-  preflight(input: TaskRef): Promise<void>;
-  /** Reading rights of the built-in role, memberships of `connect_as`, audience check. */
+  /**
+   * Checks that every exposed schema and anonymous role exists, then grants: reading rights of the built-in role, memberships
+   * of `connect_as`, audience check. @throws PreflightFailed naming all that is missing
+   */
   grantAccess(input: TaskRef): Promise<void>;
   /** Resolves versions and seals one bundle per instance to its host's key. */
   sealServices(input: TaskRef): Promise<{ bundles: { instanceId: string; sealedBundle: string }[] }>;

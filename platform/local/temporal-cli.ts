@@ -82,8 +82,13 @@ async function climb(search: TemporalCliSearch, rungs: typeof RUNGS): Promise<Te
   }
   throw new Failure(
     'ServerUnavailable',
-    'no Temporal CLI. Any of these helps: install it (https://docs.temporal.io/cli), set TEMPORAL_CLI_PATH to it, ' +
-      `install Go, or set TEMPORAL_ADDRESS to a server that runs already. Tried: ${tried.join('; ')}`,
+    `there is no Temporal CLI on this machine, and none could be fetched. Tried:
+  ${tried.join('\n  ')}
+Any of these helps:
+  install it: https://docs.temporal.io/cli
+  set TEMPORAL_CLI_PATH to it
+  install Go, with which it is built
+  set TEMPORAL_ADDRESS to a Temporal server that runs already`,
   );
 }
 

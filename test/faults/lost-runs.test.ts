@@ -83,7 +83,7 @@ describe.concurrent('a run that is lost in another way', () => {
 
   it('is undone by another cleanup when its cleanup is terminated too', async () => {
     const request = everyStepRequest('cleanup-lost');
-    const held = faults.hold({ subject: request.id, activity: 'preflight', when: 'after' });
+    const held = faults.hold({ subject: request.id, activity: 'grantAccess', when: 'after' });
     const task = await accept(stack, request);
     await held.reached;
     const undo = faults.hold({ subject: task.task_id, activity: 'undoCreateRoles', when: 'before' });

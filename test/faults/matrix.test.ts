@@ -106,7 +106,7 @@ const interruptDrop = (name: string) =>
 describe.concurrent('a DROP DATABASE that was interrupted', () => {
   it('is repeated when a create is undone', async () => {
     const request = everyStepRequest('half-undone');
-    faults.fail({ subject: request.id, activity: 'preflight', when: 'after' }, DISK_FULL);
+    faults.fail({ subject: request.id, activity: 'grantAccess', when: 'after' }, DISK_FULL);
     const undo = { subject: request.id, activity: 'undoCreateDatabase', when: 'before' } as const;
     faults.at(undo, async () => void (await interruptDrop('half_undone')));
     expect(await taskEnded(stack, await accept(stack, request))).toMatchObject({ status: 'failed' });

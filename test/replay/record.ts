@@ -108,7 +108,7 @@ test('a step is retried', async () => {
 });
 
 test('provisioning is cancelled, and is undone', async () => {
-  const held = faults.hold({ subject: 'cancelled', activity: 'preflight', when: 'before' });
+  const held = faults.hold({ subject: 'cancelled', activity: 'grantAccess', when: 'before' });
   const { task, workflowId, run } = await create('cancelled');
   await held.reached;
   await run.cancel();
@@ -119,7 +119,7 @@ test('provisioning is cancelled, and is undone', async () => {
 });
 
 test('a run is terminated, and cleaned up after', async () => {
-  const held = faults.hold({ subject: 'terminated', activity: 'preflight', when: 'before' });
+  const held = faults.hold({ subject: 'terminated', activity: 'grantAccess', when: 'before' });
   const { task, run } = await create('terminated');
   await held.reached;
   await run.terminate();

@@ -7,12 +7,15 @@ import { createExtensions, grantReadOnly, requireAudience } from '../../../domai
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { grantMembership, revokeMembership, setNoInherit } from '../../../domain/sql/roles.ts';
 import { DROP_SCRIPT_RUNS_SQL } from '../../../domain/sql/script-runs.ts';
+import { listCredentials } from '../../../store/credentials.ts';
 import type { Work } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
 import { onEveryServer } from '../servers.ts';
 import { endTaskSessions } from '../sessions.ts';
 import { performStep, performUndo } from '../step.ts';
 import type { TaskRef } from '../types.ts';
+import { adoptDatabase } from './adopt-database.ts';
+import { assertPreflight } from './preflight.ts';
 
 interface Membership {
   role: string;
@@ -20,24 +23,31 @@ interface Membership {
 }
 
 /**
- * Gives `connect_as` what PostgREST's authenticator needs (NOINHERIT, membership of the anonymous role with SET) and the
- * built-in role its reading rights, in one transaction in the new database, and checks the result before it commits.
+ * Preflight and rights, in one transaction in the new database: when every schema and role is there, `connect_as` gets
+ * what PostgREST's authenticator needs (NOINHERIT, membership of the anonymous role with SET) and the built-in role its
+ * reading rights; the result is checked before it commits.
  */
 export function grantAccess(deps: ControlDeps, input: TaskRef): Promise<void> {
   return performStep(deps, { ...input, step: 'grantAccess' }, async ({ work, session, note }) => {
     const memberships = wantedMemberships(work.spec);
     await note({ memberships });
-    await onEveryServer(deps, work, (server) =>
+    const scripted = (await listCredentials(deps.db, work.databaseId)).filter((c) => c.origin === 'script');
+    await onEveryServer(deps, work, async (server) => {
+      await adoptDatabase(deps, server, { work, session });
+      const madeByScript = new Set(scripted.filter((c) => c.serverName === server.name).map((c) => c.roleName));
       // Roles are shared by all databases of the server, so their locks are held in the maintenance database.
-      server.inMaintenanceTransaction(session('locking roles'), async (lock) => {
+      await server.inMaintenanceTransaction(session('locking roles'), async (lock) => {
         await lock.query(LOCK_SQL, [memberships.map(({ member }) => `role:${member}`)]);
         await server.inDatabaseTransaction(
           { database: work.databaseName },
           session(`granting rights in database "${work.databaseName}"`),
-          (client) => grantOn(client, work, memberships),
+          async (client) => {
+            await assertPreflight(client, work, { madeByScript, allowed: deps.allowedRoles });
+            await grantOn(client, work, memberships);
+          },
         );
-      }),
-    );
+      });
+    });
   });
 }
 

@@ -2,41 +2,22 @@ import type pg from 'pg';
 import { Failure } from '../../../domain/failures.ts';
 import { grantProblem } from '../../../domain/roles/decide.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
-import { listCredentials } from '../../../store/credentials.ts';
 import type { Work } from '../../../store/work.ts';
-import type { ControlDeps } from '../deps.ts';
 import { inspectRoles } from '../roles/inspect.ts';
-import { onEveryServer } from '../servers.ts';
-import { performStep } from '../step.ts';
-import type { TaskRef } from '../types.ts';
-import { adoptDatabase } from './adopt-database.ts';
 
 /**
- * Checks on each server what PostgREST itself finds out only at the first request: every exposed schema and every
- * anonymous role must exist, and the role must be one that this database may use (R1). All that is missing is reported
- * together.
+ * Checks in the new database what PostgREST itself finds out only at the first request: every exposed schema and every
+ * anonymous role must exist, and the role must be one that this database may use (R1).
+ * @throws PreflightFailed, or NotAllowed, naming all that is wrong together
  */
-export function preflight(deps: ControlDeps, input: TaskRef): Promise<void> {
-  return performStep(deps, { ...input, step: 'preflight' }, async ({ work, session }) => {
-    await onEveryServer(deps, work, (server) => adoptDatabase(deps, server, { work, session }));
-    if (work.spec.services.length === 0) return;
-    const scripted = (await listCredentials(deps.db, work.databaseId)).filter((c) => c.origin === 'script');
-    await onEveryServer(deps, work, (server) =>
-      server.inDatabaseTransaction(
-        { database: work.databaseName },
-        session(`checking database "${work.databaseName}"`),
-        async (client) => {
-          const madeByScript = new Set(scripted.filter((c) => c.serverName === server.name).map((c) => c.roleName));
-          const problems = [
-            ...(await schemaProblems(client, work)),
-            ...(await roleProblems(client, work, { madeByScript, allowed: deps.allowedRoles })),
-          ];
-          const [first] = problems;
-          if (first !== undefined) throw new Failure(first.type, problems.map((problem) => problem.message).join('\n'));
-        },
-      ),
-    );
-  });
+export async function assertPreflight(
+  client: pg.ClientBase,
+  work: Work,
+  ownership: { madeByScript: ReadonlySet<string>; allowed: ReadonlySet<string> },
+): Promise<void> {
+  const problems = [...(await schemaProblems(client, work)), ...(await roleProblems(client, work, ownership))];
+  const [first] = problems;
+  if (first !== undefined) throw new Failure(first.type, problems.map((problem) => problem.message).join('\n'));
 }
 
 async function schemaProblems(

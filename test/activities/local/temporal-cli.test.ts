@@ -1,11 +1,14 @@
 import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { processStartTime } from '../../../platform/local/supervised-process.ts';
 import { findTemporalCli, obtainTemporalCli } from '../../../platform/local/temporal-cli.ts';
+import { until } from '../../support/follow.ts';
 import { freePort, makeStateDirectory } from './state-directory.ts';
 
 /** What stands for the CLI in an archive: only its version is asked for here. */
@@ -73,8 +76,26 @@ describe('the Temporal CLI', () => {
     const failed = obtainTemporalCli(search({ TEMPORAL_CLI_DOWNLOAD_URL: nowhere }));
 
     await expect(failed).rejects.toThrow(
-      /TEMPORAL_CLI_PATH.*install Go.*TEMPORAL_ADDRESS.*ECONNREFUSED.*Go is not installed/s,
+      /ECONNREFUSED.*Go is not installed.*TEMPORAL_CLI_PATH.*install Go.*TEMPORAL_ADDRESS/s,
     );
+  });
+
+  it('that is being built is given up at an interrupt, with everything that the build has started', async () => {
+    const pidFile = join(directory.path, 'compiler.pid');
+    const go = `#!/bin/sh\n[ "$1" = install ] || exit 0\nsleep 600 &\necho $! > ${pidFile}.new\nmv ${pidFile}.new ${pidFile}\nwait\n`;
+    await writeFile(join(directory.path, 'go'), go, { mode: 0o755 });
+    const interrupt = new AbortController();
+    const env = {
+      TEMPORAL_CLI_DOWNLOAD_URL: `http://127.0.0.1:${await freePort()}`,
+      PATH: `${directory.path}:/usr/bin:/bin`,
+    };
+    const building = obtainTemporalCli({ ...search(env), signal: interrupt.signal });
+    const compiler = await until(async () => Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined);
+
+    interrupt.abort(new Error('interrupted'));
+
+    await expect(building).rejects.toThrow('interrupted');
+    await until(async () => ((await processStartTime(compiler)) === undefined ? true : undefined));
   });
 });
 

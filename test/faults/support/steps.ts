@@ -7,7 +7,6 @@ const CREATE_STEPS = [
   'createRoles',
   'createDatabase',
   'runPostDatabaseCreate',
-  'preflight',
   'grantAccess',
   'sealServices',
   'startService',
