@@ -12,21 +12,21 @@ const MIGRATION_LOCK = 7_067_325_411;
  */
 export async function migrateMetadata(pool: pg.Pool, log: (text: string) => void): Promise<void> {
   const client = await pool.connect();
+  let broken = true;
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    try {
-      await runner({
-        dbClient: client,
-        dir: MIGRATIONS,
-        direction: 'up',
-        migrationsTable: 'schema_migrations',
-        noLock: true,
-        log,
-      });
-    } finally {
-      await client.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-    }
+    await runner({
+      dbClient: client,
+      dir: MIGRATIONS,
+      direction: 'up',
+      migrationsTable: 'schema_migrations',
+      noLock: true,
+      log,
+    });
+    await client.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    broken = false;
   } finally {
-    client.release();
+    // After a failure the connection is closed, which gives the lock back; an unlock would only hide what went wrong.
+    client.release(broken);
   }
 }
