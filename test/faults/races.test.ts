@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { taskApplicationName } from '../../domain/marker.ts';
 import { inTransaction } from '../../store/connection.ts';
@@ -115,13 +115,24 @@ describe.concurrent('a step of a task that a later operation has superseded', ()
     expect(await madeFor(request.id)).toEqual([]);
   });
 
-  /** Holds the lock that every step which changes the role takes. */
+  /** Holds the lock that every step which changes the role takes, over a connection that the installation does not count. */
   async function whileRoleIsLocked(role: string, work: () => Promise<void>): Promise<void> {
-    const server = await stack.control.targets.get('host-1');
-    await server.inMaintenanceTransaction({ applicationName: 'test', doing: 'holding a lock' }, async (client) => {
-      await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('pgsteward:role:${role}', 0))`);
-      await work();
+    const { endpoints, adminUser, adminPassword, maintenanceDb, tls } = stack.target.address;
+    const client = new pg.Client({
+      host: endpoints[0]?.address,
+      port: endpoints[0]?.port,
+      user: adminUser,
+      password: adminPassword,
+      database: maintenanceDb,
+      ssl: { ca: tls.caCertificate },
     });
+    await client.connect();
+    try {
+      await client.query(`SELECT pg_advisory_lock(hashtextextended('pgsteward:role:${role}', 0))`);
+      await work();
+    } finally {
+      await client.end();
+    }
   }
 
   async function waitsForLock(taskId: string): Promise<boolean> {
