@@ -37,6 +37,7 @@ export async function provisionBench(args: string[]): Promise<void> {
     console.log(`runtime: ${runtime}; ${values.runs} runs, floor and ours by turns`);
     await oneByOne(stack, floor, Number(values.runs));
     await burst(stack, floor, Number(values.burst));
+    await remove(stack, 'warm-up');
     await floor.close();
   } finally {
     await stack.stop();
