@@ -4,9 +4,6 @@ export const TASK_WORKFLOWS = {
   delete: { workflowType: 'deleteDatabase', kind: 'delete-database' },
 } as const;
 
-/** Task types that this control plane performs. */
-export type PerformedTaskType = keyof typeof TASK_WORKFLOWS;
-
 /** Run that undoes a task whose own run is gone. */
 export const CLEANUP_WORKFLOW = 'cleanupTask';
 export const cleanupWorkflowId = (taskId: string): string => `cleanup/${taskId}`;

@@ -66,15 +66,6 @@ export async function listInstances(db: Queryable, databaseIds: readonly string[
   return rows;
 }
 
-/** Running instances that a host is expected to have. */
-export async function listInstancesOfHost(db: Queryable, hostId: string): Promise<InstanceRecord[]> {
-  const { rows } = await db.query<InstanceRecord>(
-    `SELECT ${COLUMNS} FROM service_instances WHERE host_id = $1 ORDER BY id`,
-    [hostId],
-  );
-  return rows;
-}
-
 export async function setInstanceRunning(
   db: Queryable,
   input: { id: string; version: string; status: InstanceStatus },

@@ -1,10 +1,8 @@
 /**
  * Advisory locks of the maintenance database: one per object, so that work on different objects never waits. They are
- * transaction-level and taken in the order of their keys, so that two transactions never wait crosswise.
+ * transaction-level and taken in the order of their keys, so that two transactions never wait crosswise. Keys are
+ * `role:<name>`, `database:<name>` and `scripts`; `$1` is the array of them.
  */
-export type LockKey = `role:${string}` | `database:${string}` | `scripts`;
-
-/** Takes every lock of the list; `$1` is the array of keys. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtextextended('pgsteward:' || key, 0))
   FROM (SELECT key FROM unnest($1::text[]) AS key ORDER BY key) AS ordered`;
 
