@@ -20,6 +20,18 @@ export const FAILURES = {
   ScriptFailed: { retryable: false },
   /** PostgreSQL refused a statement for good (syntax, missing right, missing object). */
   SqlRefused: { retryable: false },
+  /** The state of the server is no longer the one that the caller's plan was made for; nothing was changed. */
+  PlanChanged: { retryable: false },
+  /** A document names something that the server does not have. */
+  DocumentInvalid: { retryable: false },
+  /** What was applied is there, but a second look differs from what was asked; the message says where. */
+  VerificationFailed: { retryable: false },
+  /** A role was given a password, and a login with it was refused. */
+  LoginNotProven: { retryable: false },
+  /** A server wants another authentication than SCRAM, and TLS does not prove who it is (R4). */
+  InsecureLogin: { retryable: false },
+  /** Two endpoints of a server take writes: nothing is changed until one of them is fenced (R20). */
+  TwoPrimaries: { retryable: false },
   /** PostgreSQL cannot be reached, is starting up, or is out of resources. */
   ServerUnavailable: { retryable: true },
   /** A lock, a deadlock or a concurrent catalog update: the same statement succeeds later. */

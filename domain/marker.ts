@@ -42,3 +42,18 @@ export function renderSharedMarker(installationId: string): string {
 export function defaultOwnerRole(databaseId: string): string {
   return `pgst_owner_${databaseId}`;
 }
+
+const TASK_MARKER = /^pgsteward installation=([0-9a-f-]{36}) task=([0-9a-f-]{36})$/;
+
+/** Comment of a role that a single request made, so that after a crash the request knows its own. */
+export function renderTaskMarker(marker: { installationId: string; taskId: string }): string {
+  return `pgsteward installation=${marker.installationId} task=${marker.taskId}`;
+}
+
+/** What {@link renderTaskMarker} wrote, or undefined for any other comment. */
+export function parseTaskMarker(
+  comment: string | null | undefined,
+): { installationId: string; taskId: string } | undefined {
+  const [, installationId, taskId] = TASK_MARKER.exec(comment ?? '') ?? [];
+  return installationId === undefined || taskId === undefined ? undefined : { installationId, taskId };
+}

@@ -5,6 +5,8 @@
 export const SEARCH_ATTRIBUTES = {
   /** Id of the managed database. */
   PgDatabase: 'Keyword',
+  /** PostgreSQL server whose roles and grants the run changes. */
+  PgServer: 'Keyword',
   /** Hosts that the run works on. */
   PgHost: 'KeywordList',
   /** What the run does: create, delete, cleanup, … */

@@ -15,6 +15,17 @@ export const STEPS = {
   removeService: { title: 'remove service', undo: null, on: 'host' },
   removeDatabase: { title: 'drop database', undo: null, on: 'control' },
   removeRoles: { title: 'drop roles', undo: null, on: 'control' },
+  // One transaction per database; what is applied stays, and a second run converges.
+  applyRoles: { title: 'lock, inspect, apply, verify', undo: null, on: 'control' },
+  proveLogins: { title: 'prove logins', undo: null, on: 'control' },
+  // What is revoked stays revoked; once the role is locked out, an unfinished drop says what is left.
+  previewDrop: { title: 'check that the role can be dropped', undo: null, on: 'control' },
+  lockOutRole: { title: 'lock out role', undo: 'reportLockedOut', on: 'control' },
+  endSessionsOfRole: { title: 'end sessions of the role', undo: null, on: 'control' },
+  revokeFromRole: { title: 'end memberships', undo: null, on: 'control' },
+  reassignOwned: { title: 'hand on what it owns, end its rights', undo: null, on: 'control' },
+  dropRole: { title: 'drop role', undo: null, on: 'control' },
+  proveDropped: { title: 'prove that the role is gone', undo: null, on: 'control' },
 } as const satisfies Record<string, { title: string; undo: string | null; on: 'control' | 'host' }>;
 
 export type StepName = keyof typeof STEPS;

@@ -1,7 +1,11 @@
-/** Which workflow performs a task of each type, and how its run is named: `<kind>/<database>/<task>`. */
+/** Which workflow performs a task of each type, and how its run is named: `<kind>/<database or server>/<task or batch>`. */
 export const TASK_WORKFLOWS = {
   create: { workflowType: 'provisionDatabase', kind: 'provision-database' },
   delete: { workflowType: 'deleteDatabase', kind: 'delete-database' },
+  apply_roles: { workflowType: 'applyRoles', kind: 'apply-roles' },
+  /** Performed in batches: the run is the batch's. */
+  change_role: { workflowType: 'changeRoles', kind: 'change-roles' },
+  drop_role: { workflowType: 'dropRole', kind: 'drop-role' },
 } as const;
 
 /** Run that undoes a task whose own run is gone. */

@@ -16,7 +16,7 @@ export interface RoleKnowledge {
 }
 
 /** Keywords of pg_hba.conf, PgBouncer and unquoted scripts: accepted by the server, read as something else elsewhere. */
-const POISON_ROLES = new Set([
+export const POISON_ROLES: ReadonlySet<string> = new Set([
   'public',
   'none',
   'current_user',
@@ -65,7 +65,8 @@ function reservedRoleProblem(name: string): string | undefined {
   return ownNameProblem(lower);
 }
 
-function ownNameProblem(lower: string): string | undefined {
+/** Why a name in lower case belongs to the control plane. */
+export function ownNameProblem(lower: string): string | undefined {
   return lower.startsWith('pgsteward') || lower.startsWith('pgst_')
     ? 'names that start with pgsteward or pgst_ are reserved for the control plane'
     : undefined;

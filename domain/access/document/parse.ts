@@ -1,0 +1,47 @@
+import type { Problem } from '../../spec/problems.ts';
+import type { AccessDocument, SubmittedPassword } from '../document.ts';
+import { distinct } from './entries.ts';
+import { readDatabases } from './read-databases.ts';
+import { readMemberships, readRoles, readSettings } from './read-roles.ts';
+import { duplicatesRule } from './rules/duplicates.ts';
+import { completeMembershipsRule, membershipsRule } from './rules/memberships.ts';
+import { privilegesRule } from './rules/privileges.ts';
+import type { Rule } from './rules/rule.ts';
+import { completeSettingsRule, settingsRule } from './rules/settings.ts';
+import { sizeRule } from './rules/size.ts';
+import { checkShape } from './shape.ts';
+
+export { withoutSecrets } from './secrets.ts';
+
+/** Outcome of {@link parseDocument}. */
+export type ParsedAccessDocument =
+  | { ok: true; document: AccessDocument; passwords: Map<string, SubmittedPassword> }
+  | { ok: false; problems: Problem[] };
+
+const RULES: readonly Rule[] = [duplicatesRule, membershipsRule, settingsRule, privilegesRule];
+/** Rules that ask what a list lacks, or how much there is in all: said of a whole document only. */
+const RULES_OF_WHOLE: readonly Rule[] = [completeMembershipsRule, completeSettingsRule, sizeRule];
+
+/**
+ * Judges a submitted document by itself, and gives its parsed form. Every problem is listed with its path; what is wrong in one
+ * place does not hide what is wrong in another. No problem quotes a password or verifier. Never throws.
+ * @param options.passwordRoles roles whose password is kept elsewhere: the stored form of a document has none
+ */
+export function parseDocument(
+  submitted: unknown,
+  options: { passwordRoles?: ReadonlySet<string> } = {},
+): ParsedAccessDocument {
+  const { problems, sound } = checkShape(submitted);
+  const isWhole = problems.length === 0;
+  const passwords = new Map<string, SubmittedPassword>();
+  const document: AccessDocument = {
+    allow: new Set(distinct(sound.allow)),
+    roles: readRoles(sound, options.passwordRoles ?? new Set(), { problems, passwords }),
+    memberships: readMemberships(sound, problems),
+    settings: readSettings(sound),
+    databases: readDatabases(sound, problems),
+  };
+  const rules = isWhole ? [...RULES, ...RULES_OF_WHOLE] : RULES;
+  const all = [...problems, ...rules.flatMap((rule) => [...rule(document)])];
+  return all.length > 0 ? { ok: false, problems: all } : { ok: true, document, passwords };
+}

@@ -1,0 +1,155 @@
+import { listed } from '../../spec/problems.ts';
+import type { ObjectRef } from '../observed.ts';
+import type { AccessChange } from '../plan.ts';
+import { describeObjects, joined } from '../privileges/describe.ts';
+import type { PrivilegeName } from '../privileges.ts';
+import { groupBy } from '../roles/group-by.ts';
+import type { Difference } from './compare-rights.ts';
+import { ability, columnList, logins } from './words.ts';
+
+/** Logins with a number: equal sets have the same. */
+export interface LoginSet {
+  id: number;
+  names: readonly string[];
+}
+
+/** What changes in the same way for the same logins, on one object or on many of a kind. */
+export interface AccessGroup extends Omit<Difference, 'logins' | 'privilege'> {
+  database: string;
+  /** ALL: superuser. */
+  privilege: PrivilegeName | 'ALL';
+  logins: LoginSet;
+  objects: ObjectRef[];
+}
+
+/** Up to here every object of a group is told by itself. */
+const MAX_SINGLE_OBJECTS = 3;
+/** Up to here every schema of a group is told by itself, and every database. */
+const MAX_SINGLE_PLACES = 5;
+/** Logins that one entry names. */
+const MAX_LOGINS = 50;
+
+/** Stands for several databases in {@link AccessChange.database}. */
+const SEVERAL_DATABASES = '*';
+
+/** Text that is the same for what may be told in one entry, wherever it happens. */
+function likeness(group: AccessGroup): string {
+  const { direction, privilege, columns, through, direct, bySetRole, staysBySetRole, columnsKept } = group;
+  const kind = group.objects[0]?.kind;
+  return JSON.stringify([
+    direction,
+    privilege,
+    columns,
+    group.logins.id,
+    through,
+    direct,
+    bySetRole,
+    staysBySetRole,
+    columnsKept,
+    kind,
+  ]);
+}
+
+/** Text that is the same for differences of one group: objects of one kind in one schema. */
+export function groupKey(group: AccessGroup): string {
+  return `${likeness(group)}\0${group.database}\0${group.objects[0]?.schema ?? ''}`;
+}
+
+/** Entries for people, the most far-reaching first: whole databases, schemas, then objects. */
+export function toAccessChanges(groups: readonly AccessGroup[]): AccessChange[] {
+  const merged = [...groupBy(groups, likeness).values()].flatMap(mergePlaces);
+  return merged
+    .flatMap((group) => (group.objects.length > MAX_SINGLE_OBJECTS ? [group] : singles(group)))
+    .map((group) => ({ group, change: toAccessChange(group) }))
+    .sort((a, b) => rankOf(a.group) - rankOf(b.group) || compareChanges(a.change, b.change))
+    .map(({ change }) => change);
+}
+
+/** Databases' own rights over databases, all others over the schemas of one database. */
+function mergePlaces(alike: readonly AccessGroup[]): AccessGroup[] {
+  if (alike[0]?.objects[0]?.kind === 'database') {
+    return alike.length > MAX_SINGLE_PLACES ? [{ ...merge(alike), database: SEVERAL_DATABASES }] : [...alike];
+  }
+  return [...groupBy(alike, ({ database }) => database).values()].flatMap((schemas) =>
+    schemas.length > MAX_SINGLE_PLACES ? [merge(schemas)] : schemas,
+  );
+}
+
+function merge(groups: readonly AccessGroup[]): AccessGroup {
+  return { ...(groups[0] as AccessGroup), objects: groups.flatMap(({ objects }) => objects) };
+}
+
+function singles(group: AccessGroup): AccessGroup[] {
+  return group.objects.map((object) => ({ ...group, objects: [object] }));
+}
+
+const RANKS: Partial<Record<ObjectRef['kind'], number>> = { database: 1, schema: 2 };
+
+function rankOf({ privilege, objects }: AccessGroup): number {
+  return privilege === 'ALL' ? 0 : (RANKS[objects[0]?.kind ?? 'table'] ?? 3);
+}
+
+function compareChanges(a: AccessChange, b: AccessChange): number {
+  const keyOf = ({ database, object, privilege, logins: names }: AccessChange) =>
+    [database, object, privilege, ...names].join('\0');
+  return keyOf(a) < keyOf(b) ? -1 : 1;
+}
+
+function toAccessChange(group: AccessGroup): AccessChange {
+  const { database, privilege, columns, objects, through } = group;
+  const { names } = group.logins;
+  const change: AccessChange = {
+    database,
+    object: describeObjects(objects),
+    privilege: columns.length === 0 ? privilege : `${privilege} ${columnList(columns)}`,
+    logins: names.slice(0, MAX_LOGINS),
+    through: [...through],
+    sentence: sentenceOf(group),
+  };
+  if (names.length > MAX_LOGINS) change.moreLogins = names.length - MAX_LOGINS;
+  if (group.bySetRole) change.bySetRole = true;
+  return change;
+}
+
+function labelOf({ database, objects }: AccessGroup): string {
+  const label = describeObjects(objects);
+  return database === SEVERAL_DATABASES ? `${label} (${listed(objects.map(({ name }) => name).toSorted())})` : label;
+}
+
+/** Without a full stop. */
+function sentenceOf(group: AccessGroup): string {
+  const { direction, privilege, columns } = group;
+  const object = labelOf(group);
+  const does = privilege === 'ALL' ? `do everything in ${object}` : ability(privilege, object, columns);
+  const count = group.logins.names.length;
+  const how = howOf(group);
+  if (direction === 'gained') return `${logins(count, 'more ')} can ${does}${consequence(group)}${how}`;
+  return `${logins(count)} can no longer ${does}${consequence(group)}${how}${remainder(group)}`;
+}
+
+/** What hangs on the right to get in. */
+function consequence({ direction, privilege, objects }: AccessGroup): string {
+  const isDoor = privilege === 'CONNECT' || (privilege === 'USAGE' && objects[0]?.kind === 'schema');
+  if (!isDoor) return '';
+  return direction === 'gained' ? ' and reach there what they have rights on' : ', nor anything in it';
+}
+
+function howOf({ direction, through, direct, bySetRole, privilege }: AccessGroup): string {
+  const soFar = direction === 'gained' ? '' : 'so far ';
+  if (bySetRole) return `, ${direction === 'gained' ? 'but ' : soFar}only after SET ROLE ${listed(through)}`;
+  if (privilege === 'ALL') return `, ${soFar}as superuser`;
+  const groups = through.filter((name) => name !== 'PUBLIC' && name !== 'ownership');
+  const parts: string[] = [];
+  if (groups.length > 0) parts.push(`through ${groups.length === 1 ? 'group' : 'groups'} ${listed(groups)}`);
+  if (through.includes('PUBLIC')) parts.push('through PUBLIC');
+  if (through.includes('ownership')) parts.push('as owner');
+  if (direct) parts.push('by a direct grant');
+  return parts.length === 0 ? '' : `, ${soFar}${joined(parts)}`;
+}
+
+function remainder({ staysBySetRole, columnsKept }: AccessGroup): string {
+  const parts: string[] = [];
+  if (columnsKept.length > 0) parts.push(`columns ${columnList(columnsKept)} stay`);
+  if (staysBySetRole) parts.push('SET ROLE still leads there');
+  return parts.map((part) => `; ${part}`).join('');
+}
