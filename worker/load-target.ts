@@ -3,10 +3,7 @@ import { Failure } from '../domain/failures.ts';
 import type { Sealer } from '../platform/secrets/seal.ts';
 import type { TargetAddress } from '../platform/target/target-server.ts';
 import { currentSecrets } from '../store/secrets.ts';
-import { findServer } from '../store/servers.ts';
-
-/** Owner of a server's admin password in the secret store. */
-export const serverSecretOwner = (name: string): string => `server/${name}`;
+import { findServer, serverSecretOwner } from '../store/servers.ts';
 
 /** A registered server with its admin credentials; `revision` changes with either. */
 export async function loadTarget(
@@ -18,10 +15,19 @@ export async function loadTarget(
   const secret = (await currentSecrets(from.db, [server.adminSecretId])).get(server.adminSecretId);
   if (secret === undefined) throw new Failure('ServerUnavailable', `server ${name} has no admin credentials`);
   const identity = { secretId: secret.id, owner: serverSecretOwner(name), version: secret.version };
-  const { endpoints, maintenanceDb, tls, adminUser } = server;
+  const { endpoints, maintenanceDb, tls, adminUser, systemIdentifier, createdAt } = server;
   const adminPassword = from.sealer.open(identity, { keyId: secret.keyId, bytes: secret.sealed });
   return {
-    address: { name, endpoints, maintenanceDb, tls, adminUser, adminPassword },
-    revision: JSON.stringify([endpoints, maintenanceDb, tls, adminUser, secret.version]),
+    address: { name, endpoints, maintenanceDb, tls, adminUser, adminPassword, systemIdentifier },
+    // A server that is registered anew counts the versions of its password from 1 again.
+    revision: JSON.stringify([
+      endpoints,
+      maintenanceDb,
+      tls,
+      adminUser,
+      systemIdentifier,
+      secret.version,
+      createdAt.getTime(),
+    ]),
   };
 }

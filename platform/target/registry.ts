@@ -1,8 +1,11 @@
+import { createTargetBudget, type TargetBudget } from './connector.ts';
 import { createTargetServer, type TargetAddress, type TargetServer } from './target-server.ts';
 
 /** The registered servers, by name, with their connections; one per process. */
 export interface TargetRegistry {
   get(name: string): Promise<TargetServer>;
+  /** A server at an address that is not registered, or not yet; the caller closes it. Counts as the server of its name. */
+  candidate(address: TargetAddress): TargetServer;
   close(): Promise<void>;
 }
 
@@ -13,16 +16,26 @@ export function createTargetRegistry(options: {
   load: (name: string) => Promise<{ address: TargetAddress; revision: string }>;
 }): TargetRegistry {
   const servers = new Map<string, { revision: string; server: TargetServer }>();
+  // Work on an address that has been replaced goes on for a while, beside work on the new one.
+  const budgets = new Map<string, TargetBudget>();
+
+  function budgetOf(name: string): TargetBudget {
+    const budget = budgets.get(name) ?? createTargetBudget();
+    budgets.set(name, budget);
+    return budget;
+  }
+
   return {
     async get(name) {
       const { address, revision } = await options.load(name);
       const known = servers.get(name);
       if (known?.revision === revision) return known.server;
-      const server = createTargetServer(address);
+      const server = createTargetServer(address, budgetOf(name));
       servers.set(name, { revision, server });
       await known?.server.close();
       return server;
     },
+    candidate: (address) => createTargetServer(address, budgetOf(address.name)),
     async close() {
       const open = [...servers.values()];
       servers.clear();

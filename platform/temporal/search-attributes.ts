@@ -8,6 +8,7 @@ const { IndexedValueType } = proto.temporal.api.enums.v1;
 
 const KEYS = {
   database: defineSearchAttributeKey('PgDatabase', SearchAttributeType.KEYWORD),
+  server: defineSearchAttributeKey('PgServer', SearchAttributeType.KEYWORD),
   hosts: defineSearchAttributeKey('PgHost', SearchAttributeType.KEYWORD_LIST),
   operation: defineSearchAttributeKey('PgOperation', SearchAttributeType.KEYWORD),
 };
@@ -16,6 +17,7 @@ const KEYS = {
 export interface RunLabels {
   operation: string;
   database?: string;
+  server?: string;
   hosts?: string[];
 }
 
@@ -24,6 +26,7 @@ export function searchAttributesOf(labels: RunLabels): SearchAttributePair[] {
   return [
     { key: KEYS.operation, value: labels.operation },
     ...(labels.database === undefined ? [] : [{ key: KEYS.database, value: labels.database }]),
+    ...(labels.server === undefined ? [] : [{ key: KEYS.server, value: labels.server }]),
     ...(labels.hosts === undefined || labels.hosts.length === 0 ? [] : [{ key: KEYS.hosts, value: labels.hosts }]),
   ];
 }

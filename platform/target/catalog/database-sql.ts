@@ -1,0 +1,130 @@
+import type { ObjectKind } from '../../../domain/access/objects.ts';
+
+/**
+ * One row of {@link databaseSql}. `tag` says what it is: an {@link ObjectKind}, `column` (an attribute that has a list of its
+ * own: `oid` is its relation's), `names` (the relation's column names as JSON, in `name`) or `default` followed by the letter
+ * of pg_default_acl (`name` is empty, `owner` the creator).
+ */
+export type CatalogRow = [
+  tag: ObjectKind | 'column' | 'names' | `default ${string}`,
+  oid: number,
+  schema: string | null,
+  name: string,
+  /** Of routines. */
+  args: string | null,
+  owner: string | null,
+  /** `array_to_string(acl, ',')`; null is the built-in default. */
+  acl: string | null,
+  /** Of relations; null for other kinds. */
+  rowSecurity: boolean | null,
+];
+
+/** What {@link databaseSql} leaves out or adds; each lists schema names in a parameter. */
+export interface DatabaseScope {
+  /** Only these schemas: `$2`. */
+  some: boolean;
+  columnNames: boolean;
+}
+
+/** What comes and goes with sessions; nothing granted there lasts. */
+const IS_PASSING_SCHEMA = `n.nspname ~ '^pg_(toast|temp_|toast_temp_)'`;
+const IS_SYSTEM_SCHEMA = `n.nspname ~ '^pg_' OR n.nspname = 'information_schema'`;
+/** `pg_class.relkind` of tables, views and foreign tables, which have columns to grant on. */
+const RELATIONS = `('r', 'p', 'v', 'm', 'f')`;
+
+/**
+ * Whether a list differs from the one that the information schema's script leaves, and initdb on pg_catalog: the built-in one
+ * and one privilege for PUBLIC. initdb fills pg_init_privs before that.
+ */
+function isNotPublished(acl: string, owner: string, letter: string, privilege: string): string {
+  return `${acl} <> acldefault('${letter}', ${owner}) || makeaclitem(0, ${owner}, '${privilege}', false)`;
+}
+
+/** Whether rights differ from those that initdb or an extension's script left. */
+function isChanged(catalog: string, alias: string, acl: string): string {
+  return `(${acl} IS NOT NULL AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_init_privs i
+    WHERE i.objoid = ${alias}.oid AND i.classoid = 'pg_catalog.${catalog}'::regclass AND i.objsubid = 0
+      AND i.initprivs = ${acl}))`;
+}
+
+/**
+ * Input types, by which GRANT … ON ROUTINE finds a routine. From 14 on it compares the same list with all arguments of
+ * procedures, OUT ones included, and refuses what it then finds twice; naming the mode settles that (`LookupFuncWithArgs` in
+ * src/backend/parser/parse_func.c).
+ */
+const ROUTINE_ARGS = `
+  CASE WHEN p.prokind = 'p' AND EXISTS (
+      SELECT FROM pg_catalog.pg_proc o
+      WHERE o.proname = p.proname AND o.pronamespace = p.pronamespace AND o.prokind = 'p' AND o.oid <> p.oid
+        AND array_to_string(o.proallargtypes, ' ') = p.proargtypes::text)
+    THEN (SELECT string_agg('IN ' || format_type(u.type, NULL), ', ' ORDER BY u.place)
+      FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u (type, place))
+    ELSE oidvectortypes(p.proargtypes) END`;
+
+const PARTS = [
+  `SELECT 'schema' AS tag, n.oid, NULL::text AS schema, n.name::text AS name, NULL::text AS args,
+    pg_get_userbyid(n.owner)::text AS owner, array_to_string(n.acl, ',') AS acl, NULL::bool AS rowsecurity
+  FROM schemas n WHERE n.whole OR ${isNotPublished('n.acl', 'n.owner', 'n', 'USAGE')}`,
+  `SELECT CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign_table'
+      WHEN 'v' THEN 'view' WHEN 'm' THEN 'view' ELSE 'table' END,
+    c.oid, n.name, c.relname, NULL, pg_get_userbyid(c.relowner), array_to_string(c.relacl, ','), c.relrowsecurity
+  FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace
+  WHERE (c.relkind IN ${RELATIONS} OR c.relkind = 'S') AND (n.whole
+    OR ${isChanged('pg_class', 'c', 'c.relacl')}
+      AND (n.name <> 'information_schema' OR ${isNotPublished('c.relacl', 'c.relowner', 'r', 'SELECT')})
+    OR c.oid IN (SELECT oid FROM columns WHERE changed))`,
+  `SELECT 'routine', p.oid, n.name, p.proname, ${ROUTINE_ARGS}, pg_get_userbyid(p.proowner),
+    array_to_string(p.proacl, ','), NULL
+  FROM pg_catalog.pg_proc p JOIN schemas n ON n.oid = p.pronamespace
+  WHERE n.whole OR ${isChanged('pg_proc', 'p', 'p.proacl')}`,
+  // Array types follow their element type, multiranges their range; a table's row type has no rights of its own. System types
+  // and languages have no list until somebody grants something.
+  `SELECT 'type', t.oid, n.name, t.typname, NULL, pg_get_userbyid(t.typowner), array_to_string(t.typacl, ','), NULL
+  FROM pg_catalog.pg_type t JOIN schemas n ON n.oid = t.typnamespace
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+  WHERE t.typisdefined AND t.typinput <> 'pg_catalog.array_in'::regproc
+    AND (t.typtype IN ('b', 'd', 'e', 'r') OR c.oid IS NOT NULL) AND (n.whole OR t.typacl IS NOT NULL)`,
+  `SELECT 'language', l.oid, NULL, l.lanname, NULL, pg_get_userbyid(l.lanowner), array_to_string(l.lanacl, ','), NULL
+  FROM pg_catalog.pg_language l WHERE l.lanispl OR l.lanacl IS NOT NULL`,
+  `SELECT 'foreign_data_wrapper', w.oid, NULL, w.fdwname, NULL, pg_get_userbyid(w.fdwowner),
+    array_to_string(w.fdwacl, ','), NULL
+  FROM pg_catalog.pg_foreign_data_wrapper w`,
+  `SELECT 'foreign_server', s.oid, NULL, s.srvname, NULL, pg_get_userbyid(s.srvowner), array_to_string(s.srvacl, ','), NULL
+  FROM pg_catalog.pg_foreign_server s`,
+  `SELECT 'default ' || d.defaclobjtype::text, d.oid, n.name, '', NULL, pg_get_userbyid(d.defaclrole),
+    array_to_string(d.defaclacl, ','), NULL
+  FROM pg_catalog.pg_default_acl d LEFT JOIN schemas n ON n.oid = d.defaclnamespace
+  WHERE d.defaclnamespace = 0 OR n.oid IS NOT NULL`,
+  `SELECT 'column', oid, NULL, name, NULL, NULL, array_to_string(acl, ','), NULL FROM columns`,
+];
+
+/** Also of system relations that the answer leaves out. */
+const COLUMN_NAMES = `SELECT 'names', c.oid, NULL,
+    (SELECT json_agg(a.attname ORDER BY a.attnum)::text FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), NULL, NULL, NULL, NULL
+  FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ${RELATIONS} AND (n.whole OR c.relacl IS NOT NULL)`;
+
+/**
+ * Objects of every kind with owner and access control list, and default privileges, as one query.
+ * `$1`: system schemas that are read whole; of the others only objects whose rights were changed come along.
+ */
+export function databaseSql({ some, columnNames }: DatabaseScope): string {
+  const ofSchemas = 'SELECT c.oid FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace';
+  return `
+WITH schemas AS MATERIALIZED (
+  SELECT n.oid, n.nspname AS name, n.nspowner AS owner, n.nspacl AS acl,
+    NOT (${IS_SYSTEM_SCHEMA}) OR n.nspname = ANY($1::text[]) AS whole
+  FROM pg_catalog.pg_namespace n WHERE NOT ${IS_PASSING_SCHEMA} ${some ? 'AND n.nspname = ANY($2::text[])' : ''}
+), columns AS MATERIALIZED (
+  -- Those that have a list of their own; initdb grants some of pg_subscription's.
+  SELECT a.attrelid AS oid, a.attname AS name, a.attacl AS acl, NOT EXISTS (
+    SELECT FROM pg_catalog.pg_init_privs i
+    WHERE i.objoid = a.attrelid AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objsubid = a.attnum
+      AND i.initprivs = a.attacl) AS changed
+  FROM pg_catalog.pg_attribute a
+  WHERE a.attacl IS NOT NULL AND NOT a.attisdropped ${some ? `AND a.attrelid IN (${ofSchemas})` : ''}
+)
+${[...PARTS, ...(columnNames ? [COLUMN_NAMES] : [])].join('\nUNION ALL\n')}`;
+}

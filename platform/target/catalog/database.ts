@@ -1,0 +1,133 @@
+import type pg from 'pg';
+import Cursor from 'pg-cursor';
+import { DEFAULT_KINDS, type DefaultKind, OBJECT_KINDS, type ObjectKind } from '../../../domain/access/objects.ts';
+import {
+  type AclEntry,
+  builtinAcl,
+  type DatabaseContents,
+  type ObservedObject,
+  type ObservedServer,
+} from '../../../domain/access/observed.ts';
+import { type AclReader, createAclReader } from './acl-text.ts';
+import { type CatalogRow, databaseSql } from './database-sql.ts';
+
+/** Large enough that round trips do not matter, small enough that the rows of one read stay below a few megabytes. */
+const ROWS_PER_READ = 4_000;
+
+const DEFAULT_KIND_OF_LETTER: ReadonlyMap<string, DefaultKind> = new Map(
+  (Object.keys(DEFAULT_KINDS) as DefaultKind[]).map((kind) => [DEFAULT_KINDS[kind].letter, kind]),
+);
+
+/** What {@link inspectDatabase} reads. */
+export interface DatabaseInput {
+  cluster: Pick<ObservedServer, 'builtinAcls'>;
+  /** Only these schemas, and what lies in none; all schemas unless given. */
+  schemas?: readonly string[];
+  /**
+   * System schemas of which every object is read, those of `schemas` unless given; of the others only objects whose rights
+   * differ from what initdb left.
+   */
+  systemSchemas?: readonly string[];
+  /** With the column names of relations. */
+  columnNames?: boolean;
+}
+
+/**
+ * Reads the objects of the connection's database with their owners and access control lists, and its default privileges, in
+ * one statement that is streamed: memory is what the answer takes. The order is the catalogs'. The connection's search_path
+ * is `pg_catalog`, so that argument types are written with their schemas. `statement_timeout` counts for the whole read.
+ *
+ * Lists are shared between objects, and frozen.
+ */
+export async function inspectDatabase(client: pg.ClientBase, input: DatabaseInput): Promise<DatabaseContents> {
+  const { cluster, schemas, systemSchemas = schemas ?? [], columnNames = false } = input;
+  const text = databaseSql({ some: schemas !== undefined, columnNames });
+  const fold = createFold(cluster);
+  const values = schemas === undefined ? [systemSchemas] : [systemSchemas, schemas];
+  const cursor = client.query(new Cursor<CatalogRow>(text, values, { rowMode: 'array' }));
+  try {
+    for (;;) {
+      const rows = await cursor.read(ROWS_PER_READ);
+      for (const row of rows) fold.add(row);
+      if (rows.length < ROWS_PER_READ) break;
+    }
+  } finally {
+    await cursor.close();
+  }
+  return fold.contents();
+}
+
+/** Takes rows in any order. */
+function createFold(cluster: DatabaseInput['cluster']): { add(row: CatalogRow): void; contents(): DatabaseContents } {
+  const acls = createAclReader();
+  const builtins = createBuiltins(cluster);
+  const objects: ObservedObject[] = [];
+  const defaults: DatabaseContents['defaults'] = [];
+  const columns = new Map<number, Map<string, readonly AclEntry[]>>();
+  const columnNames = new Map<number, string[]>();
+
+  function addDefault(kind: DefaultKind | undefined, [, , schema, , , owner, acl]: CatalogRow): void {
+    // Kinds that the engine does not manage, such as large objects of 18.
+    if (kind === undefined) return;
+    defaults.push({ creator: owner ?? '', schema, on: kind, acl: acls.read(acl ?? '') });
+  }
+
+  return {
+    add(row) {
+      const [tag, oid, , name, , , acl] = row;
+      if (tag === 'column') {
+        const lists = columns.get(oid) ?? new Map<string, readonly AclEntry[]>();
+        columns.set(oid, lists.set(name, acls.read(acl ?? '')));
+      } else if (tag === 'names') columnNames.set(oid, JSON.parse(name ?? '[]'));
+      else if (isDefault(tag)) addDefault(DEFAULT_KIND_OF_LETTER.get(tag.slice(-1)), row);
+      else objects.push(toObject(tag, row, acls, builtins));
+    },
+
+    contents() {
+      for (const object of objects) {
+        if (object.rowSecurity === undefined) continue;
+        const lists = columns.get(object.oid);
+        const names = columnNames.get(object.oid);
+        if (lists !== undefined) object.columns = lists;
+        if (names !== undefined) object.columnNames = names;
+      }
+      return { objects, defaults };
+    },
+  };
+}
+
+function isDefault(tag: CatalogRow[0]): tag is `default ${string}` {
+  return tag.startsWith('default ');
+}
+
+function toObject(kind: ObjectKind, row: CatalogRow, acls: AclReader, builtins: Builtins): ObservedObject {
+  const [, oid, schema, name, args, ownerText, acl, rowSecurity] = row;
+  const owner = acls.intern(ownerText ?? '');
+  const object: ObservedObject = {
+    kind,
+    schema: schema === null ? null : acls.intern(schema),
+    name,
+    oid,
+    owner,
+    acl: acl === null ? builtins(kind, owner) : acls.read(acl),
+  };
+  if (kind === 'routine') object.args = acls.intern(args ?? '');
+  if (rowSecurity !== null) object.rowSecurity = rowSecurity;
+  return object;
+}
+
+type Builtins = (kind: ObjectKind, owner: string) => readonly AclEntry[];
+
+/** One list for each kind and owner. */
+function createBuiltins(cluster: DatabaseInput['cluster']): Builtins {
+  const lists = new Map<string, readonly AclEntry[]>();
+  return (kind, owner) => {
+    const { aclKind } = OBJECT_KINDS[kind];
+    const key = `${aclKind}${owner}`;
+    const known = lists.get(key);
+    if (known !== undefined) return known;
+    const list = Object.freeze(builtinAcl(cluster, aclKind, owner).map((entry) => Object.freeze(entry)));
+    lists.set(key, list);
+    return list;
+  };
+}
