@@ -1,7 +1,10 @@
 import type { Queryable } from './connection.ts';
 
 /** How a role came to belong to its owner. */
-export type CredentialOrigin = 'user' | 'owner' | 'script' | 'adopted';
+export type CredentialOrigin = 'user' | 'owner' | 'script' | 'adopted' | 'engine';
+
+/** Owner of roles that were made through the role engine itself. */
+export const ENGINE_OWNER = 'roles';
 
 /** A role of a server that this installation manages (R8). */
 export interface CredentialRecord {
@@ -159,4 +162,61 @@ export async function rolesOfOthers(
     [input.serverNames, input.roleNames, input.databaseId],
   );
   return rows.map((row) => row.roleName);
+}
+
+/** Roles of a server that belong to something else than the role engine itself: name → owner. */
+export async function foreignRoles(db: Queryable, serverName: string): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ role: string; owner: string }>(
+    'SELECT role_name AS role, owner FROM credentials WHERE server_name = $1 AND owner <> $2',
+    [serverName, ENGINE_OWNER],
+  );
+  return new Map(rows.map(({ role, owner }) => [role, owner]));
+}
+
+/** What was done to a role, for its credential row. */
+export interface RoleNote {
+  roleName: string;
+  oid: number;
+  /** HMAC of the password that was set now; undefined where none was. */
+  passwordFingerprint?: string;
+}
+
+/**
+ * Records roles that the role engine made or gave a password: a row for each, and a new version with each password. A role that
+ * belongs to another owner keeps it.
+ */
+export async function noteRoles(
+  db: Queryable,
+  input: { serverName: string; roles: readonly RoleNote[] },
+): Promise<void> {
+  if (input.roles.length === 0) return;
+  await db.query(
+    `INSERT INTO credentials AS c (server_name, role_name, owner, origin, version, role_oid, password_fingerprint)
+     SELECT $1, name, $2, 'engine', CASE WHEN fingerprint IS NULL THEN 0 ELSE 1 END, oid, fingerprint
+     FROM unnest($3::text[], $4::bigint[], $5::text[]) AS noted (name, oid, fingerprint) ORDER BY name
+     ON CONFLICT (server_name, role_name) DO UPDATE SET role_oid = excluded.role_oid,
+       version = c.version + excluded.version,
+       password_fingerprint = coalesce(excluded.password_fingerprint, c.password_fingerprint)`,
+    [
+      input.serverName,
+      ENGINE_OWNER,
+      input.roles.map(({ roleName }) => roleName),
+      input.roles.map(({ oid }) => oid),
+      input.roles.map(({ passwordFingerprint }) => passwordFingerprint ?? null),
+    ],
+  );
+}
+
+/** Fingerprints of the passwords that were set last, of roles that still have the OID they had then. */
+export async function passwordFingerprints(
+  db: Queryable,
+  input: { serverName: string; roles: readonly { roleName: string; oid: number }[] },
+): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ name: string; fingerprint: string }>(
+    `SELECT role_name AS name, password_fingerprint AS fingerprint FROM credentials
+     JOIN unnest($2::text[], $3::bigint[]) AS seen (name, oid) ON role_name = seen.name AND role_oid = seen.oid
+     WHERE server_name = $1 AND password_fingerprint IS NOT NULL`,
+    [input.serverName, input.roles.map(({ roleName }) => roleName), input.roles.map(({ oid }) => oid)],
+  );
+  return new Map(rows.map(({ name, fingerprint }) => [name, fingerprint]));
 }

@@ -19,8 +19,8 @@ export interface JournalEntry {
 
 /** True while the task is open, its undo has not begun, and no later operation has been accepted for its database (R9). */
 const TASK_HOLDS = `EXISTS (
-  SELECT FROM tasks t JOIN databases d ON d.id = t.database_id
-  WHERE t.id = $1 AND t.epoch = $2 AND d.epoch = t.epoch AND t.status IN ('pending', 'running', 'canceling')
+  SELECT FROM tasks t LEFT JOIN databases d ON d.id = t.database_id
+  WHERE t.id = $1 AND t.epoch = $2 AND (t.scope <> 'database' OR d.epoch = t.epoch) AND t.status IN ('pending', 'running', 'canceling')
     AND t.undo_began_at IS NULL)`;
 
 /**

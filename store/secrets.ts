@@ -16,6 +16,11 @@ export const jwtSecretId = (databaseId: string, serviceId: string): string => `d
 /** Owner of every secret of a database: all go when it goes. */
 export const databaseSecretOwner = (databaseId: string): string => `database/${databaseId}`;
 
+/** Id of a password that a request gave a role. */
+export const taskSecretId = (taskId: string, role: string): string => `task/${taskId}/role/${role}`;
+/** Owner of the secrets of a request: they go some time after it has ended. */
+export const taskSecretOwner = (taskId: string): string => `task/${taskId}`;
+
 export async function insertSecrets(db: Queryable, secrets: readonly StoredSecret[]): Promise<void> {
   if (secrets.length === 0) return;
   await db.query(
@@ -40,6 +45,25 @@ export async function currentSecrets(db: Queryable, ids: readonly string[]): Pro
     [ids],
   );
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Secrets of these owners, newest versions only. */
+export async function secretsOf(db: Queryable, owners: readonly string[]): Promise<StoredSecret[]> {
+  const { rows } = await db.query<StoredSecret>(
+    `SELECT DISTINCT ON (id) id, owner, version, key_id AS "keyId", sealed
+     FROM secrets WHERE owner = ANY ($1) ORDER BY id, version DESC`,
+    [owners],
+  );
+  return rows;
+}
+
+/** Removes the secrets of requests that ended more than `minutes` ago: until then the same caller may see them again (R7). */
+export async function pruneTaskSecrets(db: Queryable, minutes: number): Promise<void> {
+  await db.query(
+    `DELETE FROM secrets s USING tasks t WHERE s.owner = 'task/' || t.id
+       AND t.completed_at <= now() - make_interval(mins => $1)`,
+    [minutes],
+  );
 }
 
 export async function deleteSecretsOf(db: Queryable, owner: string): Promise<void> {

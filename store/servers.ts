@@ -1,3 +1,4 @@
+import type { ServerFacts } from '../domain/servers/probe.ts';
 import type { Queryable } from './connection.ts';
 
 /** How connections to a server are protected. */
@@ -7,8 +8,14 @@ export interface ServerTls {
   caCertificate?: string;
 }
 
-/** A registered PostgreSQL server, or a primary with its standbys. */
-export interface ServerRecord {
+/** What an administrator allows on a server. */
+export interface ServerSettings {
+  /** Passwords may be sent as they are, for an extension that refuses verifiers. */
+  allowPlainTextPasswords: boolean;
+}
+
+/** What is registered of a PostgreSQL server, or of a primary with its standbys. */
+export interface ServerRegistration {
   name: string;
   systemIdentifier: string;
   endpoints: { address: string; port: number }[];
@@ -22,14 +29,37 @@ export interface ServerRecord {
   /** superuser_reserved_connections + reserved_connections. */
   reservedConnections: number;
   labels: Record<string, string>;
+  settings: ServerSettings;
 }
+
+/** A registered server. */
+export interface ServerRecord extends ServerRegistration {
+  /** What it said of itself when it was last asked with success. */
+  probe: ServerFacts | null;
+  probedAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** Owner of a server's secrets in the secret store. */
+export const serverSecretOwner = (name: string): string => `server/${name}`;
+/** Id of the password of a server's admin role. */
+export const adminSecretId = (name: string): string => `server/${name}/admin`;
 
 const COLUMNS = `name, system_identifier AS "systemIdentifier", endpoints, maintenance_db AS "maintenanceDb", tls,
   admin_user AS "adminUser", admin_secret_id AS "adminSecretId", version_num AS "versionNum",
-  max_connections AS "maxConnections", reserved_connections AS "reservedConnections", labels`;
+  max_connections AS "maxConnections", reserved_connections AS "reservedConnections", labels,
+  jsonb_build_object('allowPlainTextPasswords', false) || settings AS settings, probe, probed_at AS "probedAt",
+  created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 export async function findServer(db: Queryable, name: string): Promise<ServerRecord | undefined> {
   const { rows } = await db.query<ServerRecord>(`SELECT ${COLUMNS} FROM servers WHERE name = $1`, [name]);
+  return rows[0];
+}
+
+/** Takes the row until the transaction ends: nobody changes the server or begins to use it meanwhile. */
+export async function lockServer(db: Queryable, name: string): Promise<ServerRecord | undefined> {
+  const { rows } = await db.query<ServerRecord>(`SELECT ${COLUMNS} FROM servers WHERE name = $1 FOR UPDATE`, [name]);
   return rows[0];
 }
 
@@ -39,32 +69,97 @@ export async function listServers(db: Queryable, names: readonly string[]): Prom
   return rows;
 }
 
-/** Registers a server or refreshes what is known of it. */
-export async function upsertServer(db: Queryable, server: ServerRecord): Promise<void> {
-  await db.query(
+/** Every server that has all of `labels`, by name. */
+export async function listServersByLabels(db: Queryable, labels: Record<string, string>): Promise<ServerRecord[]> {
+  const { rows } = await db.query<ServerRecord>(`SELECT ${COLUMNS} FROM servers WHERE labels @> $1 ORDER BY name`, [
+    labels,
+  ]);
+  return rows;
+}
+
+/** Name under which a cluster is registered. */
+export async function findNameOfCluster(db: Queryable, systemIdentifier: string): Promise<string | undefined> {
+  const { rows } = await db.query<{ name: string }>('SELECT name FROM servers WHERE system_identifier = $1', [
+    systemIdentifier,
+  ]);
+  return rows[0]?.name;
+}
+
+const values = (server: ServerRegistration): unknown[] => [
+  server.name,
+  server.systemIdentifier,
+  JSON.stringify(server.endpoints),
+  server.maintenanceDb,
+  server.tls,
+  server.adminUser,
+  server.adminSecretId,
+  server.versionNum,
+  server.maxConnections,
+  server.reservedConnections,
+  server.labels,
+  server.settings,
+];
+
+/** @returns the new record; undefined when its name or its cluster is registered already */
+export async function insertServer(db: Queryable, server: ServerRegistration): Promise<ServerRecord | undefined> {
+  const { rows } = await db.query<ServerRecord>(
     `INSERT INTO servers (name, system_identifier, endpoints, maintenance_db, tls, admin_user, admin_secret_id,
-                          version_num, max_connections, reserved_connections, labels)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-     ON CONFLICT (name) DO UPDATE SET
-       system_identifier = excluded.system_identifier, endpoints = excluded.endpoints,
-       maintenance_db = excluded.maintenance_db, tls = excluded.tls, admin_user = excluded.admin_user,
-       admin_secret_id = excluded.admin_secret_id, version_num = excluded.version_num,
-       max_connections = excluded.max_connections, reserved_connections = excluded.reserved_connections,
-       labels = excluded.labels, updated_at = now()`,
-    [
-      server.name,
-      server.systemIdentifier,
-      JSON.stringify(server.endpoints),
-      server.maintenanceDb,
-      server.tls,
-      server.adminUser,
-      server.adminSecretId,
-      server.versionNum,
-      server.maxConnections,
-      server.reservedConnections,
-      server.labels,
-    ],
+                          version_num, max_connections, reserved_connections, labels, settings)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+     ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
+    values(server),
   );
+  return rows[0];
+}
+
+/** @returns the changed record; undefined when there is no such server, or its cluster is registered under another name */
+export async function updateServer(db: Queryable, server: ServerRegistration): Promise<ServerRecord | undefined> {
+  const { rows } = await db.query<ServerRecord>(
+    `UPDATE servers SET system_identifier = $2, endpoints = $3, maintenance_db = $4, tls = $5, admin_user = $6,
+       admin_secret_id = $7, version_num = $8, max_connections = $9, reserved_connections = $10, labels = $11,
+       settings = $12, updated_at = now()
+     WHERE name = $1 AND NOT EXISTS (SELECT FROM servers o WHERE o.system_identifier = $2 AND o.name <> $1)
+     RETURNING ${COLUMNS}`,
+    values(server),
+  );
+  return rows[0];
+}
+
+/** Keeps what a server said of itself. */
+export async function recordProbe(
+  db: Queryable,
+  input: { name: string; facts: ServerFacts },
+): Promise<ServerRecord | undefined> {
+  const { name, facts } = input;
+  const { rows } = await db.query<ServerRecord>(
+    `UPDATE servers SET probe = $2, probed_at = now(), version_num = $3, max_connections = $4, reserved_connections = $5
+     WHERE name = $1 RETURNING ${COLUMNS}`,
+    [name, facts, facts.versionNum, facts.limits.maxConnections, facts.limits.reserved],
+  );
+  return rows[0];
+}
+
+/** What uses a server, in words: `host host-1`, `database storefront`, `3 managed roles`. Empty when nothing does. */
+export async function usersOfServer(db: Queryable, name: string): Promise<string[]> {
+  const { rows } = await db.query<{ text: string }>(
+    `SELECT text FROM (
+       SELECT 1 AS place, 'host ' || id AS text FROM hosts WHERE server_name = $1
+       UNION ALL SELECT DISTINCT 2, 'database ' || database_id FROM database_servers WHERE server_name = $1
+       UNION ALL SELECT 3, count(*) || ' managed role' || CASE count(*) WHEN 1 THEN '' ELSE 's' END
+         FROM credentials WHERE server_name = $1 HAVING count(*) > 0
+       UNION ALL SELECT DISTINCT 4, 'role ' || role_name || ', which several databases share'
+         FROM shared_role_users WHERE server_name = $1
+       UNION ALL SELECT 5, 'task ' || id FROM tasks
+         WHERE scope = 'server' AND entity_id = $1 AND status IN ('pending', 'running', 'canceling')
+     ) AS users ORDER BY place, text`,
+    [name],
+  );
+  return rows.map(({ text }) => text);
+}
+
+/** Only a server that nothing uses can be deleted. */
+export async function deleteServer(db: Queryable, name: string): Promise<void> {
+  await db.query('DELETE FROM servers WHERE name = $1', [name]);
 }
 
 /** Connections that managed services of a server may open at most: Σ(pool + 1) over accepted instances (R21). */

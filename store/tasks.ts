@@ -2,13 +2,15 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Queryable } from './connection.ts';
 
 export type TaskStatus = 'pending' | 'running' | 'completed' | 'failed' | 'canceling' | 'canceled';
-/** Task types of the contract that this control plane performs. */
-export type TaskType = 'create' | 'delete';
+/** Task types of the contract that this control plane performs, and its own ones on whole servers. */
+export type TaskType = 'create' | 'delete' | ServerTaskType;
+/** `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop. */
+export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role';
 
 /** One accepted operation. */
 export interface TaskRecord {
   id: string;
-  scope: 'database' | 'host';
+  scope: 'database' | 'host' | 'server';
   entityId: string;
   databaseId: string | null;
   hostId: string | null;
@@ -23,17 +25,22 @@ export interface TaskRecord {
   createdAt: Date;
   startedAt: Date | null;
   completedAt: Date | null;
+  /** Batch that carries it out together with others. */
+  batchId: string | null;
 }
 
 const COLUMNS = `id, scope, entity_id AS "entityId", database_id AS "databaseId", host_id AS "hostId", type, status, epoch,
   workflow_type AS "workflowType", workflow_id AS "workflowId", request_hash AS "requestHash", actor, error,
-  created_at AS "createdAt", started_at AS "startedAt", completed_at AS "completedAt"`;
+  created_at AS "createdAt", started_at AS "startedAt", completed_at AS "completedAt", batch_id AS "batchId"`;
 
 /** Inserts a pending task; its id is a UUIDv7, so that ids sort by time. */
 export async function insertTask(
   db: Queryable,
   input: {
-    databaseId: string;
+    /** What the task is about: a database, or a whole server. */
+    scope: 'database' | 'server';
+    /** Id of the database, or name of the server. */
+    entityId: string;
     type: TaskType;
     epoch: number;
     workflowType: string;
@@ -46,14 +53,16 @@ export async function insertTask(
   const id = uuidv7();
   const { rows } = await db.query<TaskRecord>(
     `INSERT INTO tasks (id, scope, entity_id, database_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor)
-     VALUES ($1, 'database', $2, $2, $3, 'pending', $4, $5, $6, $7, $8) RETURNING ${COLUMNS}`,
+     VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10) RETURNING ${COLUMNS}`,
     [
       id,
-      input.databaseId,
+      input.scope,
+      input.entityId,
+      input.scope === 'database' ? input.entityId : null,
       input.type,
       input.epoch,
       input.workflowType,
-      `${input.workflowKind}/${input.databaseId}/${id}`,
+      `${input.workflowKind}/${input.entityId}/${id}`,
       input.requestHash ?? null,
       input.actor,
     ],
@@ -65,11 +74,12 @@ export async function insertTask(
 
 export async function findTask(
   db: Queryable,
-  input: { taskId: string; databaseId?: string },
+  input: { taskId: string; databaseId?: string; serverName?: string },
 ): Promise<TaskRecord | undefined> {
   const { rows } = await db.query<TaskRecord>(
-    `SELECT ${COLUMNS} FROM tasks WHERE id = $1 AND ($2::text IS NULL OR database_id = $2)`,
-    [input.taskId, input.databaseId ?? null],
+    `SELECT ${COLUMNS} FROM tasks WHERE id = $1 AND ($2::text IS NULL OR database_id = $2)
+       AND ($3::text IS NULL OR (scope = 'server' AND entity_id = $3))`,
+    [input.taskId, input.databaseId ?? null, input.serverName ?? null],
   );
   return rows[0];
 }
@@ -85,17 +95,23 @@ export async function findOpenTask(db: Queryable, databaseId: string): Promise<T
   return rows[0];
 }
 
-/** A page of the tasks of one database. `afterTaskId` is exclusive in the direction chosen. */
+/** A page of the tasks of one database or server. `afterTaskId` is exclusive in the direction chosen. */
 export async function listTasks(
   db: Queryable,
-  input: { databaseId: string; order: 'asc' | 'desc'; afterTaskId?: string; limit: number },
+  input: {
+    scope: 'database' | 'server';
+    entityId: string;
+    order: 'asc' | 'desc';
+    afterTaskId?: string;
+    limit: number;
+  },
 ): Promise<TaskRecord[]> {
   const ascending = input.order === 'asc';
   const { rows } = await db.query<TaskRecord>(
     `SELECT ${COLUMNS} FROM tasks
-     WHERE scope = 'database' AND entity_id = $1 AND ($2::uuid IS NULL OR id ${ascending ? '>' : '<'} $2)
+     WHERE scope = $4 AND entity_id = $1 AND ($2::uuid IS NULL OR id ${ascending ? '>' : '<'} $2)
      ORDER BY id ${ascending ? 'ASC' : 'DESC'} LIMIT $3`,
-    [input.databaseId, input.afterTaskId ?? null, input.limit],
+    [input.entityId, input.afterTaskId ?? null, input.limit, input.scope],
   );
   return rows;
 }
@@ -106,13 +122,13 @@ export async function listTaskIds(db: Queryable, databaseId: string): Promise<st
   return rows.map((row) => row.id);
 }
 
-/** Tasks that are not closed and were accepted at least `olderThanMs` ago, oldest first. */
+/** Tasks with a run of their own that are not closed and were accepted at least `olderThanMs` ago, oldest first. */
 export async function listOpenTasks(
   db: Queryable,
   input: { olderThanMs: number; limit: number },
 ): Promise<TaskRecord[]> {
   const { rows } = await db.query<TaskRecord>(
-    `SELECT ${COLUMNS} FROM tasks WHERE status IN ('pending', 'running', 'canceling')
+    `SELECT ${COLUMNS} FROM tasks WHERE status IN ('pending', 'running', 'canceling') AND type <> 'change_role'
        AND created_at <= now() - make_interval(secs => $1 / 1000.0) ORDER BY created_at LIMIT $2`,
     [input.olderThanMs, input.limit],
   );
@@ -144,6 +160,11 @@ export async function beginUndo(db: Queryable, taskId: string): Promise<boolean>
   return rowCount === 1;
 }
 
+/** How the audit log calls the operation of a task, such as `database.create`. */
+export function auditAction(task: Pick<TaskRecord, 'scope' | 'type'>): string {
+  return `${task.scope}.${task.type}`;
+}
+
 /** Closes a task. @returns false when it was closed before: the caller's outcome is not the one that counts. */
 export async function closeTask(
   db: Queryable,
@@ -155,6 +176,21 @@ export async function closeTask(
     [input.taskId, input.status, input.error ?? null],
   );
   return rowCount === 1;
+}
+
+/** Closes tasks. @returns ids of those that were open: the outcome of the others is not the caller's */
+export async function closeTasks(
+  db: Queryable,
+  ends: readonly { taskId: string; status: 'completed' | 'failed'; error: string | undefined }[],
+): Promise<string[]> {
+  if (ends.length === 0) return [];
+  const { rows } = await db.query<{ id: string }>(
+    `UPDATE tasks SET status = e.status, error = e.error, completed_at = now()
+     FROM jsonb_to_recordset($1) AS e ("taskId" uuid, status text, error text)
+     WHERE id = e."taskId" AND tasks.status IN ('pending', 'running', 'canceling') RETURNING id`,
+    [JSON.stringify(ends)],
+  );
+  return rows.map(({ id }) => id);
 }
 
 /** Wipes the tasks of an earlier database of the same id, when that id is created again. */
@@ -180,6 +216,20 @@ export async function appendLog(
      SELECT entry.id, $1, coalesce(entry.at, now()), entry.message, entry.fields
      FROM jsonb_to_recordset($2) AS entry (id uuid, at timestamptz, message text, fields jsonb)`,
     [input.taskId, JSON.stringify(input.entries.map((entry) => ({ id: uuidv7(), ...entry })))],
+  );
+}
+
+/** One line for each of several tasks. */
+export async function appendLogs(
+  db: Queryable,
+  lines: readonly { taskId: string; message: string; fields: Record<string, unknown> }[],
+): Promise<void> {
+  if (lines.length === 0) return;
+  await db.query(
+    `INSERT INTO task_log (id, task_id, message, fields)
+     SELECT line.id, line."taskId", line.message, line.fields
+     FROM jsonb_to_recordset($1) AS line (id uuid, "taskId" uuid, message text, fields jsonb)`,
+    [JSON.stringify(lines.map((line) => ({ id: uuidv7(), ...line })))],
   );
 }
 

@@ -5,6 +5,7 @@ import { ensureJoinToken } from '../platform/secrets/join-token.ts';
 import { ensureKeyring } from '../platform/secrets/keyring.ts';
 import { createSealer, type Sealer } from '../platform/secrets/seal.ts';
 import { createTargetRegistry, type TargetRegistry } from '../platform/target/registry.ts';
+import { type Completions, createCompletions } from '../store/completions.ts';
 import { createMetadataPool, type MetadataConnection } from '../store/connection.ts';
 import { ensureInstallationId } from '../store/installation.ts';
 import { migrateMetadata } from '../store/migrate.ts';
@@ -17,6 +18,8 @@ export interface ControlPlane {
   sealer: Sealer;
   targets: TargetRegistry;
   joinToken: string;
+  /** Waits for tasks to end. */
+  completions: Completions;
   close(): Promise<void>;
 }
 
@@ -32,13 +35,16 @@ export async function openControlPlane(config: Config, metadata: MetadataConnect
     const joinToken = await ensureJoinToken(config.files.joinToken);
     const installationId = await ensureInstallationId(db);
     const targets = createTargetRegistry({ load: (name) => loadTarget({ db, sealer }, name) });
+    const completions = createCompletions(db, metadata);
     return {
       db,
+      completions,
       installationId,
       sealer,
       targets,
       joinToken,
       async close() {
+        await completions.close();
         await targets.close();
         await db.end();
       },

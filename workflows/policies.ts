@@ -18,6 +18,12 @@ export const POLICIES = {
     heartbeatTimeout: '5s',
     retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '10s' },
   },
+  /** A document over many databases: minutes, when it has thousands of objects. */
+  apply: {
+    startToCloseTimeout: '10m',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
+  },
   /** Scripts of the user: as long as the longest statement may take. */
   script: {
     startToCloseTimeout: '5m',

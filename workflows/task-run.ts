@@ -7,7 +7,13 @@ import {
   TemporalFailure,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import type { ControlActivities, HostStepReport, PlannedInstance, TaskPlan } from '../activities/control/types.ts';
+import type {
+  ControlActivities,
+  HostStepReport,
+  PlannedInstance,
+  TaskFrame,
+  TaskPlan,
+} from '../activities/control/types.ts';
 import type { HostActivities } from '../domain/host-activities.ts';
 import { STEPS, type StepName } from '../domain/steps.ts';
 import { failureReason, isHostUnavailable, isUnanswered } from './failure-reason.ts';
@@ -17,8 +23,8 @@ import { control, locally, onHost } from './proxies.ts';
 import { type BegunStep, undoSteps } from './undo.ts';
 
 /** The forward part of a task: performs steps within the deadline and remembers what must be undone. */
-export interface TaskRun {
-  readonly plan: TaskPlan;
+export interface TaskRun<Plan extends TaskFrame = TaskPlan> {
+  readonly plan: Plan;
   readonly progress: Progress;
   readonly hostSteps: HostStepReport[];
   /** A step on a control worker. Its undo is registered before it begins. */
@@ -42,16 +48,29 @@ const HOST_RETRY_PAUSE_MS = 1_000;
 /** Closing a task waits as long as it takes for the metadata database to come back. */
 const CLOSING_BUDGET_MS = 24 * 3_600_000;
 
+/** A task on a database; see {@link runFramed}. */
+export function runTask(taskId: string, forward: (run: TaskRun) => Promise<void>): Promise<{ outcome: 'completed' }> {
+  return runFramed(() => locally('load the accepted task').beginTask({ taskId }), forward);
+}
+
+/** A task on a whole server; see {@link runFramed}. */
+export function runServerTask(
+  taskId: string,
+  forward: (run: TaskRun<TaskFrame>) => Promise<void>,
+): Promise<{ outcome: 'completed' }> {
+  return runFramed(() => locally('load the accepted task').beginServerTask({ taskId }), forward);
+}
+
 /**
  * Loads the task, runs its forward part, and closes it as failed or cancelled with everything undone when the forward
  * part ends in an error. Undo and closing are shielded from cancellation.
  */
-export async function runTask(
-  taskId: string,
-  forward: (run: TaskRun) => Promise<void>,
+async function runFramed<Plan extends TaskFrame>(
+  load: () => Promise<Plan>,
+  forward: (run: TaskRun<Plan>) => Promise<void>,
 ): Promise<{ outcome: 'completed' }> {
   // Shielded: a task that was cancelled before it began is still loaded, so that it can be closed.
-  const plan = await CancellationScope.nonCancellable(() => locally('load the accepted task').beginTask({ taskId }));
+  const plan = await CancellationScope.nonCancellable(load);
   const begun: BegunStep[] = [];
   const run = createTaskRun(plan, begun);
   try {
@@ -64,10 +83,10 @@ export async function runTask(
   }
 }
 
-function createTaskRun(plan: TaskPlan, begun: BegunStep[]): TaskRun {
+function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunStep[]): TaskRun<Plan> {
   const deadline = Date.now() + plan.timeoutMs;
   const budgetMs = () => Math.max(1_000, deadline - Date.now());
-  const progress = createProgress(`${plan.type} database ${plan.databaseId}`);
+  const progress = createProgress(`${plan.type} ${plan.subject}`);
   const hostSteps: HostStepReport[] = [];
 
   async function perform<T>(step: StepName, target: string, where: string, call: () => Promise<T>): Promise<T> {
@@ -125,9 +144,13 @@ function hostFailure(instance: PlannedInstance, error: unknown): unknown {
   });
 }
 
-async function closeFailed(run: TaskRun, begun: readonly BegunStep[], error: unknown): Promise<void> {
+async function closeFailed<Plan extends TaskFrame>(
+  run: TaskRun<Plan>,
+  begun: readonly BegunStep[],
+  error: unknown,
+): Promise<void> {
   const outcome = isCancellation(error) ? 'canceled' : 'failed';
-  run.progress.headline(`${run.plan.type} database ${run.plan.databaseId}: ${outcome}, undoing`);
+  run.progress.headline(`${run.plan.type} ${run.plan.subject}: ${outcome}, undoing`);
   const leftovers = await undoSteps(run.plan, begun, run.progress);
   if (leftovers.length > 0) upsertSearchAttributes({ PgState: ['needs-attention'] });
   await control('bookkeeping', { summary: 'close the task', budgetMs: CLOSING_BUDGET_MS }).failTask({
@@ -137,7 +160,7 @@ async function closeFailed(run: TaskRun, begun: readonly BegunStep[], error: unk
     reason: failureReason(error),
     leftovers,
   });
-  run.progress.headline(`${run.plan.type} database ${run.plan.databaseId}: ${outcome}`);
+  run.progress.headline(`${run.plan.type} ${run.plan.subject}: ${outcome}`);
 }
 
 /** Which step failed, and why: the message of the run's failure and of the task's error. */

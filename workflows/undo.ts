@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { PlannedInstance, TaskPlan } from '../activities/control/types.ts';
+import type { PlannedInstance, TaskFrame, TaskPlan } from '../activities/control/types.ts';
 import { STEPS, type StepName } from '../domain/steps.ts';
 import { failureReason, isHostUnavailable } from './failure-reason.ts';
 import { HOST_UNDO_ATTEMPTS, UNDO_TIMEOUT_MS } from './policies.ts';
@@ -20,7 +20,11 @@ const POSITIONS = new Map(Object.keys(STEPS).map((step, position) => [step, posi
  * begun first. Goes on after an undo that failed for good, so that one stubborn object does not keep the rest.
  * @returns a sentence for each thing that is left
  */
-export async function undoSteps(plan: TaskPlan, begun: readonly BegunStep[], progress: Progress): Promise<string[]> {
+export async function undoSteps(
+  plan: TaskFrame | TaskPlan,
+  begun: readonly BegunStep[],
+  progress: Progress,
+): Promise<string[]> {
   const leftovers: string[] = [];
   const position = ({ step }: BegunStep) => POSITIONS.get(step) ?? 0;
   for (const entry of begun.toSorted((a, b) => position(b) - position(a))) {
@@ -38,7 +42,7 @@ export async function undoSteps(plan: TaskPlan, begun: readonly BegunStep[], pro
   return leftovers;
 }
 
-async function undoOne(plan: TaskPlan, entry: BegunStep): Promise<void> {
+async function undoOne(plan: TaskFrame | TaskPlan, entry: BegunStep): Promise<void> {
   const summary = `undo: ${STEPS[entry.step].title}`;
   const { undo } = STEPS[entry.step];
   if (undo === null) return;
@@ -48,15 +52,17 @@ async function undoOne(plan: TaskPlan, entry: BegunStep): Promise<void> {
 }
 
 /** A host that stays unreachable gets a tombstone: its worker removes the instance before it serves again. */
-async function undoStartService(plan: TaskPlan, instanceId: string): Promise<void> {
-  const instance = plan.instances.find((candidate) => candidate.instanceId === instanceId);
-  if (instance === undefined) throw ApplicationFailure.nonRetryable(`no instance ${instanceId} in the plan`);
+async function undoStartService(plan: TaskFrame | TaskPlan, instanceId: string): Promise<void> {
+  const onDatabase = 'instances' in plan ? plan : undefined;
+  const instance = onDatabase?.instances.find((candidate) => candidate.instanceId === instanceId);
+  if (onDatabase === undefined || instance === undefined)
+    throw ApplicationFailure.nonRetryable(`no instance ${instanceId} in the plan`);
   for (let attempt = 1; attempt <= HOST_UNDO_ATTEMPTS; attempt += 1) {
     try {
       await onHost(instance.hostId, {
         summary: `undo: start ${instanceId}`,
         budgetMs: UNDO_TIMEOUT_MS,
-      }).undoStartService(instanceInput(plan, instance));
+      }).undoStartService(instanceInput(onDatabase, instance));
       return;
     } catch (error) {
       if (!isHostUnavailable(error)) throw error;

@@ -1,7 +1,17 @@
+import { applyRoles } from './access/apply-roles.ts';
+import { performBatch } from './access/batch/perform-batch.ts';
+import { proveLogins } from './access/prove-logins.ts';
 import { createDatabase } from './databases/create-database.ts';
 import { removeDatabase, undoCreateDatabase } from './databases/drop-database.ts';
 import { grantAccess, undoGrantAccess } from './databases/grant-access.ts';
 import type { ControlDeps } from './deps.ts';
+import { dropRole } from './drop-role/drop-role.ts';
+import { endSessionsOfRole, lockOutRole } from './drop-role/lock-out-role.ts';
+import { previewDrop } from './drop-role/preview-drop.ts';
+import { proveDropped } from './drop-role/prove-dropped.ts';
+import { reassignOwned } from './drop-role/reassign-owned.ts';
+import { reportLockedOut } from './drop-role/report-locked-out.ts';
+import { revokeFromRole } from './drop-role/revoke-from-role.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
@@ -10,9 +20,10 @@ import { sealServices } from './services/seal-services.ts';
 import { runPostDatabaseCreate } from './spec-scripts/post-database-create.ts';
 import { runPostInit, undoPostInit } from './spec-scripts/post-init.ts';
 import { beginCleanup } from './tasks/begin-cleanup.ts';
-import { beginTask } from './tasks/begin-task.ts';
+import { beginServerTask, beginTask } from './tasks/begin-task.ts';
 import { failTask } from './tasks/fail-task.ts';
 import { finishDelete } from './tasks/finish-delete.ts';
+import { finishServerTask } from './tasks/finish-server-task.ts';
 import { publishDatabase } from './tasks/publish-database.ts';
 import { reconcileTasks } from './tasks/reconcile.ts';
 import { recordTombstone } from './tasks/tombstone.ts';
@@ -22,6 +33,19 @@ import type { ControlActivities } from './types.ts';
 export function createControlActivities(deps: ControlDeps): ControlActivities {
   return {
     beginTask: (input) => beginTask(deps, input),
+    beginServerTask: (input) => beginServerTask(deps, input),
+    applyRoles: (input) => applyRoles(deps, input),
+    proveLogins: (input) => proveLogins(deps, input),
+    previewDrop: (input) => previewDrop(deps, input),
+    lockOutRole: (input) => lockOutRole(deps, input),
+    endSessionsOfRole: (input) => endSessionsOfRole(deps, input),
+    revokeFromRole: (input) => revokeFromRole(deps, input),
+    reassignOwned: (input) => reassignOwned(deps, input),
+    dropRole: (input) => dropRole(deps, input),
+    proveDropped: (input) => proveDropped(deps, input),
+    reportLockedOut: (input) => reportLockedOut(deps, input),
+    finishServerTask: (input) => finishServerTask(deps, input),
+    performBatch: (input) => performBatch(deps, input),
     runPostInit: (input) => runPostInit(deps, input),
     createRoles: (input) => createRoles(deps, input),
     createDatabase: (input) => createDatabase(deps, input),

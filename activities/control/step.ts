@@ -3,15 +3,17 @@ import { Failure } from '../../domain/failures.ts';
 import { taskApplicationName } from '../../domain/marker.ts';
 import { STEPS, type StepName } from '../../domain/steps.ts';
 import type { TargetSession } from '../../platform/target/target-server.ts';
+import type { Queryable } from '../../store/connection.ts';
 import { beginStep, endStep, findStep, markUndone, noteStep, taskHolds } from '../../store/journal.ts';
+import { loadServerWork, type ServerWork } from '../../store/server-work.ts';
 import { beginUndo } from '../../store/tasks.ts';
 import { loadWork, type Work } from '../../store/work.ts';
 import type { ControlDeps } from './deps.ts';
 import type { TaskRef } from './types.ts';
 
 /** What the body of a step works with. */
-export interface StepContext {
-  work: Work;
+export interface StepContext<Accepted = Work> {
+  work: Accepted;
   /** Session settings for target servers under this task's name. */
   session(doing: string): TargetSession;
   /** What earlier attempts noted, for steps that must know what they made. */
@@ -23,23 +25,41 @@ export interface StepContext {
 }
 
 const stale = (task: TaskRef) =>
-  new Failure('StaleTask', `task ${task.taskId} is closed, or a later operation was accepted for its database`);
+  new Failure('StaleTask', `task ${task.taskId} is closed, or a later operation was accepted in its place`);
 
 /**
- * Performs one journalled step: enters it, loads the accepted row, runs the body, records the end. A body that runs
- * twice must come to the same end.
+ * Performs one journalled step of a task on a database: enters it, loads the accepted row, runs the body, records the end.
+ * A body that runs twice must come to the same end.
  */
-export async function performStep<T>(
+export function performStep<T>(
   deps: ControlDeps,
   input: TaskRef & { step: StepName },
   body: (context: StepContext) => Promise<T>,
+): Promise<T> {
+  return journalled(deps, input, loadWork, body);
+}
+
+/** The same for a task on a whole server. */
+export function performServerStep<T>(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  body: (context: StepContext<ServerWork>) => Promise<T>,
+): Promise<T> {
+  return journalled(deps, input, loadServerWork, body);
+}
+
+async function journalled<Accepted, T>(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  load: (db: Queryable, taskId: string) => Promise<Accepted>,
+  body: (context: StepContext<Accepted>) => Promise<T>,
 ): Promise<T> {
   const { title } = STEPS[input.step];
   const startedAt = performance.now();
   const repeated = activityInfo().attempt > 1;
   const [began, work] = await Promise.all([
     beginStep(deps.db, input, `started: ${title}`),
-    loadWork(deps.db, input.taskId),
+    load(deps.db, input.taskId),
   ]);
   if (!began) throw stale(input);
   const before = repeated ? await findStep(deps.db, input) : undefined;

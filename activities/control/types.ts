@@ -1,6 +1,7 @@
 import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
 import type { ServiceObservation } from '../../domain/services.ts';
 import type { ControlUndoName } from '../../domain/steps.ts';
+import type { TaskType } from '../../store/tasks.ts';
 
 /** Names a task and the epoch under which it was accepted. */
 export interface TaskRef {
@@ -16,16 +17,30 @@ export interface PlannedInstance {
   port: number;
 }
 
-/** What a workflow needs to know of its task: ids and flags, loaded from the accepted row. */
-export interface TaskPlan extends TaskRef {
+/** What the frame of every task's run needs to know. */
+export interface TaskFrame extends TaskRef {
+  type: TaskType;
+  /** For people: `database storefront`, `server host-1`. */
+  subject: string;
+  /** Longest time that the forward steps may take together, in milliseconds. */
+  timeoutMs: number;
+}
+
+/** What a workflow needs to know of a task on a database: ids and flags, loaded from the accepted row. */
+export interface TaskPlan extends TaskFrame {
   databaseId: string;
   databaseName: string;
-  type: 'create' | 'delete';
   hasPostInit: boolean;
   hasPostDatabaseCreate: boolean;
   instances: PlannedInstance[];
-  /** Longest time that the forward steps may take together, in milliseconds. */
-  timeoutMs: number;
+}
+
+/** What came of one round of a batch. */
+export interface BatchRound {
+  /** Requests that are not closed yet, newly claimed ones included; 0 ends the batch. */
+  open: number;
+  /** Pause before the next round, in milliseconds; 0 unless every open request waits for somebody else's lock. */
+  pauseMs: number;
 }
 
 /** A host step that the workflow saw end, for the task's log. */
@@ -67,6 +82,34 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   sealServices(input: TaskRef): Promise<{ bundles: { instanceId: string; sealedBundle: string }[] }>;
   /** Closes a successful create: instances running, database available, task completed, audit outcome. One transaction. */
   publishDatabase(input: TaskRef & { services: ServiceObservation[]; hostSteps: HostStepReport[] }): Promise<void>;
+  /** Marks a task on a server running and loads its frame. @throws StaleTask when it is closed */
+  beginServerTask(input: { taskId: string }): Promise<TaskFrame>;
+  /**
+   * Carries out a document: locks, inspects, compares with the plan that the caller saw, applies one transaction per database,
+   * verifies. @throws PlanChanged, NotAllowed with what is missing, Contention
+   */
+  applyRoles(input: TaskRef): Promise<void>;
+  /** Logs in as every role whose password the task has set, where the request asks for it. @throws LoginNotProven */
+  proveLogins(input: TaskRef): Promise<void>;
+  /** Looks whether a role may and can be dropped, and notes which one it is. @throws NotAllowed with all that stands in the way */
+  previewDrop(input: TaskRef): Promise<void>;
+  /** Takes login and password from the role. @returns how long its open sessions may go on, in milliseconds */
+  lockOutRole(input: TaskRef): Promise<{ drainMs: number }>;
+  /** Ends the sessions of the role, or only counts them. @returns how many are open @throws NotAllowed */
+  endSessionsOfRole(input: TaskRef & { end: boolean }): Promise<{ open: number }>;
+  /** Ends the memberships of the role, each grantor's own. */
+  revokeFromRole(input: TaskRef): Promise<void>;
+  /** Hands on what the role owns and ends its rights, one transaction per database. @throws VerificationFailed, Contention */
+  reassignOwned(input: TaskRef): Promise<void>;
+  /** Drops the role. */
+  dropRole(input: TaskRef): Promise<void>;
+  /** Proves that the role is gone, and keeps the receipt. @throws VerificationFailed */
+  proveDropped(input: TaskRef): Promise<void>;
+  /** Closes a successful task on a server. */
+  finishServerTask(input: TaskRef): Promise<void>;
+  /** One round of the requests that were collected for a server: claims, carries out together, closes each by itself. */
+  performBatch(input: { batchId: string }): Promise<BatchRound>;
+
   /** Records an instance that could not be removed because its host does not answer. */
   recordTombstone(input: TaskRef & { instanceId: string }): Promise<void>;
   /** Closes a failed or cancelled task. One transaction. */
@@ -82,7 +125,7 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   /** Loads what a cleanup run must undo, newest step first; undefined when the task is closed. */
   beginCleanup(input: {
     taskId: string;
-  }): Promise<{ plan: TaskPlan; steps: { step: string; target: string }[] } | undefined>;
+  }): Promise<{ plan: TaskFrame; steps: { step: string; target: string }[] } | undefined>;
   /** Starts pending tasks without a run and cleanups for runs that are gone. */
   reconcileTasks(input: { olderThanMs: number }): Promise<{ started: string[]; cleanups: string[] }>;
 

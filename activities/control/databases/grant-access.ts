@@ -36,16 +36,16 @@ export function grantAccess(deps: ControlDeps, input: TaskRef): Promise<void> {
       await adoptDatabase(deps, server, { work, session });
       const madeByScript = new Set(scripted.filter((c) => c.serverName === server.name).map((c) => c.roleName));
       // Roles are shared by all databases of the server, so their locks are held in the maintenance database.
-      await server.inMaintenanceTransaction(session('locking roles'), async (lock) => {
-        await lock.query(LOCK_SQL, [memberships.map(({ member }) => `role:${member}`)]);
-        await server.inDatabaseTransaction(
-          { database: work.databaseName },
-          session(`granting rights in database "${work.databaseName}"`),
-          async (client) => {
+      await server.reserve(session(`granting rights in database "${work.databaseName}"`), 2, async (lease) => {
+        const lock = await lease.connect();
+        await lock.transaction(async (locked) => {
+          await locked.query(LOCK_SQL, [memberships.map(({ member }) => `role:${member}`)]);
+          const granting = await lease.connect({ database: work.databaseName });
+          await granting.transaction(async (client) => {
             await assertPreflight(client, work, { madeByScript, allowed: deps.allowedRoles });
             await grantOn(client, work, memberships);
-          },
-        );
+          });
+        });
       });
     });
   });

@@ -1,9 +1,8 @@
 import { stepsToUndo } from '../../../store/journal.ts';
 import { beginUndo } from '../../../store/tasks.ts';
-import { loadWork } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
-import type { TaskPlan } from '../types.ts';
-import { planOf } from './plan.ts';
+import type { TaskFrame } from '../types.ts';
+import { loadFrame } from './plan.ts';
 
 /**
  * Takes a task whose run is gone over, and gives its journal; undefined when the task is closed. From here on the steps of
@@ -12,8 +11,8 @@ import { planOf } from './plan.ts';
 export async function beginCleanup(
   deps: ControlDeps,
   input: { taskId: string },
-): Promise<{ plan: TaskPlan; steps: { step: string; target: string }[] } | undefined> {
+): Promise<{ plan: TaskFrame; steps: { step: string; target: string }[] } | undefined> {
   if (!(await beginUndo(deps.db, input.taskId))) return undefined;
-  const [work, steps] = await Promise.all([loadWork(deps.db, input.taskId), stepsToUndo(deps.db, input.taskId)]);
-  return { plan: planOf(deps, work), steps: steps.map(({ step, target }) => ({ step, target })) };
+  const [plan, steps] = await Promise.all([loadFrame(deps, input.taskId), stepsToUndo(deps.db, input.taskId)]);
+  return { plan, steps: steps.map(({ step, target }) => ({ step, target })) };
 }

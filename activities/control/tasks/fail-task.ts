@@ -1,10 +1,11 @@
 import { insertAudit } from '../../../store/audit.ts';
+import { announceEnds } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { deleteCredentials } from '../../../store/credentials.ts';
 import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
 import { failInstances } from '../../../store/instances.ts';
 import { releasePorts } from '../../../store/ports.ts';
-import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
+import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { TaskFailure } from '../types.ts';
 
@@ -20,6 +21,7 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     const left = input.leftovers.map((leftover) => `not undone: ${leftover}`);
     const error = [input.reason, ...left].join('\n');
     if (!(await closeTask(tx, { taskId: input.taskId, status: input.outcome, error }))) return;
+    await announceEnds(tx, [input.taskId]);
     await appendLog(tx, {
       taskId: input.taskId,
       entries: [
@@ -30,8 +32,8 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     await insertAudit(tx, {
       kind: 'outcome',
       actor: task.actor,
-      action: `database.${task.type}`,
-      resource: `database/${task.entityId}`,
+      action: auditAction(task),
+      resource: `${task.scope}/${task.entityId}`,
       taskId: input.taskId,
       outcome: input.outcome,
       detail: { leftovers: input.leftovers },

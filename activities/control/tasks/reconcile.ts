@@ -1,7 +1,9 @@
 import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
-import { CLEANUP_WORKFLOW, cleanupWorkflowId } from '../../../domain/task-workflows.ts';
+import { CLEANUP_WORKFLOW, cleanupWorkflowId, TASK_WORKFLOWS } from '../../../domain/task-workflows.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
-import { pruneAnswers } from '../../../store/idempotency.ts';
+import { type BatchRecord, listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
+import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
+import { pruneTaskSecrets } from '../../../store/secrets.ts';
 import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 
@@ -19,7 +21,8 @@ export async function reconcileTasks(
   deps: ControlDeps,
   input: { olderThanMs: number },
 ): Promise<{ started: string[]; cleanups: string[] }> {
-  await pruneAnswers(deps.db);
+  await Promise.all([pruneAnswers(deps.db), pruneTaskSecrets(deps.db, IDEMPOTENCY_WINDOW_MINUTES)]);
+  await reconcileBatches(deps, input);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });
   const started: string[] = [];
   const cleanups: string[] = [];
@@ -35,7 +38,31 @@ export async function reconcileTasks(
   return { started, cleanups };
 }
 
-async function runState(deps: ControlDeps, task: TaskRecord): Promise<{ state: RunState; reason: string }> {
+/** Requests that are carried out together have the batch's run: one that is gone is started anew, and finds done what is done. */
+async function reconcileBatches(deps: ControlDeps, input: { olderThanMs: number }): Promise<void> {
+  for (const batch of await listRunningBatches(deps.db, { ...input, limit: BATCH })) {
+    const run = await runState(deps, batch);
+    if (run.state !== 'running') await startBatch(deps, batch);
+  }
+  for (const serverName of await serversWithUnclaimed(deps.db, input)) {
+    const batch = await openBatch(deps.db, serverName);
+    if (batch !== undefined) await startBatch(deps, batch);
+  }
+}
+
+function startBatch(deps: ControlDeps, batch: BatchRecord): Promise<boolean> {
+  return startTask(deps.workflows, {
+    workflowId: batch.workflowId,
+    workflowType: TASK_WORKFLOWS.change_role.workflowType,
+    taskQueue: deps.taskQueue,
+    argument: { batchId: batch.id },
+    repeatable: true,
+    labels: { operation: 'change_role', server: batch.serverName },
+    summary: `change roles on server ${batch.serverName}`,
+  });
+}
+
+async function runState(deps: ControlDeps, task: { workflowId: string }): Promise<{ state: RunState; reason: string }> {
   const handle = deps.workflows.getHandle(task.workflowId);
   try {
     const { status } = await handle.describe();
@@ -76,8 +103,8 @@ function startRun(deps: ControlDeps, task: TaskRecord): Promise<boolean> {
     workflowType: task.workflowType,
     taskQueue: deps.taskQueue,
     argument: { taskId: task.id },
-    labels: { operation: task.type, ...(task.databaseId === null ? {} : { database: task.databaseId }) },
-    summary: `${task.type} database ${task.entityId}`,
+    labels: { operation: task.type, ...subjectOf(task) },
+    summary: `${task.type} ${task.scope} ${task.entityId}`,
   });
 }
 
@@ -88,7 +115,12 @@ function startCleanup(deps: ControlDeps, task: TaskRecord, reason: string): Prom
     taskQueue: deps.taskQueue,
     argument: { taskId: task.id, reason: `the task did not come to its end: ${reason}` },
     repeatable: true,
-    labels: { operation: 'cleanup', ...(task.databaseId === null ? {} : { database: task.databaseId }) },
+    labels: { operation: 'cleanup', ...subjectOf(task) },
     summary: `clean up after ${task.type} of ${task.entityId}`,
   });
+}
+
+function subjectOf(task: TaskRecord): { database?: string; server?: string } {
+  if (task.scope === 'server') return { server: task.entityId };
+  return task.databaseId === null ? {} : { database: task.databaseId };
 }

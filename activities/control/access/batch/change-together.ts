@@ -1,0 +1,294 @@
+import type pg from 'pg';
+import type { Change } from '../../../../domain/access/changes.ts';
+import type { DesiredRole, SubmittedPassword } from '../../../../domain/access/document.ts';
+import type { ObservedServer } from '../../../../domain/access/observed.ts';
+import type { PlanStep } from '../../../../domain/access/plan.ts';
+import { type DatabaseScope, documentScope, namedRoles } from '../../../../domain/access/scope.ts';
+import { Failure } from '../../../../domain/failures.ts';
+import { parseTaskMarker, renderTaskMarker } from '../../../../domain/marker.ts';
+import { TRY_LOCKS_SQL } from '../../../../domain/sql/locks.ts';
+import { changedPasswords } from '../../../../platform/access/changed-passwords.ts';
+import { observeCluster, observeDatabase, withDatabases } from '../../../../platform/access/observe.ts';
+import { failureTypeOf, toFailure } from '../../../../platform/target/errors.ts';
+import { passwordFingerprints } from '../../../../store/credentials.ts';
+import type { ControlDeps } from '../../deps.ts';
+import { planOrThrow, scramIterations } from '../apply-document.ts';
+import { assertPasswordsStored } from '../assert-passwords.ts';
+import type { ChangedRole } from '../note-roles.ts';
+import { beginSql, notAsPlanned, runSteps, stepSql } from '../run-steps.ts';
+import { type PasswordLiterals, passwordLiterals } from '../verifiers.ts';
+import type { Item, ItemOutcome } from './items.ts';
+
+/** Connections and settings of one share of a batch. */
+export interface Share {
+  serverName: string;
+  /** Where the statements run: in the items' database. */
+  client: pg.ClientBase;
+  /** Where the locks are: in the maintenance database; may be the same connection. */
+  lockClient: pg.ClientBase;
+  admin: { superuser: boolean };
+  /** Longest wait for a lock that somebody else holds, in milliseconds. */
+  lockTimeoutMs: number;
+  plainText: boolean;
+}
+
+type Outcomes = Map<string, ItemOutcome>;
+
+/**
+ * Carries out requests in one transaction: one look, one message with all statements, one commit. Where that fails, the same
+ * with a savepoint for each request, so that one that cannot succeed harms no other.
+ */
+export async function changeTogether(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
+  if (items.length > 1) {
+    try {
+      return await inTransaction(share, items, (free) => allAtOnce(deps, share, free));
+    } catch (error) {
+      if (isConnectionError(error)) throw toFailure(error, `changing roles on server ${share.serverName}`);
+    }
+  }
+  return inTransaction(share, items, (free) => oneByOne(deps, share, free));
+}
+
+async function inTransaction(
+  share: Share,
+  items: readonly Item[],
+  work: (free: readonly Item[]) => Promise<Outcomes>,
+): Promise<Outcomes> {
+  const { client, lockClient } = share;
+  const clients = [...new Set([client, lockClient])];
+  const settings = `; SET LOCAL lock_timeout = ${share.lockTimeoutMs}`;
+  try {
+    await Promise.all(clients.map((each) => each.query(beginSql(share.admin) + settings)));
+    const { free, outcomes } = await takeLocks(lockClient, items);
+    const done = free.length === 0 ? new Map() : await work(free);
+    // The locks go after the changes are there for others to see.
+    await client.query('COMMIT');
+    if (lockClient !== client) await lockClient.query('COMMIT');
+    return new Map([...outcomes, ...done]);
+  } catch (error) {
+    await Promise.all(clients.map((each) => each.query('ROLLBACK').catch(() => undefined)));
+    throw error;
+  }
+}
+
+/** Requests whose locks are not free wait for the next round: nobody waits for them. */
+async function takeLocks(client: pg.ClientBase, items: readonly Item[]): Promise<{ free: Item[]; outcomes: Outcomes }> {
+  const shared = new Map<string, boolean>();
+  for (const { locks } of items) {
+    for (const key of locks.shared) if (!shared.has(key)) shared.set(key, true);
+    for (const key of locks.exclusive) shared.set(key, false);
+  }
+  const { rows } = await client.query<{ key: string }>(TRY_LOCKS_SQL, [[...shared.keys()], [...shared.values()]]);
+  const held = new Set(rows.map(({ key }) => key));
+  const outcomes: Outcomes = new Map();
+  const free = items.filter(({ work, locks }) => {
+    const key = [...locks.exclusive, ...locks.shared].find((candidate) => held.has(candidate));
+    if (key === undefined) return true;
+    outcomes.set(work.taskId, { state: 'waiting', held: false, reason: `another operation holds the lock ${key}` });
+    return false;
+  });
+  return { free, outcomes };
+}
+
+interface Planned {
+  item: Item;
+  /** Roles that an earlier attempt of this request made: a crash kept its end from being recorded. */
+  madeBefore: ReadonlySet<string>;
+  steps: readonly PlanStep[];
+  changes: readonly Change[];
+}
+
+async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
+  const observed = await look(share, items);
+  const { planned, outcomes } = await planItems(deps, share, { items, observed });
+  const literals = await literalsOf(share, planned);
+  const sql = planned.flatMap(({ steps }) => steps.map((step) => stepSql(step, literals)));
+  const warnings: string[] = [];
+  const listen = (notice: { message?: string | undefined }) => void warnings.push(notice.message ?? '');
+  share.client.on('notice', listen);
+  try {
+    if (sql.length > 0) await share.client.query(sql.join(';\n'));
+  } finally {
+    share.client.off('notice', listen);
+  }
+  if (warnings.length > 0 || planned.some(({ changes }) => changes.some(needsSecondLook))) {
+    const after = await look(share, items);
+    for (const { item } of planned) assertNothingLeft(item, after, warnings);
+  }
+  const steps = planned.flatMap((plan) => plan.steps);
+  await assertPasswordsStored(share.client, steps, literals);
+  const oids = await roleOids(share.client, planned, literals);
+  for (const plan of planned) outcomes.set(plan.item.work.taskId, doneOf(plan, oids));
+  return outcomes;
+}
+
+async function oneByOne(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
+  const outcomes: Outcomes = new Map();
+  for (const item of items) outcomes.set(item.work.taskId, await alone(deps, share, item));
+  return outcomes;
+}
+
+async function alone(deps: ControlDeps, share: Share, item: Item): Promise<ItemOutcome> {
+  const { client } = share;
+  await client.query('SAVEPOINT item');
+  try {
+    const observed = await look(share, [item]);
+    const { planned, outcomes } = await planItems(deps, share, { items: [item], observed });
+    const [plan] = planned;
+    if (plan === undefined) {
+      const outcome = outcomes.get(item.work.taskId);
+      if (outcome === undefined) throw new Error('an item was neither planned nor refused');
+      return outcome;
+    }
+    const literals = await literalsOf(share, planned);
+    const warnings = await runSteps(client, plan.steps, literals);
+    if (plan.steps.length > 0) assertNothingLeft(item, await look(share, [item]), warnings);
+    await assertPasswordsStored(client, plan.steps, literals);
+    const oids = await roleOids(client, planned, literals);
+    await client.query('RELEASE SAVEPOINT item');
+    return doneOf(plan, oids);
+  } catch (error) {
+    if (isConnectionError(error)) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT item');
+    const failure = toFailure(error, `changing roles on server ${share.serverName}`);
+    return failure.retryable
+      ? { state: 'waiting', held: failure.details.sqlstate === LOCK_NOT_AVAILABLE, reason: failure.message }
+      : { state: 'failed', failure };
+  }
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Reads what the requests mention. A superuser needs to know nothing about other roles. */
+async function look(share: Share, items: readonly Item[]): Promise<ObservedServer> {
+  const { client, serverName } = share;
+  const lists = items.map(({ request }) => namedRoles(request.document));
+  const named = lists.every((list) => list !== undefined) ? lists.flat() : undefined;
+  const roles = share.admin.superuser ? named : undefined;
+  const cluster = await observeCluster(client, { serverName, roles });
+  const scope = mergedScope(items);
+  if (scope === undefined || !cluster.databases.has(scope.name)) return cluster;
+  return withDatabases(cluster, [await observeDatabase(client, { cluster, scope })]);
+}
+
+function mergedScope(items: readonly Item[]): DatabaseScope | undefined {
+  const scopes = items.flatMap(({ request }) => documentScope(request.document));
+  const [first] = scopes;
+  if (first === undefined) return undefined;
+  const everything = scopes.some(({ schemas }) => schemas === undefined);
+  return {
+    name: first.name,
+    schemas: everything ? undefined : [...new Set(scopes.flatMap(({ schemas }) => schemas ?? []))],
+    columnNames: scopes.some(({ columnNames }) => columnNames),
+  };
+}
+
+async function planItems(
+  deps: ControlDeps,
+  share: Share,
+  input: { items: readonly Item[]; observed: ObservedServer },
+): Promise<{ planned: Planned[]; outcomes: Outcomes }> {
+  const { observed } = input;
+  const passwords = new Map(input.items.flatMap(({ request }) => [...request.passwords]));
+  const changed = await changedPasswords(share.client, {
+    observed,
+    passwords,
+    sealer: deps.sealer,
+    fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: observed.name, roles }),
+  });
+  const planned: Planned[] = [];
+  const outcomes: Outcomes = new Map();
+  for (const item of input.items) {
+    try {
+      const document = withMarkers(deps, item, observed);
+      const { plan, changes } = planOrThrow({ ...item.request, document, observed, changedPasswords: changed });
+      planned.push({ item, steps: plan.steps, changes, madeBefore: madeBefore(item, observed) });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      outcomes.set(item.work.taskId, { state: 'failed', failure: error });
+    }
+  }
+  return { planned, outcomes };
+}
+
+function madeBefore(item: Item, observed: ObservedServer): ReadonlySet<string> {
+  const isOwn = (name: string) => parseTaskMarker(observed.roles.get(name)?.comment)?.taskId === item.work.taskId;
+  return new Set(rolesOf(item).filter(isOwn));
+}
+
+/** A new role without a comment gets the one that tells which request made it: after a crash, the request knows its own. */
+function withMarkers(deps: ControlDeps, item: Item, observed: ObservedServer) {
+  const { document } = item.request;
+  const comment = renderTaskMarker({ installationId: deps.installationId, taskId: item.work.taskId });
+  const marked = (role: DesiredRole): DesiredRole =>
+    role.comment === undefined && !observed.roles.has(role.name) ? { ...role, comment } : role;
+  return { ...document, roles: document.roles.map(marked) };
+}
+
+function assertNothingLeft(item: Item, observed: ObservedServer, warnings: readonly string[]): void {
+  const { steps } = planOrThrow({ ...item.request, observed, changedPasswords: new Set() }).plan;
+  if (steps.length > 0) throw notAsPlanned(steps, warnings);
+}
+
+/** Statements that may do less than they say without an error. */
+function needsSecondLook({ type }: Change): boolean {
+  return !CERTAIN.has(type);
+}
+
+const CERTAIN: ReadonlySet<Change['type']> = new Set([
+  'create_role',
+  'alter_role',
+  'comment_role',
+  'set_setting',
+  'reset_setting',
+]);
+
+async function literalsOf(share: Share, planned: readonly Planned[]): Promise<PasswordLiterals> {
+  const roles = planned.flatMap(({ steps }) => steps.flatMap(verifiersIn));
+  if (roles.length === 0) return new Map();
+  const passwords = new Map<string, SubmittedPassword>(planned.flatMap(({ item }) => [...item.request.passwords]));
+  const iterations = await scramIterations(share.client);
+  return passwordLiterals({ passwords, roles, iterations, plainText: share.plainText });
+}
+
+function verifiersIn({ statements }: PlanStep): string[] {
+  return statements.flatMap(({ verifierOf }) => verifierOf ?? []);
+}
+
+/** OIDs of the roles that requests are about. */
+async function roleOids(
+  client: pg.ClientBase,
+  planned: readonly Planned[],
+  literals: PasswordLiterals,
+): Promise<ReadonlyMap<string, number>> {
+  const names = new Set([...literals.keys(), ...planned.flatMap(({ item }) => rolesOf(item))]);
+  if (names.size === 0) return new Map();
+  const { rows } = await client.query<{ name: string; oid: string }>(
+    'SELECT rolname AS name, oid::text FROM pg_roles WHERE rolname = ANY ($1)',
+    [[...names]],
+  );
+  return new Map(rows.map(({ name, oid }) => [name, Number(oid)]));
+}
+
+const rolesOf = ({ request }: Item): string[] => request.document.roles.map(({ name }) => name);
+
+function doneOf(plan: Planned, oids: ReadonlyMap<string, number>): ItemOutcome {
+  const created = new Set(plan.changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : [])));
+  const own = new Set(plan.steps.flatMap(verifiersIn));
+  const roles = rolesOf(plan.item).map(
+    (name): ChangedRole => ({
+      name,
+      oid: oids.get(name) ?? 0,
+      created: created.has(name) || plan.madeBefore.has(name),
+      passwordSet: own.has(name) || plan.madeBefore.has(name) ? plan.item.request.passwords.get(name) : undefined,
+    }),
+  );
+  return { state: 'done', roles, steps: plan.steps.map(({ summary }) => summary) };
+}
+
+/** Errors after which the connection is of no more use; what a statement alone got wrong is not among them. */
+function isConnectionError(error: unknown): boolean {
+  if (error instanceof Failure) return error.type === 'ServerUnavailable' && error.details.sqlstate === undefined;
+  if (!(error instanceof Error) || !('code' in error)) return true;
+  return failureTypeOf(error as Error & { code?: string }) === 'ServerUnavailable';
+}

@@ -1,0 +1,153 @@
+import type { FailureType } from '../../../../domain/failures.ts';
+import { TASK_WORKFLOWS } from '../../../../domain/task-workflows.ts';
+import { startTask } from '../../../../platform/temporal/start-task.ts';
+import { insertAudits } from '../../../../store/audit.ts';
+import { type BatchRecord, claimMore, continueBatch, separate } from '../../../../store/batches.ts';
+import { announceEnds } from '../../../../store/completions.ts';
+import { inTransaction, type Queryable } from '../../../../store/connection.ts';
+import { type AccessResult, noteResults, type ServerWork } from '../../../../store/server-work.ts';
+import { appendLogs, auditAction, closeTasks } from '../../../../store/tasks.ts';
+import type { ControlDeps } from '../../deps.ts';
+import type { BatchRound } from '../../types.ts';
+import { noteChangedRoles } from '../note-roles.ts';
+import type { ItemOutcome } from './items.ts';
+
+/** Between two looks at locks that others hold: short at first, longer with the age of the oldest request. */
+const PAUSE_MS = { least: 20, most: 1_000, shareOfAge: 0.1 };
+
+interface Ended {
+  work: ServerWork;
+  status: 'completed' | 'failed';
+  error?: string;
+  outcome: ItemOutcome;
+}
+
+/**
+ * Closes what has ended, gives a batch of its own to each request that waits for somebody else's lock, and claims what came in
+ * meanwhile: one transaction.
+ */
+export async function closeRound(
+  deps: ControlDeps,
+  round: { batch: BatchRecord; works: readonly ServerWork[]; outcomes: ReadonlyMap<string, ItemOutcome> },
+): Promise<BatchRound> {
+  const { batch, works, outcomes } = round;
+  const ended: Ended[] = [];
+  const waiting: { work: ServerWork; held: boolean }[] = [];
+  for (const work of works) {
+    const outcome = outcomes.get(work.taskId);
+    if (outcome === undefined) continue;
+    if (outcome.state === 'waiting') {
+      const expired = Date.now() - work.createdAt.getTime() > deps.taskTimeoutMs;
+      if (expired) ended.push({ work, status: 'failed', error: `gave up waiting: ${outcome.reason}`, outcome });
+      else waiting.push({ work, held: outcome.held });
+    } else if (outcome.state === 'failed') {
+      ended.push({ work, status: 'failed', error: outcome.failure.message, outcome });
+    } else {
+      ended.push({ work, status: 'completed', outcome });
+    }
+  }
+  const moved = batch.lane === 'shared' ? waiting.filter(({ held }) => held) : [];
+  const staying = waiting.length - moved.length;
+  const { claimed, separated } = await inTransaction(deps.db, async (tx) => {
+    await closeAll(deps, tx, batch.serverName, ended);
+    const own: BatchRecord[] = [];
+    for (const { work } of moved) own.push(await separate(tx, { taskId: work.taskId, serverName: batch.serverName }));
+    return { claimed: await claimNext(tx, batch, staying), separated: own };
+  });
+  await Promise.all(separated.map((own) => startSingle(deps, own)));
+  const progress = ended.length > 0 || claimed > 0;
+  return { open: staying + claimed, pauseMs: progress ? 0 : pauseFor(works) };
+}
+
+/** A batch that waits goes on; one with nothing left ends unless something came in. */
+function claimNext(tx: Queryable, batch: BatchRecord, staying: number): Promise<number> {
+  return staying > 0 && batch.lane === 'shared'
+    ? claimMore(tx, batch)
+    : staying > 0
+      ? Promise.resolve(0)
+      : continueBatch(tx, batch);
+}
+
+async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, ended: readonly Ended[]): Promise<void> {
+  const closed = new Set(
+    await closeTasks(
+      tx,
+      ended.map(({ work, status, error }) => ({ taskId: work.taskId, status, error })),
+    ),
+  );
+  // A task that was closed before has its outcome; ours is a repetition.
+  const fresh = ended.filter(({ work }) => closed.has(work.taskId));
+  if (fresh.length === 0) return;
+  await appendLogs(
+    tx,
+    fresh.map(({ work, status, error, outcome }) => ({
+      taskId: work.taskId,
+      message: error === undefined ? 'done' : `${status}: ${error}`,
+      fields: { success: error === undefined, ...(outcome.state === 'done' ? { steps: outcome.steps } : {}) },
+    })),
+  );
+  await noteResults(
+    tx,
+    fresh.flatMap(({ work, outcome }): { taskId: string; result: AccessResult }[] =>
+      outcome.state !== 'done'
+        ? [{ taskId: work.taskId, result: { failure: failureTypeOf(outcome) } }]
+        : [
+            {
+              taskId: work.taskId,
+              result: {
+                created: outcome.roles.filter(({ created }) => created).map(({ name }) => name),
+                passwords_set: outcome.roles
+                  .filter(({ passwordSet }) => passwordSet !== undefined)
+                  .map(({ name }) => name),
+                steps: outcome.steps,
+              },
+            },
+          ],
+    ),
+  );
+  await insertAudits(
+    tx,
+    fresh.map(({ work, status, outcome }) => ({
+      kind: 'outcome' as const,
+      actor: work.actor,
+      action: auditAction({ scope: 'server', type: work.type }),
+      resource: `server/${serverName}`,
+      taskId: work.taskId,
+      outcome: status,
+      detail: outcome.state === 'done' ? { steps: outcome.steps } : {},
+    })),
+  );
+  const changed = fresh.flatMap(({ outcome }) => (outcome.state === 'done' ? outcome.roles : []));
+  await noteChangedRoles(deps, tx, {
+    serverName,
+    changed: changed.filter(({ created, passwordSet }) => created || passwordSet !== undefined),
+  });
+  await announceEnds(tx, [...closed]);
+}
+
+/** The reconciler starts it where Temporal does not answer. */
+async function startSingle(deps: ControlDeps, batch: BatchRecord): Promise<void> {
+  try {
+    await startTask(deps.workflows, {
+      workflowId: batch.workflowId,
+      workflowType: TASK_WORKFLOWS.change_role.workflowType,
+      taskQueue: deps.taskQueue,
+      argument: { batchId: batch.id },
+      labels: { operation: 'change_role', server: batch.serverName },
+      summary: `change a role on server ${batch.serverName} that somebody else has locked`,
+    });
+  } catch (error) {
+    deps.log.warn({ err: error, batchId: batch.id }, 'Temporal did not take the start; the reconciler will start it');
+  }
+}
+
+/** For the answer to whoever waits. */
+function failureTypeOf(outcome: Exclude<ItemOutcome, { state: 'done' }>): FailureType {
+  return outcome.state === 'failed' ? outcome.failure.type : 'Contention';
+}
+
+function pauseFor(works: readonly ServerWork[]): number {
+  const oldest = Math.min(...works.map(({ createdAt }) => createdAt.getTime()));
+  const wanted = (Date.now() - oldest) * PAUSE_MS.shareOfAge;
+  return Math.round(Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.least, wanted)));
+}

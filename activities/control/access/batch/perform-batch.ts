@@ -1,0 +1,89 @@
+import { cancellationSignal } from '@temporalio/activity';
+import { taskApplicationName } from '../../../../domain/marker.ts';
+import type { TargetServer } from '../../../../platform/target/target-server.ts';
+import { type BatchRecord, continueBatch, findBatch } from '../../../../store/batches.ts';
+import { inTransaction } from '../../../../store/connection.ts';
+import { loadBatchWork, type ServerWork } from '../../../../store/server-work.ts';
+import { findServer } from '../../../../store/servers.ts';
+import type { ControlDeps } from '../../deps.ts';
+import type { BatchRound } from '../../types.ts';
+import { changeTogether, type Share } from './change-together.ts';
+import { closeRound } from './close-round.ts';
+import { type ItemOutcome, independent, loadItems, spread } from './items.ts';
+
+/** Connections that the shares of one batch use side by side; the fourth is left to others. */
+const PARALLEL_SHARES = 3;
+/** Fewer requests are not worth another connection. */
+const SMALLEST_SHARE = 8;
+/** Longest wait for somebody else's lock where others wait as well, and where nobody does. */
+const LOCK_TIMEOUT_MS = { shared: 250, single: 5_000 } as const;
+
+const CLOSED: BatchRound = { open: 0, pauseMs: 0 };
+
+/**
+ * One round of a batch: the requests that do not depend on each other are carried out together, each is closed by itself, and what
+ * came in meanwhile is claimed. May run twice at any point: what is done is found done.
+ */
+export async function performBatch(deps: ControlDeps, input: { batchId: string }): Promise<BatchRound> {
+  const [batch, works] = await Promise.all([findBatch(deps.db, input.batchId), loadBatchWork(deps.db, input.batchId)]);
+  if (batch?.state !== 'running') return CLOSED;
+  if (works.length === 0) {
+    const claimed = await inTransaction(deps.db, (tx) => continueBatch(tx, batch));
+    return { open: claimed, pauseMs: 0 };
+  }
+  return closeRound(deps, { batch, works, outcomes: await carryOut(deps, batch, works) });
+}
+
+async function carryOut(
+  deps: ControlDeps,
+  batch: BatchRecord,
+  works: readonly ServerWork[],
+): Promise<Map<string, ItemOutcome>> {
+  const { serverName, lane } = batch;
+  const [{ items, outcomes }, server, record] = await Promise.all([
+    loadItems(deps, serverName, works),
+    deps.targets.get(serverName),
+    findServer(deps.db, serverName),
+  ]);
+  const { now, later } = independent(items);
+  for (const { work } of later) outcomes.set(work.taskId, { state: 'waiting', held: false, reason: 'its turn' });
+  const settings = {
+    lockTimeoutMs: LOCK_TIMEOUT_MS[lane],
+    plainText: record?.settings.allowPlainTextPasswords ?? false,
+    admin: { superuser: record?.probe?.admin.superuser ?? false },
+  };
+  const homes = [...new Set(now.map(({ home }) => home))];
+  const shares = homes.flatMap((home) => {
+    const there = now.filter((item) => item.home === home);
+    return (home === null ? spread(there, PARALLEL_SHARES, SMALLEST_SHARE) : [there]).map((part) => ({ home, part }));
+  });
+  const results = await Promise.all(
+    shares.map(({ home, part }) =>
+      onConnections(server, { batch, home }, (clients) =>
+        changeTogether(deps, { ...settings, ...clients, serverName }, part),
+      ),
+    ),
+  );
+  for (const result of results) for (const [taskId, outcome] of result) outcomes.set(taskId, outcome);
+  return outcomes;
+}
+
+/** Locks are in the maintenance database, whatever database the statements run in. */
+function onConnections(
+  server: TargetServer,
+  where: { batch: BatchRecord; home: string | null },
+  work: (clients: Pick<Share, 'client' | 'lockClient'>) => Promise<Map<string, ItemOutcome>>,
+): Promise<Map<string, ItemOutcome>> {
+  const { home, batch } = where;
+  const session = {
+    applicationName: taskApplicationName(batch.id),
+    doing: `changing roles on server ${server.name}`,
+    signal: cancellationSignal(),
+  };
+  const elsewhere = home !== null && home !== server.address.maintenanceDb;
+  return server.reserve(session, elsewhere ? 2 : 1, async (lease) => {
+    const { client: lockClient } = await lease.connect();
+    const client = elsewhere ? (await lease.connect({ database: home })).client : lockClient;
+    return work({ client, lockClient });
+  });
+}

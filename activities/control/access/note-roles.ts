@@ -1,0 +1,36 @@
+import type { SubmittedPassword } from '../../../domain/access/document.ts';
+import { passwordFingerprint } from '../../../platform/access/changed-passwords.ts';
+import type { Queryable } from '../../../store/connection.ts';
+import { noteRoles } from '../../../store/credentials.ts';
+import type { ControlDeps } from '../deps.ts';
+
+/** A role that was created or got a password. */
+export interface ChangedRole {
+  name: string;
+  oid: number;
+  created: boolean;
+  /** What was set; undefined where the password was not touched. Secret. */
+  passwordSet: SubmittedPassword | undefined;
+}
+
+/** Keeps what was done to roles in their credential rows. */
+export async function noteChangedRoles(
+  deps: Pick<ControlDeps, 'sealer'>,
+  db: Queryable,
+  input: {
+    serverName: string;
+    changed: readonly ChangedRole[];
+  },
+): Promise<void> {
+  const { serverName } = input;
+  await noteRoles(db, {
+    serverName,
+    roles: input.changed.map(({ name, oid, passwordSet }) => ({
+      roleName: name,
+      oid,
+      ...(passwordSet === undefined
+        ? {}
+        : { passwordFingerprint: passwordFingerprint(deps.sealer, serverName, name, passwordSet) }),
+    })),
+  });
+}

@@ -1,0 +1,53 @@
+import { cancellationSignal } from '@temporalio/activity';
+import pLimit from 'p-limit';
+import { Failure } from '../../../domain/failures.ts';
+import { proveLogin } from '../../../platform/target/prove-login.ts';
+import { findResult, noteResults } from '../../../store/server-work.ts';
+import { appendLog } from '../../../store/tasks.ts';
+import type { ControlDeps } from '../deps.ts';
+import { performServerStep } from '../step.ts';
+import type { TaskRef } from '../types.ts';
+import { openTaskPasswords } from './request.ts';
+
+/** Logins that are tried at a time. */
+const PARALLEL = 2;
+
+/**
+ * Logs in as every role whose password the task has set, where the request asks for it. What cannot be tried from here (no
+ * pg_hba.conf entry, a role without LOGIN) is said and no failure; a refused password is one.
+ * @throws Failure LoginNotProven
+ */
+export function proveLogins(deps: ControlDeps, input: TaskRef): Promise<void> {
+  return performServerStep(deps, { ...input, step: 'proveLogins' }, async ({ work }) => {
+    if (work.options.proveLogin !== true) return;
+    const passwords = await openTaskPasswords(deps, work.taskId);
+    const roles = (await findResult(deps.db, work.taskId))?.passwords_set ?? [];
+    const server = await deps.targets.get(work.serverName);
+    const limit = pLimit(PARALLEL);
+    const proofs = await Promise.all(
+      roles.map((role) =>
+        limit(async () => {
+          const submitted = passwords.get(role);
+          if (submitted?.kind !== 'password') return { role, proof: 'a ready-made verifier cannot be tried' };
+          const proof = await proveLogin(server, { role, password: submitted.password, signal: cancellationSignal() });
+          if (!proof.proven && proof.reason === 'refused') {
+            throw new Failure(
+              'LoginNotProven',
+              `the password of role "${role}" was set, and a login with it was refused`,
+            );
+          }
+          return { role, proof: proof.proven ? 'proven' : proof.message };
+        }),
+      ),
+    );
+    const unproven = proofs.filter(({ proof }) => proof !== 'proven');
+    await appendLog(deps.db, {
+      taskId: work.taskId,
+      entries: [
+        { message: `${proofs.length - unproven.length} of ${proofs.length} logins proven` },
+        ...unproven.map(({ role, proof }) => ({ message: `login of ${role} not proven: ${proof}` })),
+      ],
+    });
+    await noteResults(deps.db, [{ taskId: work.taskId, result: { logins: proofs } }]);
+  });
+}

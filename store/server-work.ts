@@ -1,0 +1,100 @@
+import { Failure, type FailureType } from '../domain/failures.ts';
+import type { Queryable } from './connection.ts';
+import type { ServerTaskType } from './tasks.ts';
+
+/** What a request on a server asked for beside its document. */
+export interface AccessOptions {
+  /** Log in as every role whose password is set. */
+  proveLogin?: boolean;
+  /** Role to drop. */
+  dropRole?: string;
+  /** Role that gets what the dropped one owns; made for the purpose when left out. */
+  heir?: string;
+  /** Consent to drop a role that owns objects or has rights beyond what this control plane gave. */
+  reassignOwned?: boolean;
+  /** What happens to open sessions: ended at once unless a drain is asked for, in seconds. */
+  drainSeconds?: number;
+}
+
+/** Everything that was accepted for a task on a server: activities act on this, never on workflow arguments (R13). */
+export interface ServerWork {
+  taskId: string;
+  type: ServerTaskType;
+  epoch: number;
+  serverName: string;
+  actor: string;
+  /** As submitted, without passwords. */
+  document: unknown;
+  planHash: string | null;
+  options: AccessOptions;
+  createdAt: Date;
+}
+
+const COLUMNS = `t.id AS "taskId", t.type, t.epoch, t.entity_id AS "serverName", t.actor, r.document,
+  r.plan_hash AS "planHash", r.options, t.created_at AS "createdAt"`;
+
+/** @throws StaleTask when the task is unknown */
+export async function loadServerWork(db: Queryable, taskId: string): Promise<ServerWork> {
+  const { rows } = await db.query<ServerWork>(
+    `SELECT ${COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id WHERE t.id = $1 AND t.scope = 'server'`,
+    [taskId],
+  );
+  if (rows[0] === undefined) throw new Failure('StaleTask', `task ${taskId} is unknown`);
+  return rows[0];
+}
+
+/** Open requests of a batch, oldest first. */
+export async function loadBatchWork(db: Queryable, batchId: string): Promise<ServerWork[]> {
+  const { rows } = await db.query<ServerWork>(
+    `SELECT ${COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id
+     WHERE t.batch_id = $1 AND t.status IN ('pending', 'running', 'canceling') ORDER BY t.id`,
+    [batchId],
+  );
+  return rows;
+}
+
+/** Keeps what was asked, in the transaction that accepts it. */
+export async function insertAccessRequest(
+  db: Queryable,
+  request: { taskId: string; document: unknown; planHash?: string; options?: AccessOptions },
+): Promise<void> {
+  await db.query('INSERT INTO access_requests (task_id, document, plan_hash, options) VALUES ($1, $2, $3, $4)', [
+    request.taskId,
+    JSON.stringify(request.document),
+    request.planHash ?? null,
+    JSON.stringify(request.options ?? {}),
+  ]);
+}
+
+/** Adds to what came of a request. */
+export async function noteResults(
+  db: Queryable,
+  results: readonly { taskId: string; result: AccessResult }[],
+): Promise<void> {
+  if (results.length === 0) return;
+  await db.query(
+    `UPDATE access_requests r SET result = coalesce(r.result, '{}') || n.result
+     FROM jsonb_to_recordset($1) AS n ("taskId" uuid, result jsonb) WHERE r.task_id = n."taskId"`,
+    [JSON.stringify(results)],
+  );
+}
+
+/** What came of a request, as far as it is known. */
+export interface AccessResult {
+  /** Roles that the request made. */
+  created?: string[];
+  /** Roles whose password it set. */
+  passwords_set?: string[];
+  steps?: string[];
+  failure?: FailureType;
+  [key: string]: unknown;
+}
+
+/** What came of a request so far. */
+export async function findResult(db: Queryable, taskId: string): Promise<AccessResult | undefined> {
+  const { rows } = await db.query<{ result: AccessResult | null }>(
+    'SELECT result FROM access_requests WHERE task_id = $1',
+    [taskId],
+  );
+  return rows[0]?.result ?? undefined;
+}
