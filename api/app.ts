@@ -11,6 +11,13 @@ import { hostRoutes } from './hosts/routes.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
+import { accessRoutes } from './roles/access-routes.ts';
+import { createDispatcher } from './roles/dispatcher.ts';
+import { grantRoutes } from './roles/grant-routes.ts';
+import { planRoutes } from './roles/plan-routes.ts';
+import { roleRoutes } from './roles/role-routes.ts';
+import { serverTaskRoutes } from './roles/task-routes.ts';
+import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
@@ -33,6 +40,11 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', databaseRoutes(deps));
   app.route('/', taskRoutes(deps));
   app.route('/', hostRoutes(deps));
+  app.route('/', serverRoutes(deps));
+  const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
+  for (const routes of [planRoutes, roleRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
+    app.route('/', routes(serverDeps));
+  }
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

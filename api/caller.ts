@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { ApiError } from './errors.ts';
 
 /** Who asks. On the open loopback listener everybody is the local administrator. */
 export interface Caller {
@@ -14,6 +15,13 @@ export interface Caller {
 /** Variables that the middleware sets on every request. */
 export interface ApiVariables {
   Variables: { requestId: string; caller: Caller };
+}
+
+/** The caller, who must be an administrator. @throws ApiError 403 */
+export function requireAdmin(c: Context<ApiVariables>): Caller {
+  const caller = callerOf(c);
+  if (!caller.isAdmin) throw new ApiError('forbidden', 'only administrators may see or change servers');
+  return caller;
 }
 
 /** The caller of a request, as the authentication middleware found it. */

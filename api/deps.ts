@@ -4,6 +4,8 @@ import type { ParseSql } from '../domain/spec/scripts.ts';
 import type { Log } from '../platform/log.ts';
 import type { Sealer } from '../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../platform/target/registry.ts';
+import type { Completions } from '../store/completions.ts';
+import type { Dispatcher } from './roles/dispatcher.ts';
 
 /** What the API acts through. One object per process; the API itself keeps no state. */
 export interface ApiDeps {
@@ -14,6 +16,8 @@ export interface ApiDeps {
   taskQueue: string;
   /** Whether this process runs a control worker on the same connection, which may take first workflow tasks directly. */
   eagerStart: boolean;
+  /** Waits for tasks to end. */
+  completions: Completions;
   sealer: Sealer;
   targets: TargetRegistry;
   parseSql: ParseSql;
@@ -24,6 +28,12 @@ export interface ApiDeps {
   log: Log;
   /** Which parts are not ready; empty when everything is. */
   readiness: () => Promise<string[]>;
+}
+
+/** The same for routes that change servers. */
+export interface ServerApiDeps extends ApiDeps {
+  /** Takes requests for one server together. */
+  dispatcher: Dispatcher;
 }
 
 /** What is running. */

@@ -15,7 +15,7 @@ export interface ErrorLog {
 const RETRY_AFTER = { 'Retry-After': '5' };
 
 /** Foreseen failures that reach the edge of the API: their messages are made to be shown. */
-const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
+export const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
   StaleTask: 'database_not_modifiable',
   InvalidSpec: 'invalid_input',
   NameConflict: 'invalid_input',
@@ -23,6 +23,12 @@ const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
   PreflightFailed: 'invalid_input',
   ScriptFailed: 'invalid_input',
   SqlRefused: 'invalid_input',
+  PlanChanged: 'plan_changed',
+  DocumentInvalid: 'invalid_input',
+  VerificationFailed: 'server_error',
+  LoginNotProven: 'server_error',
+  InsecureLogin: 'invalid_input',
+  TwoPrimaries: 'unavailable',
   ServerUnavailable: 'unavailable',
   Contention: 'unavailable',
   HostUnavailable: 'unavailable',

@@ -76,6 +76,10 @@ function schemaProblem(issue: Issue, value: unknown, source: ValueSource): Schem
     case 'too_small':
     case 'too_big':
       return limitProblem(issue, name, found);
+    case 'unrecognized_keys': {
+      const names = issue.keys.map((key) => JSON.stringify(key.slice(0, MAX_ECHO_LENGTH))).join(', ');
+      return { name: 'invalid_format', message: `${name} has no field ${names}` };
+    }
     case 'custom':
       return { name: 'invalid_format', message: `${name} ${issue.message}` };
     default: {

@@ -50,7 +50,8 @@ function recordDelete(
     const { epoch } = await beginOperation(tx, { id: databaseId, state: 'deleting' });
     const { workflowType, kind: workflowKind } = TASK_WORKFLOWS.delete;
     const task = await insertTask(tx, {
-      databaseId,
+      scope: 'database',
+      entityId: databaseId,
       type: 'delete',
       epoch,
       workflowType,

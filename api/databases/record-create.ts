@@ -62,7 +62,8 @@ export function recordCreate(
     await insertSecrets(tx, sealSecrets(deps.sealer, databaseId, secrets));
     const { workflowType, kind: workflowKind } = TASK_WORKFLOWS.create;
     const task = await insertTask(tx, {
-      databaseId,
+      scope: 'database',
+      entityId: databaseId,
       type: 'create',
       epoch: database.epoch,
       workflowType,

@@ -15,11 +15,15 @@ export const TASK_TYPES = [
   'switchover',
   'failover',
   'remove_host',
+  // Of this control plane itself, on whole servers.
+  'apply_roles',
+  'change_role',
+  'drop_role',
 ] as const;
 
 export const TASK_STATUSES = ['pending', 'running', 'completed', 'failed', 'canceling', 'canceled', 'unknown'] as const;
 
-const scope = z.enum(['database', 'host']);
+const scope = z.enum(['database', 'host', 'server']);
 const taskId = z.uuid().openapi({ description: 'UUID version 7' });
 
 /** One asynchronous operation. */

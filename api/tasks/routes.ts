@@ -62,7 +62,8 @@ export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.openapi(listRoute, async (c) => {
     const { after_task_id: afterTaskId, limit: pageSize, sort_order: direction } = c.req.valid('query');
     const tasks = await listTasks(deps.db, {
-      databaseId: c.req.valid('param').database_id,
+      scope: 'database',
+      entityId: c.req.valid('param').database_id,
       order: direction,
       limit: pageSize,
       ...(afterTaskId === undefined ? {} : { afterTaskId }),

@@ -148,7 +148,8 @@ describe('tasks', () => {
   beforeAll(async () => {
     for (let i = 0; i < 5; i += 1) {
       const task = await insertTask(stack.control.db, {
-        databaseId: 'paged',
+        scope: 'database',
+        entityId: 'paged',
         type: 'create',
         epoch: 1,
         workflowType: 'provisionDatabase',

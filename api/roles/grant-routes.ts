@@ -1,0 +1,85 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { grantSchema, revokeSchema } from '../../domain/access/document/schema.ts';
+import { type ApiVariables, requireAdmin } from '../caller.ts';
+import type { ServerApiDeps } from '../deps.ts';
+import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
+import { changedSchema } from '../schemas/access.ts';
+import { json, malformed, refused } from '../schemas/responses.ts';
+import { changeNow } from './change.ts';
+import { forbidden, idempotencyHeaders, notFound, serverParams, unavailable } from './params.ts';
+
+const database = z.string().min(1).describe('Database that the objects are in, or that is meant itself.');
+
+const responses = {
+  200: json(changedSchema, 'The rights are as asked.'),
+  400: malformed,
+  403: forbidden,
+  404: notFound,
+  409: refused('The Idempotency-Key was used for another request.'),
+  503: unavailable,
+};
+
+const grantsRoute = createRoute({
+  method: 'post',
+  path: '/v1/servers/{name}/grants',
+  summary: 'Grant privileges',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    params: serverParams,
+    headers: idempotencyHeaders,
+    body: {
+      content: { 'application/json': { schema: z.looseObject({ database, ...grantSchema.shape }) } },
+      required: true,
+    },
+  },
+  responses,
+});
+
+const revokesRoute = createRoute({
+  method: 'post',
+  path: '/v1/servers/{name}/revokes',
+  summary: 'Revoke privileges, whoever granted them',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    params: serverParams,
+    headers: idempotencyHeaders,
+    body: {
+      content: { 'application/json': { schema: z.looseObject({ database, ...revokeSchema.shape }) } },
+      required: true,
+    },
+  },
+  responses,
+});
+
+/** Single grants and revokes; their bodies are entries of a document, with the database. */
+export function grantRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
+  const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
+
+  const change = async (
+    c: Parameters<typeof requireAdmin>[0],
+    request: { serverName: string; list: 'grants' | 'revokes'; body: { database: string } },
+  ) => {
+    const { serverName, list, body } = request;
+    const { database: name, ...entry } = body;
+    const { taskId, result } = await changeNow(deps, requireAdmin(c), {
+      serverName,
+      route: `POST /v1/servers/{name}/${list}`,
+      content: { serverName, ...body },
+      document: { databases: [{ name, [list]: [entry] }] },
+      prefix: `databases[0].${list}[0].`,
+    });
+    return { task_id: taskId, steps: result.steps ?? [] };
+  };
+
+  app.openapi(grantsRoute, async (c) => {
+    const { name: serverName } = c.req.valid('param');
+    return c.json(await change(c, { serverName, list: 'grants', body: c.req.valid('json') }), 200);
+  });
+
+  app.openapi(revokesRoute, async (c) => {
+    const { name: serverName } = c.req.valid('param');
+    return c.json(await change(c, { serverName, list: 'revokes', body: c.req.valid('json') }), 200);
+  });
+
+  return app;
+}

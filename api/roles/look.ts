@@ -1,0 +1,93 @@
+import type { AccessDocument, SubmittedPassword } from '../../domain/access/document.ts';
+import type { ObservedServer } from '../../domain/access/observed.ts';
+import type { Plan } from '../../domain/access/plan.ts';
+import { type DatabaseScope, documentScope } from '../../domain/access/scope.ts';
+import { changedPasswords } from '../../platform/access/changed-passwords.ts';
+import { observeCluster, observeDatabases } from '../../platform/access/observe.ts';
+import { planOn } from '../../platform/access/plan.ts';
+import type { ConnectionLease } from '../../platform/target/target-server.ts';
+import { foreignRoles, passwordFingerprints } from '../../store/credentials.ts';
+import type { Caller } from '../caller.ts';
+import type { ApiDeps } from '../deps.ts';
+import { invalidInput } from '../errors.ts';
+
+/** Of the four connections of a server two are left to others. */
+const CONNECTIONS = 2;
+
+interface Look {
+  serverName: string;
+  caller: Caller;
+}
+
+/** Which databases are read with the server. */
+export type LookScope = (cluster: ObservedServer) => readonly DatabaseScope[];
+
+/** Every database that accepts connections, templates left out. */
+export const everyDatabase: LookScope = (cluster) =>
+  [...cluster.databases.values()]
+    .filter(({ allowConnections, isTemplate }) => allowConnections && !isTemplate)
+    .map(({ name }) => whole(name));
+
+/** The whole of the named databases. */
+export const databasesNamed =
+  (names: readonly string[]): LookScope =>
+  () =>
+    names.map(whole);
+
+/** Nothing but what belongs to the whole server. */
+export const noDatabase: LookScope = () => [];
+
+const whole = (name: string): DatabaseScope => ({ name, schemas: undefined, columnNames: true });
+
+/** Reads a server as it is now. */
+export function lookAt(deps: ApiDeps, look: Look, scope: LookScope): Promise<ObservedServer> {
+  return withLease(deps, look, async (lease) => (await read(lease, look, scope)).observed);
+}
+
+/** The plan of a document on a server as it is now. @throws ApiError 400 listing every problem */
+export function planNow(
+  deps: ApiDeps,
+  look: Look,
+  request: {
+    document: AccessDocument;
+    passwords: ReadonlyMap<string, SubmittedPassword>;
+    /** Read every database, so that the effect of memberships is known everywhere; else those of the document, as a whole. */
+    impact: 'documented' | 'all';
+  },
+): Promise<Plan> {
+  const { document, passwords } = request;
+  const scope: LookScope =
+    request.impact === 'all' ? everyDatabase : () => documentScope(document).map(({ name }) => whole(name));
+  return withLease(deps, look, async (lease) => {
+    const [{ observed, client }, foreign] = await Promise.all([
+      read(lease, look, scope),
+      foreignRoles(deps.db, look.serverName),
+    ]);
+    const changed = await changedPasswords(client, {
+      observed,
+      passwords,
+      sealer: deps.sealer,
+      fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: look.serverName, roles }),
+    });
+    const planned = planOn({ document, observed, changedPasswords: changed, foreign });
+    if (!planned.ok) throw invalidInput(planned.problems);
+    return planned.plan;
+  });
+}
+
+async function read(lease: ConnectionLease, look: Look, scope: LookScope) {
+  const { client } = await lease.connect();
+  const cluster = await observeCluster(client, { serverName: look.serverName });
+  const scopes = scope(cluster);
+  const observed = await observeDatabases(lease, { cluster, scopes, parallel: CONNECTIONS - 1 });
+  return { client, observed };
+}
+
+async function withLease<T>(deps: ApiDeps, look: Look, work: (lease: ConnectionLease) => Promise<T>): Promise<T> {
+  const server = await deps.targets.get(look.serverName);
+  const session = {
+    applicationName: `pgsteward:${look.caller.requestId}`.slice(0, 63),
+    doing: `reading server ${look.serverName}`,
+  };
+  return server.reserve(session, CONNECTIONS, work);
+}

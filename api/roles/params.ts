@@ -1,0 +1,23 @@
+import { z } from '@hono/zod-openapi';
+import { pathIdentifier } from '../schemas/common.ts';
+import { refused } from '../schemas/responses.ts';
+
+/** Name of a role in a path: any that PostgreSQL can have. */
+const roleName = (name: string) =>
+  z
+    .string()
+    .min(1)
+    .max(63)
+    .openapi({ param: { name, in: 'path' }, example: 'reporting' });
+
+export const serverParams = z.object({ name: pathIdentifier('name') });
+export const roleParams = serverParams.extend({ role: roleName('role') });
+export const memberParams = roleParams.extend({ member: roleName('member') });
+export const idempotencyHeaders = z.object({
+  'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
+});
+export const notFound = refused('There is no such server, role or task.');
+export const forbidden = refused(
+  'The caller, or the admin role on the server, may not do this; the message says what is missing.',
+);
+export const unavailable = refused('The server does not answer, or the change takes longer; try again.');

@@ -1,0 +1,157 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { exportDocument } from '../../domain/access/document/export.ts';
+import { withoutSecrets } from '../../domain/access/document/parse.ts';
+import { accessDocumentSchema } from '../../domain/access/document/schema.ts';
+import { renderPlanText } from '../../domain/access/planner/plan-text.ts';
+import { findTask } from '../../store/tasks.ts';
+import { type ApiVariables, requireAdmin } from '../caller.ts';
+import type { ServerApiDeps } from '../deps.ts';
+import { ApiError } from '../errors.ts';
+import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
+import { acceptedServerTaskSchema, planSchema } from '../schemas/access.ts';
+import { json, malformed, refused } from '../schemas/responses.ts';
+import { renderTask } from '../tasks/render.ts';
+import { acceptServerTask, requireServer } from './accept-server-task.ts';
+import { checkOnServer, parseSubmitted } from './check.ts';
+import { databasesNamed, everyDatabase, lookAt, planNow } from './look.ts';
+import { forbidden, idempotencyHeaders, notFound, serverParams, unavailable } from './params.ts';
+import { renderPlan } from './render-plan.ts';
+
+/** Shape and rules of a document are told with their paths by its own parser; here it only has to be there. */
+const document = z
+  .unknown()
+  .openapi({ ref: 'AccessDocument', ...z.toJSONSchema(accessDocumentSchema, { io: 'input' }) } as never);
+
+const planBody = z.strictObject({
+  document,
+  impact: z
+    .enum(['documented', 'all'])
+    .default('documented')
+    .describe('Databases that are read to tell whose access changes: those of the document, or all of the server.'),
+});
+const applyBody = z.strictObject({
+  document,
+  plan_hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'is the hash of a plan: 64 hexadecimal digits')
+    .optional(),
+  prove_login: z.boolean().default(false).describe('Log in as every role whose password is set.'),
+});
+const exportQuery = z.object({
+  database: z
+    .array(z.string())
+    .or(z.string().transform((name) => [name]))
+    .optional(),
+});
+const answers = { 400: malformed, 403: forbidden, 404: notFound, 503: unavailable };
+
+const planRoute = createRoute({
+  method: 'post',
+  path: '/v1/servers/{name}/plan',
+  summary: 'What a document would change, without changing anything; as text with Accept: text/plain',
+  middleware: [requireJsonBody()] as const,
+  request: { params: serverParams, body: { content: { 'application/json': { schema: planBody } }, required: true } },
+  responses: {
+    200: {
+      ...json(planSchema, 'The plan.'),
+      content: { 'application/json': { schema: planSchema }, 'text/plain': { schema: z.string() } },
+    },
+    ...answers,
+  },
+});
+
+const applyRoute = createRoute({
+  method: 'post',
+  path: '/v1/servers/{name}/apply',
+  summary: 'Make a server as a document asks',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    params: serverParams,
+    headers: idempotencyHeaders,
+    body: { content: { 'application/json': { schema: applyBody } }, required: true },
+  },
+  responses: {
+    202: json(acceptedServerTaskSchema, 'Accepted; follow the task.'),
+    409: refused('The plan has changed, or the Idempotency-Key was used for another request.'),
+    ...answers,
+  },
+});
+
+const exportRoute = createRoute({
+  method: 'get',
+  path: '/v1/servers/{name}/document',
+  summary: 'A server as a document whose plan is empty',
+  request: { params: serverParams, query: exportQuery },
+  responses: {
+    200: json(
+      z.object({ document: z.unknown(), notes: z.array(z.string()) }).openapi('ExportedDocument'),
+      'The document.',
+    ),
+    ...answers,
+  },
+});
+
+/** Documents of roles and grants: planned, applied, exported. */
+export function planRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
+  const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
+
+  app.openapi(planRoute, async (c) => {
+    const caller = requireAdmin(c);
+    const { name } = c.req.valid('param');
+    await requireServer(deps, name);
+    const body = c.req.valid('json');
+    const parsed = parseSubmitted(body.document);
+    const plan = await planNow(deps, { serverName: name, caller }, { ...parsed, impact: body.impact });
+    return prefersText(c.req.header('Accept')) ? c.text(renderPlanText(plan), 200) : c.json(renderPlan(plan), 200);
+  });
+
+  app.openapi(applyRoute, async (c) => {
+    const caller = requireAdmin(c);
+    const { name } = c.req.valid('param');
+    await requireServer(deps, name);
+    const body = c.req.valid('json');
+    const parsed = parseSubmitted(body.document);
+    const look = { serverName: name, caller };
+    if (body.plan_hash === undefined) await checkOnServer(deps, look, parsed);
+    else await assertPlanStands(body.plan_hash, await planNow(deps, look, { ...parsed, impact: 'documented' }));
+    const { taskId } = await acceptServerTask(deps, caller, {
+      serverName: name,
+      type: 'apply_roles',
+      route: 'POST /v1/servers/{name}/apply',
+      content: { name, ...body },
+      document: withoutSecrets(body.document),
+      passwords: parsed.passwords,
+      options: { proveLogin: body.prove_login },
+      ...(body.plan_hash === undefined ? {} : { planHash: body.plan_hash }),
+    });
+    const task = await findTask(deps.db, { taskId });
+    if (task === undefined) throw new ApiError('not_found', 'the task is gone');
+    return c.json({ task: renderTask(task) }, 202);
+  });
+
+  app.openapi(exportRoute, async (c) => {
+    const caller = requireAdmin(c);
+    const { name } = c.req.valid('param');
+    await requireServer(deps, name);
+    const databases = c.req.valid('query').database;
+    const scope = databases === undefined ? everyDatabase : databasesNamed(databases);
+    const observed = await lookAt(deps, { serverName: name, caller }, scope);
+    const missing = databases?.filter((database) => !observed.databases.has(database)) ?? [];
+    if (missing.length > 0) throw new ApiError('not_found', `server ${name} has no database ${missing.join(', ')}`);
+    return c.json(exportDocument(observed, databases === undefined ? {} : { databases }), 200);
+  });
+
+  return app;
+}
+
+async function assertPlanStands(expected: string, plan: { hash: string }): Promise<void> {
+  if (plan.hash === expected) return;
+  throw new ApiError(
+    'plan_changed',
+    `the plan has changed: it was ${expected} and is now ${plan.hash}; ask for the plan again, and apply that`,
+  );
+}
+
+function prefersText(accept: string | undefined): boolean {
+  return accept !== undefined && accept.includes('text/plain') && !accept.includes('application/json');
+}

@@ -1,0 +1,86 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { findResult } from '../../store/server-work.ts';
+import { findTask, lastLogEntryId, listLog, listTasks } from '../../store/tasks.ts';
+import { type ApiVariables, requireAdmin } from '../caller.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError } from '../errors.ts';
+import { answerInvalidShape } from '../request-validation.ts';
+import { serverTaskSchema } from '../schemas/access.ts';
+import { json, malformed } from '../schemas/responses.ts';
+import { taskListSchema, taskLogSchema } from '../schemas/task.ts';
+import { renderTask, renderTaskLog } from '../tasks/render.ts';
+import { forbidden, notFound, serverParams } from './params.ts';
+
+const taskParams = serverParams.extend({ task_id: z.uuid().openapi({ param: { name: 'task_id', in: 'path' } }) });
+const limit = z.coerce.number().int().min(1).max(1_000).default(100);
+const answers = { 400: malformed, 403: forbidden, 404: notFound };
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/servers/{name}/tasks',
+  summary: 'Tasks of a server, newest first',
+  request: { params: serverParams, query: z.object({ after_task_id: z.uuid().optional(), limit }) },
+  responses: { 200: json(taskListSchema, 'A page of tasks.'), ...answers },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: '/v1/servers/{name}/tasks/{task_id}',
+  summary: 'One task, with what came of it',
+  request: { params: taskParams },
+  responses: { 200: json(serverTaskSchema, 'The task.'), ...answers },
+});
+
+const logRoute = createRoute({
+  method: 'get',
+  path: '/v1/servers/{name}/tasks/{task_id}/log',
+  summary: 'Log of a task, oldest entry first',
+  request: { params: taskParams, query: z.object({ after_entry_id: z.uuid().optional(), limit }) },
+  responses: { 200: json(taskLogSchema, 'The newest entries.'), ...answers },
+});
+
+/** Tasks on servers and their logs. */
+export function serverTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
+  const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
+
+  const requireTask = async ({ name, task_id: taskId }: { name: string; task_id: string }) => {
+    const task = await findTask(deps.db, { taskId, serverName: name });
+    if (task === undefined) throw new ApiError('not_found', 'no task found with the given ID');
+    return task;
+  };
+
+  app.openapi(listRoute, async (c) => {
+    requireAdmin(c);
+    const { after_task_id: afterTaskId, limit: pageSize } = c.req.valid('query');
+    const tasks = await listTasks(deps.db, {
+      scope: 'server',
+      entityId: c.req.valid('param').name,
+      order: 'desc',
+      limit: pageSize,
+      ...(afterTaskId === undefined ? {} : { afterTaskId }),
+    });
+    return c.json({ tasks: tasks.map(renderTask) }, 200);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    requireAdmin(c);
+    const task = await requireTask(c.req.valid('param'));
+    const result = await findResult(deps.db, task.id);
+    return c.json({ ...renderTask(task), ...(result === undefined ? {} : { result }) }, 200);
+  });
+
+  app.openapi(logRoute, async (c) => {
+    requireAdmin(c);
+    const task = await requireTask(c.req.valid('param'));
+    const { after_entry_id: afterEntryId, limit: pageSize } = c.req.valid('query');
+    const entries = await listLog(deps.db, {
+      taskId: task.id,
+      limit: pageSize,
+      ...(afterEntryId === undefined ? {} : { afterEntryId }),
+    });
+    const lastEntryId = entries.at(-1)?.id ?? (await lastLogEntryId(deps.db, task.id));
+    return c.json(renderTaskLog(task, { entries, lastEntryId }), 200);
+  });
+
+  return app;
+}

@@ -1,0 +1,167 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { findServer, listServersByLabels } from '../../store/servers.ts';
+import { type ApiVariables, requireAdmin } from '../caller.ts';
+import type { ApiDeps } from '../deps.ts';
+import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
+import { pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { json, malformed, refused } from '../schemas/responses.ts';
+import {
+  changeServerSchema,
+  registerServerSchema,
+  serverListSchema,
+  serverProbeSchema,
+  serverSchema,
+} from '../schemas/server.ts';
+import { acceptChange, noSuchServer } from './accept-change.ts';
+import { acceptDelete } from './accept-delete.ts';
+import { acceptRegister } from './accept-register.ts';
+import { probeNow } from './probe.ts';
+import { renderServer } from './render.ts';
+
+const params = z.object({ name: pathIdentifier('name') });
+const headers = z.object({
+  'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
+});
+const forbidden = refused('Only an administrator may.');
+const notFound = refused('There is no such server.');
+const notJson = json(schemaErrorSchema, 'The body is not JSON.');
+const tooLarge = refused('The body is too large.');
+const unreachable = refused('No endpoint takes changes; the message says what each of them answered.');
+
+const label = z.string().regex(/^[^=]+=/, 'must be name=value');
+
+const registerRoute = createRoute({
+  method: 'post',
+  path: '/v1/servers',
+  summary: 'Register a PostgreSQL server, after logging in to it',
+  middleware: [requireJsonBody()] as const,
+  request: { headers, body: { content: { 'application/json': { schema: registerServerSchema } }, required: true } },
+  responses: {
+    201: json(serverSchema, 'Registered.'),
+    400: malformed,
+    403: refused('Only an administrator may; and never the metadata server of this installation.'),
+    409: refused('The name or the cluster is registered already, or the Idempotency-Key was used otherwise.'),
+    413: tooLarge,
+    415: notJson,
+    503: unreachable,
+  },
+});
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/servers',
+  summary: 'All servers, or those with certain labels',
+  request: {
+    query: z.object({
+      label: z
+        .union([label, z.array(label)])
+        .optional()
+        .openapi({ example: 'environment=prod' }),
+    }),
+  },
+  responses: { 200: json(serverListSchema, 'By name.'), 400: malformed, 403: forbidden },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: '/v1/servers/{name}',
+  summary: 'One server',
+  request: { params },
+  responses: { 200: json(serverSchema, 'The server.'), 400: malformed, 403: forbidden, 404: notFound },
+});
+
+const changeRoute = createRoute({
+  method: 'put',
+  path: '/v1/servers/{name}',
+  summary: 'Replace the registration of a server',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    params,
+    headers,
+    body: { content: { 'application/json': { schema: changeServerSchema } }, required: true },
+  },
+  responses: {
+    200: json(serverSchema, 'As it is registered now.'),
+    400: malformed,
+    403: forbidden,
+    404: notFound,
+    409: refused('It would be another cluster, or another request changed it at the same time.'),
+    413: tooLarge,
+    415: notJson,
+    503: unreachable,
+  },
+});
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/v1/servers/{name}',
+  summary: 'Forget a server that nothing uses; on the server itself nothing changes',
+  request: { params, headers },
+  responses: {
+    200: json(serverSchema, 'As it was registered.'),
+    400: malformed,
+    403: forbidden,
+    404: notFound,
+    409: refused('It is in use; the message says by what.'),
+  },
+});
+
+const probeRoute = createRoute({
+  method: 'post',
+  path: '/v1/servers/{name}/probe',
+  summary: 'Ask a server what it is, and what the admin role may do there',
+  request: { params },
+  responses: {
+    200: json(serverProbeSchema, 'What it answered; also where it did not.'),
+    400: malformed,
+    403: forbidden,
+    404: notFound,
+  },
+});
+
+/** Registered PostgreSQL servers. */
+export function serverRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
+  const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
+
+  app.openapi(registerRoute, async (c) =>
+    c.json(await acceptRegister(deps, requireAdmin(c), c.req.valid('json')), 201),
+  );
+
+  app.openapi(listRoute, async (c) => {
+    requireAdmin(c);
+    const { label: wanted = [] } = c.req.valid('query');
+    const servers = await listServersByLabels(deps.db, parseLabels([wanted].flat()));
+    return c.json({ servers: servers.map(renderServer) }, 200);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    requireAdmin(c);
+    const { name } = c.req.valid('param');
+    const server = await findServer(deps.db, name);
+    if (server === undefined) throw noSuchServer(name);
+    return c.json(renderServer(server), 200);
+  });
+
+  app.openapi(changeRoute, async (c) => {
+    const { name } = c.req.valid('param');
+    return c.json(await acceptChange(deps, requireAdmin(c), name, c.req.valid('json')), 200);
+  });
+
+  app.openapi(deleteRoute, async (c) =>
+    c.json(await acceptDelete(deps, requireAdmin(c), c.req.valid('param').name), 200),
+  );
+
+  app.openapi(probeRoute, async (c) => c.json(await probeNow(deps, requireAdmin(c), c.req.valid('param').name), 200));
+
+  return app;
+}
+
+/** `environment=prod`; a value may contain further equals signs. */
+function parseLabels(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=');
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
