@@ -1,7 +1,11 @@
 /** `npm run bench -- <name> [options]`: prints ratios measured in one run; absolute times say little on a shared machine. */
 import { provisionBench } from './provision.ts';
+import { rolesBench } from './roles.ts';
 
-const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([['provision', provisionBench]]);
+const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([
+  ['provision', provisionBench],
+  ['roles', rolesBench],
+]);
 
 const [name = '', ...args] = process.argv.slice(2);
 const bench = BENCHES.get(name);

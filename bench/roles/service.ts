@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BenchStack } from '../stack.ts';
+import { timed } from '../statistics.ts';
+
+/** The control plane under measurement, through its HTTP API. */
+export interface Service {
+  /** @returns whether there is nothing to do */
+  plan(document: unknown): Promise<{ empty: boolean; changes: number }>;
+  /** From the request until the task is completed. @throws Error when it ends otherwise */
+  apply(document: unknown): Promise<Applied>;
+}
+
+/** An application of a document. */
+export interface Applied {
+  changes: number;
+  /** From the request until the task was completed. */
+  ms: number;
+  /** Of these, what its steps took within the service. */
+  stepMs: number;
+}
+
+interface Task {
+  task_id: string;
+  status: string;
+  error?: string;
+  result?: { applied?: { changes: number }[] };
+}
+
+/** What one does who waits for a task. */
+const LOOK_EVERY_MS = 10;
+
+export function createService(stack: BenchStack): Service {
+  const server = `/v1/servers/${stack.config.host.id}`;
+
+  async function completed({ task_id: id }: Task): Promise<Task> {
+    for (;;) {
+      const now = await stack.call<Task>('GET', `${server}/tasks/${id}`);
+      if (now.status === 'completed') return now;
+      if (now.status === 'failed' || now.status === 'canceled') throw new Error(`task ${id}: ${now.error}`);
+      await delay(LOOK_EVERY_MS);
+    }
+  }
+
+  /** Time that the steps of a task took within the service. */
+  async function stepMs(id: string): Promise<number> {
+    const { entries } = await stack.call<{ entries: { fields?: { duration_ms?: number } }[] }>(
+      'GET',
+      `${server}/tasks/${id}/log`,
+    );
+    return entries.reduce((sum, { fields }) => sum + (fields?.duration_ms ?? 0), 0);
+  }
+
+  return {
+    async plan(document) {
+      const { empty, steps } = await stack.call<{ empty: boolean; steps: { changes: number }[] }>(
+        'POST',
+        `${server}/plan`,
+        { document },
+      );
+      return { empty, changes: steps.reduce((sum, { changes }) => sum + changes, 0) };
+    },
+    async apply(document) {
+      const { result, ms } = await timed(async () => {
+        const { task } = await stack.call<{ task: Task }>('POST', `${server}/apply`, { document });
+        return completed(task);
+      });
+      return {
+        changes: (result.result?.applied ?? []).reduce((sum, { changes }) => sum + changes, 0),
+        ms,
+        stepMs: await stepMs(result.task_id),
+      };
+    },
+  };
+}
