@@ -40,8 +40,6 @@ export interface Plan {
   refusals: Refusal[];
   /** What the reader should know: selectors without later objects, row security, databases that were not read. */
   notes: string[];
-  /** Advisory locks that an application takes, in order. */
-  locks: string[];
   impact: Impact;
 }
 

@@ -34,21 +34,36 @@ export function databaseScope(database: DesiredDatabase): DatabaseScope {
   };
 }
 
-/** Roles that a document names, for reading only those. Undefined where objects are involved: their owners count, too. */
-export function namedRoles(document: AccessDocument): string[] | undefined {
-  if (document.databases.length > 0) return undefined;
-  const names = new Set<string>();
-  for (const role of document.roles) {
-    names.add(role.name);
-    for (const membership of [...(role.memberOf ?? []), ...(role.members ?? [])]) {
-      names.add(membership.role);
-      names.add(membership.member);
+/** What must be read of the roles of a server to carry out documents that touch no object: owners of objects count, too. */
+export interface RoleScope {
+  roles: string[];
+  /** Those whose members are managed as a whole. */
+  groups: string[];
+  /** Settings are managed somewhere. */
+  parameters: boolean;
+}
+
+/** What documents mention of roles; undefined where objects are involved. */
+export function roleScope(documents: readonly AccessDocument[]): RoleScope | undefined {
+  const roles = new Set<string>();
+  const groups = new Set<string>();
+  let parameters = false;
+  const both = (membership: { role: string; member: string }) => {
+    roles.add(membership.role);
+    roles.add(membership.member);
+  };
+  for (const document of documents) {
+    if (document.databases.length > 0) return undefined;
+    for (const role of document.roles) {
+      roles.add(role.name);
+      role.memberOf?.forEach(both);
+      role.members?.forEach(both);
+      if (role.members !== undefined) groups.add(role.name);
+      parameters ||= role.settings !== undefined;
     }
+    document.memberships.forEach(both);
+    for (const setting of document.settings) roles.add(setting.role);
+    parameters ||= document.settings.length > 0;
   }
-  for (const membership of document.memberships) {
-    names.add(membership.role);
-    names.add(membership.member);
-  }
-  for (const setting of document.settings) names.add(setting.role);
-  return [...names];
+  return { roles: [...roles], groups: [...groups], parameters };
 }

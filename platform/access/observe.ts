@@ -1,17 +1,16 @@
 import type pg from 'pg';
 import type { ObservedDatabase, ObservedServer } from '../../domain/access/observed.ts';
 import type { DatabaseScope } from '../../domain/access/scope.ts';
-import { inspectCluster } from '../target/catalog/cluster.ts';
+import { type ClusterScope, inspectCluster } from '../target/catalog/cluster.ts';
 import { inspectDatabase } from '../target/catalog/database.ts';
 import type { ConnectionLease } from '../target/target-server.ts';
 
 /** Reads what belongs to the whole server, on the given connection. */
 export function observeCluster(
   client: pg.ClientBase,
-  input: { serverName: string; roles?: readonly string[] | undefined },
+  input: ClusterScope & { serverName: string },
 ): Promise<ObservedServer> {
-  const { serverName, roles } = input;
-  return inspectCluster(client, { serverName, ...(roles === undefined ? {} : { roles }) });
+  return inspectCluster(client, input);
 }
 
 /**

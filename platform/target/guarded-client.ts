@@ -4,7 +4,7 @@ import pg from 'pg';
 import { Failure } from '../../domain/failures.ts';
 
 /** How a server wanted to know who we are; `none` when it did not ask (trust, peer, a certificate). */
-export type AuthenticationMethod = 'none' | 'scram' | 'cleartext' | 'md5';
+type AuthenticationMethod = 'none' | 'scram' | 'cleartext' | 'md5';
 
 /** What has happened so far of the authentication of a connection. */
 export interface Authentication {

@@ -14,7 +14,7 @@ export type LoginProof =
  * role in from here, so nothing is known of the password. `not_scram`: the server wanted to know something else than SCRAM, or
  * nothing. `not_permitted`: the role has NOLOGIN.
  */
-export type UnprovenReason =
+type UnprovenReason =
   | 'refused'
   | 'no_hba_entry'
   | 'not_scram'

@@ -72,7 +72,7 @@ export function proveDropped(deps: ControlDeps, input: TaskRef): Promise<void> {
       proven_at: new Date().toISOString(),
     };
     await inTransaction(deps.db, async (tx) => {
-      await forgetRole(tx, { serverName, roleName: role, roleOid: oid });
+      await forgetRole(tx, { serverName, roleName: role, roleOid: oid, nameInUse });
       await noteResults(tx, [{ taskId, result: { receipt } }]);
       await appendLog(tx, { taskId, entries: [{ message: receiptLine(receipt) }] });
     });

@@ -5,7 +5,6 @@ import { groupBy } from '../roles/group-by.ts';
 import { parameterOf, parameterProblem } from '../roles/parameters.ts';
 import { type MembershipOptions, unionOf } from '../roles/role-members.ts';
 import { isPredefined, SERVER_ACCESS_ROLES } from '../roles/rules.ts';
-import { CREATE_ROLE_DEFAULTS } from '../roles/simulate-roles.ts';
 import { roleNameProblem } from './names.ts';
 import { isMarker } from './read-roles.ts';
 import type { SubmittedDocument } from './schema.ts';
@@ -16,8 +15,8 @@ import { canonicalTimestamp } from './timestamps.ts';
 type SubmittedRole = NonNullable<SubmittedDocument['roles']>[number];
 type SubmittedSetting = NonNullable<SubmittedRole['settings']>[number];
 
-/** Attributes that are switches, except LOGIN, which is always written. */
-const FLAGS = ['superuser', 'createdb', 'createrole', 'inherit', 'replication', 'bypassrls'] as const;
+/** Attributes that are switches. */
+const FLAGS = ['login', 'superuser', 'createdb', 'createrole', 'inherit', 'replication', 'bypassrls'] as const;
 
 /** True for names that a document can refer to. A role may be called "PUBLIC", which in a document is everyone. */
 export function isExpressible(role: string): boolean {
@@ -32,7 +31,7 @@ function manageableRoles(server: ObservedServer): ObservedRole[] {
 }
 
 /**
- * The roles of a server with complete lists of groups, members and settings, and what a document must allow to have them.
+ * The roles of a server with all their attributes and complete lists of groups, members and settings, and what a document must allow to have them.
  * Members do not include the control plane's own role, which documents leave alone. Marks of the control plane are no comments.
  */
 export function exportRoles(
@@ -69,19 +68,11 @@ export function exportRoles(
 }
 
 function exportAttributes({ name, attributes, comment }: ObservedRole, notes: string[]): Omit<SubmittedRole, 'name'> {
-  const exported: Omit<SubmittedRole, 'name'> = { login: attributes.login };
-  for (const flag of FLAGS) {
-    if (attributes[flag] !== CREATE_ROLE_DEFAULTS[flag]) exported[flag] = attributes[flag];
-  }
-  if (attributes.connectionLimit !== CREATE_ROLE_DEFAULTS.connectionLimit) {
-    exported.connection_limit = attributes.connectionLimit;
-  }
-  if (attributes.validUntil !== CREATE_ROLE_DEFAULTS.validUntil) {
-    const validUntil = canonicalTimestamp(attributes.validUntil);
-    if (validUntil !== undefined) exported.valid_until = validUntil;
-    else
-      notes.push(`role ${JSON.stringify(name)}: valid_until is left out: ${attributes.validUntil} cannot be written`);
-  }
+  const exported: Omit<SubmittedRole, 'name'> = { connection_limit: attributes.connectionLimit };
+  for (const flag of FLAGS) exported[flag] = attributes[flag];
+  const validUntil = attributes.validUntil === 'infinity' ? null : canonicalTimestamp(attributes.validUntil);
+  if (validUntil !== undefined) exported.valid_until = validUntil;
+  else notes.push(`role ${JSON.stringify(name)}: valid_until is left out: ${attributes.validUntil} cannot be written`);
   if (comment !== null && !isMarker(comment)) {
     if (roleSchema.shape.comment.safeParse(comment).success) exported.comment = comment;
     else notes.push(`role ${JSON.stringify(name)}: its comment is left out: it is too long`);

@@ -18,9 +18,9 @@ export type ParsedAccessDocument =
   | { ok: true; document: AccessDocument; passwords: Map<string, SubmittedPassword> }
   | { ok: false; problems: Problem[] };
 
-const RULES: readonly Rule[] = [duplicatesRule, membershipsRule, settingsRule, privilegesRule];
-/** Rules that ask what a list lacks, or how much there is in all: said of a whole document only. */
-const RULES_OF_WHOLE: readonly Rule[] = [completeMembershipsRule, completeSettingsRule, sizeRule];
+const RULES: readonly Rule[] = [duplicatesRule, membershipsRule, settingsRule];
+/** Rules that ask what a list lacks: said of whole lists only. */
+const RULES_OF_WHOLE: readonly Rule[] = [completeMembershipsRule, completeSettingsRule];
 
 /**
  * Judges a submitted document by itself, and gives its parsed form. Every problem is listed with its path; what is wrong in one
@@ -41,7 +41,13 @@ export function parseDocument(
     settings: readSettings(sound),
     databases: readDatabases(sound, problems),
   };
-  const rules = isWhole ? [...RULES, ...RULES_OF_WHOLE] : RULES;
-  const all = [...problems, ...rules.flatMap((rule) => [...rule(document)])];
+  const oversize = [...sizeRule(document)];
+  const rules = [
+    ...RULES,
+    ...(isWhole ? RULES_OF_WHOLE : []),
+    // It walks through what the size is measured by.
+    ...(oversize.length === 0 ? [privilegesRule] : []),
+  ];
+  const all = [...problems, ...oversize, ...rules.flatMap((rule) => [...rule(document)])];
   return all.length > 0 ? { ok: false, problems: all } : { ok: true, document, passwords };
 }

@@ -1,12 +1,11 @@
 import { POSTGRES_NAME_MAX_BYTES } from '../../identifiers.ts';
 import type { Problem } from '../../spec/problems.ts';
-import { byteLength } from '../../spec/text.ts';
 import type { DesiredDatabase, DesiredDefault, DesiredGrant, Selector } from '../document.ts';
 import { DEFAULT_KINDS, OBJECT_KINDS, type ObjectKind, RELATION_KINDS } from '../objects.ts';
 import { distinct, entriesOf, granteesOf, isSound } from './entries.ts';
 import { aKind, readPrivileges } from './privilege-words.ts';
 import type { SubmittedDocument } from './schema.ts';
-import { isPublic } from './schema-members.ts';
+import { isLongerThan, isPublic } from './schema-members.ts';
 import type { Sound } from './shape.ts';
 
 type Submitted = NonNullable<NonNullable<Sound<SubmittedDocument>['databases']>[number]>;
@@ -124,7 +123,7 @@ function* selectorProblems(on: SubmittedSelector, kind: ObjectKind, at: string):
   if (members.length !== 1) yield { path: at, message: 'must have either "names" or "all"' };
   if (kind === 'routine') return;
   for (const [name, path] of entriesOf(on.names, `${at}.names`)) {
-    if (byteLength(name) > POSTGRES_NAME_MAX_BYTES) {
+    if (isLongerThan(name, POSTGRES_NAME_MAX_BYTES)) {
       yield { path, message: `must not exceed ${POSTGRES_NAME_MAX_BYTES} bytes` };
     }
   }

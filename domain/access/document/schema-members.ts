@@ -12,8 +12,13 @@ const ROUTINE_MAX_BYTES = 16_384;
 /** Why a text cannot name anything on a server; unlike for names that are to be created, control characters may occur. */
 function textProblem(text: string, maxBytes: number): string | undefined {
   if (text === '') return 'must not be empty';
-  if (byteLength(text) > maxBytes) return `must not exceed ${maxBytes} bytes`;
+  if (isLongerThan(text, maxBytes)) return `must not exceed ${maxBytes} bytes`;
   return storableProblem(text);
+}
+
+/** Whether a text is longer in UTF-8; no unit of a JavaScript string becomes more than three bytes. */
+export function isLongerThan(text: string, maxBytes: number): boolean {
+  return text.length * 3 > maxBytes && byteLength(text) > maxBytes;
 }
 
 /** Why PostgreSQL cannot hold a text. */

@@ -19,9 +19,9 @@ type Path = readonly PropertyKey[];
 
 /** What is wrong with the shape of a document, and the rest of it, in which further problems can be looked for. */
 export function checkShape(submitted: unknown): { problems: Problem[]; sound: Sound<SubmittedDocument> } {
-  const size = sizeProblem(submitted);
-  if (size !== undefined) return { problems: [size], sound: {} };
-  const json = definedPart(submitted);
+  const size = measure(submitted);
+  if (size.problem !== undefined) return { problems: [{ path: '', message: size.problem }], sound: {} };
+  const json = size.hasUndefined ? definedPart(submitted) : submitted;
   const parsed = accessDocumentSchema.safeParse(json);
   if (parsed.success) return { problems: [], sound: parsed.data };
   const issues = parsed.error.issues.flatMap(withoutUnion);
@@ -34,16 +34,23 @@ export function checkShape(submitted: unknown): { problems: Problem[]; sound: So
 }
 
 /** Walks without recursion: the submitted value may be nested as deeply as a request is long. */
-function sizeProblem(submitted: unknown): Problem | undefined {
+function measure(submitted: unknown): { problem?: string; hasUndefined: boolean } {
   let level = [submitted];
   let values = 1;
+  let hasUndefined = false;
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) return { path: '', message: `must not be nested more than ${MAX_DEPTH} levels deep` };
-    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
-    values += level.length;
-    if (values > MAX_VALUES) return { path: '', message: `must not have more than ${MAX_VALUES} values` };
+    if (depth > MAX_DEPTH) return { problem: `must not be nested more than ${MAX_DEPTH} levels deep`, hasUndefined };
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (value === undefined) hasUndefined = true;
+      if (typeof value !== 'object' || value === null) continue;
+      for (const member of Object.values(value)) next.push(member);
+    }
+    values += next.length;
+    if (values > MAX_VALUES) return { problem: `must not have more than ${MAX_VALUES} values`, hasUndefined };
+    level = next;
   }
-  return undefined;
+  return { hasUndefined };
 }
 
 /** The alternative of a union that was meant: the one whose type fits, and of those the one that went furthest. */

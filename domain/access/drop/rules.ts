@@ -45,12 +45,12 @@ export function standingObstacles(obstacles: readonly DropObstacle[], request: P
   return obstacles.filter(({ canBeForced }) => !(canBeForced && request.force));
 }
 
-/** `rule: message; a superuser removes it with: …`, a line for each. */
+/** For people, a line for each: what it is, the statement that removes it, whether an admin may insist. */
 export function obstacleLines(obstacles: readonly DropObstacle[]): string {
   return obstacles
     .map(({ message, remedy, canBeForced }) => {
-      const with_ = remedy === undefined ? '' : `; this gives the right: ${remedy}`;
-      return `${message}${with_}${canBeForced ? '; an admin may say "force": true' : ''}`;
+      const cure = remedy === undefined ? '' : `; remedy: ${remedy}`;
+      return `${message}${cure}${canBeForced ? '; an admin may say "force": true' : ''}`;
     })
     .join('\n');
 }

@@ -1,6 +1,7 @@
 import { listed } from '../../spec/problems.ts';
 import type { ObjectRef } from '../observed.ts';
 import type { AccessChange } from '../plan.ts';
+import { compareObjects, compareTexts } from '../privileges/contents-index.ts';
 import { describeObjects, joined } from '../privileges/describe.ts';
 import type { PrivilegeName } from '../privileges.ts';
 import { groupBy } from '../roles/group-by.ts';
@@ -20,6 +21,8 @@ export interface AccessGroup extends Omit<Difference, 'logins' | 'privilege'> {
   privilege: PrivilegeName | 'ALL';
   logins: LoginSet;
   objects: ObjectRef[];
+  /** The same for groups that differ only in where they are. */
+  likeness: number;
 }
 
 /** Up to here every object of a group is told by itself. */
@@ -32,37 +35,57 @@ const MAX_LOGINS = 50;
 /** Stands for several databases in {@link AccessChange.database}. */
 const SEVERAL_DATABASES = '*';
 
+/** What changes for some logins, wherever it does. */
+export type AccessKind = Omit<AccessGroup, 'objects' | 'database'>;
+
+/** Collects what changes, object by object, in one database after the other. */
+export interface AccessGroups {
+  /** What is to be told of objects of a kind. */
+  kindOf(change: Omit<AccessKind, 'likeness'>, objectKind: ObjectRef['kind']): AccessKind;
+  /** Puts an object into the group of those with the same change in the same schema; answers the group, for further ones. */
+  add(change: AccessKind, object: ObjectRef, database: string): AccessGroup;
+  /** Entries for people, the most far-reaching first: whole databases, schemas, then objects. */
+  entries(direction: AccessGroup['direction'], limit: number): { entries: AccessChange[]; more: number };
+}
+
+export function createAccessGroups(): AccessGroups {
+  const groups = new Map<string, AccessGroup>();
+  const likenesses = new Map<string, number>();
+  return {
+    kindOf(change, objectKind) {
+      const text = likenessOf(change, objectKind);
+      const likeness = likenesses.get(text) ?? likenesses.size;
+      likenesses.set(text, likeness);
+      return { ...change, likeness };
+    },
+
+    add(change, object, database) {
+      const key = `${change.likeness} ${database}\0${object.schema}`;
+      const known = groups.get(key);
+      if (known !== undefined) {
+        known.objects.push(object);
+        return known;
+      }
+      const group = { ...change, database, objects: [object] };
+      groups.set(key, group);
+      return group;
+    },
+
+    entries(direction, limit) {
+      const wanted = [...groups.values()].filter((group) => group.direction === direction);
+      const merged = [...groupBy(wanted, ({ likeness }) => likeness).values()].flatMap(mergePlaces);
+      const told = merged.flatMap((group) => (group.objects.length > MAX_SINGLE_OBJECTS ? [group] : singles(group)));
+      const entries = told.sort(compareGroups).slice(0, limit).map(toAccessChange);
+      return { entries, more: told.length - entries.length };
+    },
+  };
+}
+
 /** Text that is the same for what may be told in one entry, wherever it happens. */
-function likeness(group: AccessGroup): string {
-  const { direction, privilege, columns, through, direct, bySetRole, staysBySetRole, columnsKept } = group;
-  const kind = group.objects[0]?.kind;
-  return JSON.stringify([
-    direction,
-    privilege,
-    columns,
-    group.logins.id,
-    through,
-    direct,
-    bySetRole,
-    staysBySetRole,
-    columnsKept,
-    kind,
-  ]);
-}
-
-/** Text that is the same for differences of one group: objects of one kind in one schema. */
-export function groupKey(group: AccessGroup): string {
-  return `${likeness(group)}\0${group.database}\0${group.objects[0]?.schema ?? ''}`;
-}
-
-/** Entries for people, the most far-reaching first: whole databases, schemas, then objects. */
-export function toAccessChanges(groups: readonly AccessGroup[]): AccessChange[] {
-  const merged = [...groupBy(groups, likeness).values()].flatMap(mergePlaces);
-  return merged
-    .flatMap((group) => (group.objects.length > MAX_SINGLE_OBJECTS ? [group] : singles(group)))
-    .map((group) => ({ group, change: toAccessChange(group) }))
-    .sort((a, b) => rankOf(a.group) - rankOf(b.group) || compareChanges(a.change, b.change))
-    .map(({ change }) => change);
+function likenessOf(change: Omit<AccessKind, 'likeness'>, objectKind: ObjectRef['kind']): string {
+  const { direction, privilege, columns, through, direct, bySetRole, staysBySetRole, columnsKept } = change;
+  const names = [columns, through, columnsKept];
+  return JSON.stringify([direction, privilege, change.logins.id, direct, bySetRole, staysBySetRole, objectKind, names]);
 }
 
 /** Databases' own rights over databases, all others over the schemas of one database. */
@@ -89,10 +112,16 @@ function rankOf({ privilege, objects }: AccessGroup): number {
   return privilege === 'ALL' ? 0 : (RANKS[objects[0]?.kind ?? 'table'] ?? 3);
 }
 
-function compareChanges(a: AccessChange, b: AccessChange): number {
-  const keyOf = ({ database, object, privilege, logins: names }: AccessChange) =>
-    [database, object, privilege, ...names].join('\0');
-  return keyOf(a) < keyOf(b) ? -1 : 1;
+function compareGroups(a: AccessGroup, b: AccessGroup): number {
+  const [objectA, objectB] = [a.objects[0] as ObjectRef, b.objects[0] as ObjectRef];
+  return (
+    rankOf(a) - rankOf(b) ||
+    compareTexts(a.database, b.database) ||
+    compareObjects(objectA, objectB) ||
+    compareTexts(a.privilege, b.privilege) ||
+    compareTexts(a.columns.join(), b.columns.join()) ||
+    a.likeness - b.likeness
+  );
 }
 
 function toAccessChange(group: AccessGroup): AccessChange {

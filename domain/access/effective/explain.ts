@@ -11,8 +11,8 @@ import { maskOf, type PrivilegeMask, type PrivilegeName } from '../privileges.ts
 import { granteeLabel, refLabel } from '../refs.ts';
 import { createMembershipGraph } from './closure.ts';
 import { entryOf } from './entry.ts';
-import { countsFor, findObject, grantsOn, type RightsContext, superuserOnly, usesSchemaOf } from './rights.ts';
-import { briefly, inFull, type Way, waysTo } from './ways.ts';
+import { countsFor, findObject, grantsOn, holds, type RightsContext, superuserOnly, usesSchemaOf } from './rights.ts';
+import { briefly, inFull, setRolesOf, type Way, waysTo } from './ways.ts';
 import { ability, columnList } from './words.ts';
 
 /** A question: does `role` have `privilege` on `object` of `database`, and can it use it at `now`? */
@@ -121,12 +121,23 @@ function explain(found: Found): AccessExplanation {
     sentence: inFull(way),
   }));
   const usable = explained.some((way) => way.usable && way.via !== 'set_role');
-  const setRoles = usable ? [] : [...new Set(explained.flatMap((way) => (way.usable ? (way.setRole ?? []) : [])))];
+  const setRoles = usable || entry.obstacles.length > 0 ? [] : setRolesWithAccess(found);
   const obstacles = [...(allowed ? [] : missing(found, ways)), ...schemaObstacles(found), ...entry.obstacles];
   const security = rowSecurityFor(found);
   const notes = [...entry.notes, ...security.notes];
   const answer = { allowed, usable, setRoles, ways: explained, moreWays: more, rowSecurity: security.effect };
   return { ...answer, obstacles, notes, sentence: summary(found, { allowed, usable, setRoles, ways, obstacles }) };
+}
+
+/** Roles that have the right and the schema, so that SET ROLE to them is enough for one who is in the database. */
+function setRolesWithAccess({ context, question, database, object, mask }: Found): string[] {
+  const { role, column } = question;
+  return setRolesOf(context, role, database.owner).filter(
+    (target) =>
+      usesSchemaOf(context, target, database, object) &&
+      (holds(context, { role: target, database, object, mask }) ||
+        (column !== undefined && holds(context, { role: target, database, object, mask, column }))),
+  );
 }
 
 function schemaObstacles({ context, question, database, object }: Found): string[] {

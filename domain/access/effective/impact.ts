@@ -3,14 +3,20 @@ import type { AclEntry, ObservedDatabase, ObservedObject, ObservedServer } from 
 import type { Impact } from '../plan.ts';
 import { databaseObject } from '../privileges/contents-index.ts';
 import { refKey } from '../refs.ts';
-import { type AccessGroup, groupKey, type LoginSet, toAccessChanges } from './access-groups.ts';
+import {
+  type AccessGroup,
+  type AccessGroups,
+  type AccessKind,
+  createAccessGroups,
+  type LoginSet,
+} from './access-groups.ts';
 import { type Bits, createBitsIndex, indexesOf } from './bits.ts';
 import { createMembershipGraph } from './closure.ts';
 import { type Comparer, createComparer, type Difference } from './compare-rights.ts';
-import { type DoorDifference, doorDifferences } from './door-differences.ts';
+import { doorDifferences } from './door-differences.ts';
 import { type RightsContext, superuserOnly } from './rights.ts';
 import { createRoleSets, type RoleSets, type Universe, universeOf } from './role-sets.ts';
-import { createSide } from './side.ts';
+import { createSide, type Side } from './side.ts';
 import { touchedObjects, touchedRoles } from './touched.ts';
 import { setRolesOf } from './ways.ts';
 
@@ -35,7 +41,8 @@ interface Perspective {
  * is gained or lost only by SET ROLE is told in entries of its own.
  *
  * A login that gets into a database or schema, or no longer, is told once for that, not for everything that it has rights on there;
- * likewise a new superuser. Databases whose contents were not read are compared by their own rights only.
+ * likewise a new superuser. SET ROLE to pg_database_owner is not followed: owners have its rights anyway, except before 16 those
+ * without INHERIT. Databases whose contents were not read are compared by their own rights only.
  *
  * Costs (logins whose memberships change) × objects + logins × (objects whose rights change), as operations on sets of 32 logins.
  */
@@ -51,36 +58,29 @@ export function computeImpact(input: {
   const everyone = createPerspective(states, logins, numbering);
   const moved = states.before.graph === states.after.graph ? [] : logins.filter((login) => isMoved(states, login));
   const movers = moved.length === 0 ? undefined : createPerspective(states, moved, numbering);
-  const groups = new Map<string, AccessGroup>();
+  const groups = createAccessGroups();
   for (const [name, databaseAfter] of after.databases) {
     const databaseBefore = before.databases.get(name);
     if (databaseBefore === undefined) continue;
-    const collect = createCollector(groups, name);
-    compareDatabases({ before: databaseBefore, after: databaseAfter }, { states, everyone, movers, collect });
+    compareDatabases({ before: databaseBefore, after: databaseAfter }, { states, everyone, movers, groups });
   }
-  const found = [...groups.values()];
-  return capped({
-    objects: touchedObjects(changes),
-    roles: touchedRoles(changes),
-    gained: toAccessChanges(found.filter(({ direction }) => direction === 'gained')),
-    lost: toAccessChanges(found.filter(({ direction }) => direction === 'lost')),
-  });
-}
-
-function capped(impact: Impact): Impact {
+  const gained = groups.entries('gained', MAX_ENTRIES.gained);
+  const lost = groups.entries('lost', MAX_ENTRIES.lost);
+  const objects = touchedObjects(changes);
+  const roles = touchedRoles(changes);
+  const impact: Impact = {
+    objects: objects.slice(0, MAX_ENTRIES.objects),
+    roles: roles.slice(0, MAX_ENTRIES.roles),
+    gained: gained.entries,
+    lost: lost.entries,
+  };
   const more = {
-    objects: Math.max(0, impact.objects.length - MAX_ENTRIES.objects),
-    roles: Math.max(0, impact.roles.length - MAX_ENTRIES.roles),
-    gained: Math.max(0, impact.gained.length - MAX_ENTRIES.gained),
-    lost: Math.max(0, impact.lost.length - MAX_ENTRIES.lost),
+    objects: objects.length - impact.objects.length,
+    roles: roles.length - impact.roles.length,
+    gained: gained.more,
+    lost: lost.more,
   };
-  const short: Impact = {
-    objects: impact.objects.slice(0, MAX_ENTRIES.objects),
-    roles: impact.roles.slice(0, MAX_ENTRIES.roles),
-    gained: impact.gained.slice(0, MAX_ENTRIES.gained),
-    lost: impact.lost.slice(0, MAX_ENTRIES.lost),
-  };
-  return Object.values(more).some((count) => count > 0) ? { ...short, more } : short;
+  return Object.values(more).some((count) => count > 0) ? { ...impact, more } : impact;
 }
 
 function contextOf(server: ObservedServer): RightsContext {
@@ -126,25 +126,11 @@ function createPerspective(states: States, logins: readonly string[], numbering:
   };
 }
 
-/** Puts a difference into its group; answers the group, which further objects can be added to. */
-type Collect = (difference: Difference | DoorDifference, object: ObservedObject, of: Perspective) => AccessGroup;
-
-function createCollector(groups: Map<string, AccessGroup>, database: string): Collect {
-  return ({ logins, ...difference }, object, { loginSet }) => {
-    const group = { ...difference, database, logins: loginSet(logins), objects: [object] };
-    const key = groupKey(group);
-    const known = groups.get(key);
-    if (known === undefined) groups.set(key, group);
-    else known.objects.push(object);
-    return known ?? group;
-  };
-}
-
 function compareDatabases(
   { before, after }: { before: ObservedDatabase; after: ObservedDatabase },
-  work: { states: States; everyone: Perspective; movers: Perspective | undefined; collect: Collect },
+  work: { states: States; everyone: Perspective; movers: Perspective | undefined; groups: AccessGroups },
 ): void {
-  const { states, everyone, movers, collect } = work;
+  const { states, everyone, movers, groups } = work;
   const sidesFor = ({ sets, universe }: Perspective) => ({
     before: createSide(states.before, before, { sets: sets.before, universe }),
     after: createSide(states.after, after, { sets: sets.after, universe }),
@@ -152,21 +138,29 @@ function compareDatabases(
     words: universe.words,
   });
   const sides = sidesFor(everyone);
-  const database = databaseObject(after);
-  for (const difference of doorDifferences(sides)) collect(difference, database, everyone);
   const comparer = createComparer(sides);
-  for (const difference of comparer.differences(databaseObject(before), database)) {
-    if (difference.privilege !== 'CONNECT') collect(difference, database, everyone);
+  const database = databaseObject(after);
+  const rights = comparer.differences(databaseObject(before), database);
+  for (const difference of [...doorDifferences(sides), ...rights.filter(({ privilege }) => privilege !== 'CONNECT')]) {
+    const change = { ...difference, logins: everyone.loginSet(difference.logins) };
+    groups.add(groups.kindOf(change, 'database'), database, after.name);
   }
   if (before.contents === undefined || after.contents === undefined) return;
-  const forAll = createObjectComparison({ comparer, perspective: everyone, collect });
-  const forMovers =
-    movers && createObjectComparison({ comparer: createComparer(sidesFor(movers)), perspective: movers, collect });
-  if (before.contents === after.contents && before.owner === after.owner && forMovers === undefined) return;
+  const isOwnerSame = before.owner === after.owner;
+  if (before.contents === after.contents && isOwnerSame && movers === undefined) return;
+  const forAll = createObjectComparison({ sides, comparer, perspective: everyone, groups });
+  const forMovers = movers && createMoversComparison(sidesFor(movers), movers, groups);
   for (const [old, now] of pairsOf(before.contents.objects, after.contents.objects)) {
-    const isSame = before.owner === after.owner && hasSameRights(old, now);
-    (isSame ? forMovers : forAll)?.(old, now);
+    (isOwnerSame && hasSameRights(old, now) ? forMovers : forAll)?.(old, now);
   }
+}
+
+function createMoversComparison(
+  sides: Parameters<typeof createComparer>[0],
+  perspective: Perspective,
+  groups: AccessGroups,
+): ObjectComparison {
+  return createObjectComparison({ sides, comparer: createComparer(sides), perspective, groups });
 }
 
 function hasSameRights(a: ObservedObject | undefined, b: ObservedObject | undefined): boolean {
@@ -192,35 +186,92 @@ function* pairsOf(
 }
 
 function isSameObject(a: ObservedObject, b: ObservedObject | undefined): boolean {
-  return a === b || (b !== undefined && a.name === b.name && refKey(a) === refKey(b));
+  if (a === b) return true;
+  return a.kind === b?.kind && a.name === b.name && a.schema === b.schema && a.args === b.args;
 }
 
-/** Compares objects one by one; those with the same lists, kind and schema have the same differences. */
-function createObjectComparison(of: { comparer: Comparer; perspective: Perspective; collect: Collect }) {
-  const { comparer, perspective, collect } = of;
-  const numbers = new Map<readonly AclEntry[] | undefined, number>();
-  const known = new Map<string, AccessGroup[]>();
+type ObjectComparison = (before: ObservedObject | undefined, after: ObservedObject | undefined) => void;
 
-  function numberOf(acl: readonly AclEntry[] | undefined): number {
-    const number = numbers.get(acl) ?? numbers.size;
-    numbers.set(acl, number);
-    return number;
+/** What changes on objects of equal rights; the groups that they belong to, by schema. */
+interface Outcome {
+  changes: readonly AccessKind[];
+  groups: Map<string | null, readonly AccessGroup[]>;
+}
+
+/** Compares objects one by one, and those with the same rights of the roles that are looked at only once. */
+function createObjectComparison(of: {
+  sides: { before: Side; after: Side };
+  comparer: Comparer;
+  perspective: Perspective;
+  groups: AccessGroups;
+}): ObjectComparison {
+  const { sides, comparer, perspective, groups } = of;
+  const outcomes = new Map<string, Outcome>();
+  const keyOf = createRightsKeys(sides);
+
+  function outcomeOf(before: ObservedObject | undefined, after: ObservedObject | undefined): Outcome {
+    const objectKind = (after ?? before)?.kind ?? 'table';
+    const changes = mergeColumns(comparer.differences(before, after), perspective).map((difference) =>
+      groups.kindOf({ ...difference, logins: perspective.loginSet(difference.logins) }, objectKind),
+    );
+    return { changes, groups: new Map() };
   }
 
-  return (before: ObservedObject | undefined, after: ObservedObject | undefined): void => {
+  return (before, after) => {
     const object = after ?? before;
     if (object === undefined) return;
-    const key = `${numberOf(before?.acl)} ${numberOf(after?.acl)} ${object.kind} ${superuserOnly(object)}\0${before?.owner}\0${after?.owner}\0${object.schema}`;
-    const hasColumns = before?.columns !== undefined || after?.columns !== undefined;
-    const groups = hasColumns ? undefined : known.get(key);
-    if (groups !== undefined) {
-      for (const group of groups) group.objects.push(object);
-      return;
-    }
-    const found = mergeColumns(comparer.differences(before, after), perspective).map((difference) =>
-      collect(difference, object, perspective),
-    );
-    if (!hasColumns) known.set(key, found);
+    const key = keyOf(before, after);
+    const outcome = (key === undefined ? undefined : outcomes.get(key)) ?? outcomeOf(before, after);
+    if (key !== undefined) outcomes.set(key, outcome);
+    if (outcome.changes.length === 0) return;
+    const known = outcome.groups.get(object.schema);
+    if (known === undefined) {
+      const found = outcome.changes.map((change) => groups.add(change, object, sides.after.database.name));
+      outcome.groups.set(object.schema, found);
+    } else for (const group of known) group.objects.push(object);
+  };
+}
+
+/** Texts that are the same for pairs of objects with the same differences; undefined where columns have lists of their own. */
+function createRightsKeys(sides: { before: Side; after: Side }) {
+  const texts = new Map<readonly AclEntry[], string>();
+  const places = new Map<string | null, string>();
+  const gateNumbers = new Map<string, number>();
+  const numberOfGate = (gate: Bits): number => {
+    const text = gate.join();
+    const number = gateNumbers.get(text) ?? gateNumbers.size;
+    gateNumbers.set(text, number);
+    return number;
+  };
+  const counts = (role: string) => (sides.before.members(role) ?? sides.after.members(role)) !== undefined;
+
+  function textOf(acl: readonly AclEntry[]): string {
+    const known = texts.get(acl);
+    if (known !== undefined) return known;
+    let text = '';
+    for (const { grantee, privileges } of acl) if (counts(grantee)) text += `${privileges} ${grantee}\0`;
+    texts.set(acl, text);
+    return text;
+  }
+
+  function placeOf(schema: string | null): string {
+    const known = places.get(schema);
+    if (known !== undefined) return known;
+    const gates = [sides.before, sides.after].map((side) => numberOfGate(side.usingSchema(schema)));
+    const text = gates.join(' ');
+    places.set(schema, text);
+    return text;
+  }
+
+  function half(object: ObservedObject | undefined): string {
+    if (object === undefined) return '-';
+    return `${textOf(object.acl)}\0${counts(object.owner) ? object.owner : ''}\0${superuserOnly(object)}`;
+  }
+
+  return (before: ObservedObject | undefined, after: ObservedObject | undefined): string | undefined => {
+    if (before?.columns !== undefined || after?.columns !== undefined) return undefined;
+    const object = after ?? before;
+    return `${object?.kind} ${placeOf(object?.schema ?? null)}\0${half(before)}\0\0${before === after ? '' : half(after)}`;
   };
 }
 

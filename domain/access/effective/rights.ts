@@ -102,15 +102,15 @@ export function countsFor({ graph }: RightsContext, role: string, grantee: strin
   return grantee === PUBLIC || graph.reach('inherit', role, databaseOwner).has(grantee);
 }
 
-/** Whether `role` has all of `mask` on an object, as `has_table_privilege` and its like answer for one privilege. */
+/** Whether `role` has all of `mask` on an object, or by the list of one of its columns; as `has_table_privilege` tells. */
 export function holds(
   context: RightsContext,
-  of: { role: string; database: ObservedDatabase; object: ObservedObject; mask: PrivilegeMask },
+  of: { role: string; database: ObservedDatabase; object: ObservedObject; mask: PrivilegeMask; column?: string },
 ): boolean {
-  const { role, database, object, mask } = of;
+  const { role, database, object, mask, column } = of;
   if (context.graph.isSuperuser(role)) return true;
   let held = 0;
-  for (const { grantee, privileges } of grantsOn(context.server, object)) {
+  for (const { grantee, privileges } of grantsOn(context.server, object, column)) {
     if ((privileges & mask & ~held) !== 0 && countsFor(context, role, grantee, database.owner)) held |= privileges;
   }
   return (held & mask) === mask;

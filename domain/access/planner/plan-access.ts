@@ -15,7 +15,6 @@ import { membershipGraph } from '../roles/membership-graph.ts';
 import { renderRoles } from '../roles/render-roles.ts';
 import { simulateRoles } from '../roles/simulate-roles.ts';
 import { grantorsNeeded, missingAuthority } from './authority.ts';
-import { planLocks } from './plan-locks.ts';
 import { missingInSchemas } from './schema-access.ts';
 import { enclose, privilegesOf, type TemporaryMembership } from './temporary-memberships.ts';
 
@@ -30,7 +29,7 @@ export interface PlanInput extends AccessContext {
 const NO_IMPACT: Impact = { objects: [], roles: [], gained: [], lost: [] };
 
 /** A plan with the changes that it makes and the state that they lead to, or why the document cannot be planned. */
-export type PlanResult =
+type PlanResult =
   | { ok: true; plan: Plan; changes: Change[]; after: ObservedServer }
   | { ok: false; problems: Problem[] };
 
@@ -78,7 +77,6 @@ export function planAccess(input: PlanInput): PlanResult {
     steps,
     refusals,
     notes: [...new Set([...found.flatMap((diff) => diff.notes), ...unreadNotes(observed, memberships.changes)])],
-    locks: planLocks(changes, lending.lent),
     impact: input.impact?.({ before: observed, after, changes }) ?? NO_IMPACT,
   };
   return { ok: true, plan, changes, after };
@@ -100,7 +98,6 @@ interface Need {
  * it. The roles are there by then: what defines them comes first.
  */
 function createLending(defined: ObservedServer, members: ObservedServer, pathOf: (change: Change) => string) {
-  const lent = new Set<string>();
   const refusals = new Map<string, Refusal>();
 
   function refuse(refusal: Refusal): void {
@@ -120,7 +117,6 @@ function createLending(defined: ObservedServer, members: ObservedServer, pathOf:
         break;
       }
     }
-    for (const role of memberships.keys()) lent.add(role);
     return [...memberships.values()].toSorted((a, b) => (a.role < b.role ? -1 : 1));
   }
 
@@ -138,7 +134,6 @@ function createLending(defined: ObservedServer, members: ObservedServer, pathOf:
   }
 
   return {
-    lent,
     refusals: () => [...refusals.values()],
 
     serverSteps(memberships: readonly Change[], objects: readonly Change[]): PlanStep[] {

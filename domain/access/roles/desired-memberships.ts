@@ -6,7 +6,7 @@ import { type MembershipOptions, OPTION_NAMES } from './role-members.ts';
 import { DATABASE_OWNER_ROLE, missingRoleMessage } from './rules.ts';
 
 /** What a document says of one pair of role and member. */
-export interface WantedMembership {
+interface WantedMembership {
   /** Undefined: the membership is to end. */
   options: MembershipOptions | undefined;
   at: string;

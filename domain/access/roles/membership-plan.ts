@@ -21,7 +21,7 @@ interface Removal {
 }
 
 /** What a member is to have in the end; undefined: no membership. */
-export type Expected = (member: string) => MembershipOptions | undefined;
+type Expected = (member: string) => MembershipOptions | undefined;
 
 /**
  * Plans the members of one role on 16+, where each grantor has a row of its own. Only the own grantor's row gets options;

@@ -43,16 +43,21 @@ export interface ClusterRow {
 }
 
 /**
- * One query for the whole state of a server outside of its databases, so that all of it is of one moment.
- * `$1`: the roles to read where `some` is true; there are no parameters otherwise.
+ * One query for the whole state of a server outside of its databases, so that all of it is of one moment. Where `some` is true,
+ * `$1` names the roles to read and `$2` those of them whose members are all wanted; there are no parameters otherwise.
  */
-export function clusterSql(of: { versionNum: number; readsPasswords: boolean; some: boolean }): string {
+export function clusterSql(of: {
+  versionNum: number;
+  readsPasswords: boolean;
+  some: boolean;
+  parameters: boolean;
+}): string {
   const perGrantor = of.versionNum >= 160_000;
-  const chosen = of.some ? 'WHERE r.rolname = ANY($1::text[])' : '';
-  const isChosen = (column: string) => `${column} = ANY(ARRAY(SELECT oid FROM chosen))`;
+  const chosen = of.some ? 'WHERE r.oid IN (SELECT oid FROM reached)' : '';
+  const among = (column: string, oids: string) => `${column} = ANY(ARRAY(SELECT oid FROM ${oids}))`;
   const where = (condition: string) => (of.some ? `WHERE ${condition}` : '');
   return `
-WITH chosen AS MATERIALIZED (
+WITH RECURSIVE ${of.some ? REACHED : ''} chosen AS MATERIALIZED (
   SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r ${chosen}
 )
 SELECT
@@ -67,7 +72,7 @@ SELECT
       pg_get_userbyid(m.roleid), member.rolname, pg_get_userbyid(m.grantor), m.admin_option,
       ${perGrantor ? 'm.inherit_option, m.set_option' : 'member.rolinherit, true'})), '[]')
     FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles member ON member.oid = m.member
-    ${where(`${isChosen('m.roleid')} OR ${isChosen('m.member')}`)}) AS memberships,
+    ${where(`${among('m.member', 'chosen')} OR ${among('m.grantor', 'named')} OR ${among('m.roleid', 'wanted_groups')}`)}) AS memberships,
   (SELECT coalesce(json_agg(json_build_array(r.rolname, d.datname, s.setconfig)), '[]')
     FROM pg_catalog.pg_db_role_setting s
     JOIN chosen r ON r.oid = s.setrole
@@ -81,9 +86,19 @@ SELECT
   (SELECT json_object_agg(letter, array_to_string(acldefault(letter::"char", 10), ','))
     FROM unnest('{${ACL_LETTERS.join(',')}}'::text[]) AS letter) AS builtins,
   pg_get_userbyid(10) AS bootstrap,
-  (SELECT json_agg(json_build_array(lower(name), context)) FROM pg_catalog.pg_settings) AS parameters,
+  ${of.parameters ? '(SELECT json_agg(json_build_array(lower(name), context)) FROM pg_catalog.pg_settings)' : "'[]'::json"} AS parameters,
   ${of.versionNum >= 150_000 ? GRANTED_PARAMETERS : "'[]'::json"} AS granted`;
 }
+
+/** Every group that a named role is in, directly or not; the admin role and the bootstrap superuser, who grant, are among them. */
+const REACHED = `
+named AS MATERIALIZED (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = ANY($1::text[])),
+wanted_groups AS MATERIALIZED (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = ANY($2::text[])),
+reached AS (
+  SELECT oid FROM pg_catalog.pg_roles WHERE oid IN (SELECT oid FROM named) OR oid = 10 OR rolname = current_user
+  UNION
+  SELECT m.roleid FROM reached JOIN pg_catalog.pg_auth_members m ON m.member = reached.oid
+),`;
 
 /** Parameters that somebody was granted something on, and that the admin role may set. */
 const GRANTED_PARAMETERS = `

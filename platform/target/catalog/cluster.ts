@@ -24,23 +24,35 @@ const QUOTED_LISTS: ReadonlySet<string> = new Set([
 
 type Probe = AdminRole & { versionNum: number; readsPasswords: boolean };
 
+/** How much of a server is read. */
+export interface ClusterScope {
+  /**
+   * Only these roles with every group that they are in, directly or not, their settings, and the memberships that they have or
+   * have granted; the admin role and the bootstrap superuser are among them. Names that do not exist are missing in the answer.
+   */
+  roles?: readonly string[];
+  /** Roles whose members are all wanted, beside that. */
+  groups?: readonly string[];
+  /** False leaves {@link ObservedServer.parameters} empty, which are read from hundreds of rows. */
+  parameters?: boolean;
+}
+
 /**
  * Reads what a server has outside of its databases, in two statements, the second of which sees one moment. The databases'
  * contents are left out.
  *
  * Parameters that PostgreSQL hides from the admin role (`GUC_SUPERUSER_ONLY`) are missing. Names in memberships are not
  * limited to `roles` of the answer: a grantor may be any role, and where `roles` are given so may the other side.
- * @param input.roles only these roles, with their settings and with the memberships in which they are role or member; names
- *   that do not exist are missing in the answer
  */
 export async function inspectCluster(
   client: pg.ClientBase,
-  input: { serverName: string; roles?: readonly string[] },
+  input: ClusterScope & { serverName: string },
 ): Promise<ObservedServer> {
   const probe = await one<Probe>(client, PROBE_SQL, []);
   const { versionNum, readsPasswords, ...admin } = probe;
-  const sql = clusterSql({ versionNum, readsPasswords, some: input.roles !== undefined });
-  const row = await one<ClusterRow>(client, sql, input.roles === undefined ? [] : [input.roles]);
+  const { roles, groups = [], parameters = true } = input;
+  const sql = clusterSql({ versionNum, readsPasswords, some: roles !== undefined, parameters });
+  const row = await one<ClusterRow>(client, sql, roles === undefined ? [] : [roles, groups]);
   const acls = createAclReader();
   return {
     name: input.serverName,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noteRoles } from '../../../store/credentials.ts';
 import { until } from '../../support/follow.ts';
 import { startServerOf, testMajors, type VersionedServer } from '../../support/versions.ts';
 import { type Drops, dyingBeforeTheEnd, STEPS, startDrops } from './support/drops.ts';
@@ -86,12 +87,18 @@ describe.each(testMajors())('a drop that is interrupted, PostgreSQL %i', (major)
     await server.query(
       `CREATE ROLE reborn LOGIN PASSWORD 'pw'; CREATE TABLE new_thing (a int); ALTER TABLE new_thing OWNER TO reborn`,
     );
+    await noteRoles(drops.deps.db, {
+      serverName: drops.serverName,
+      roles: [{ roleName: 'reborn', oid: await oidOf(server, 'reborn') }],
+    });
     const stranger = await server.connect({ user: 'reborn', password: 'pw' });
     for (const step of STEPS.slice(STEPS.indexOf('lockOutRole'))) await drops.step(task, step, { attempt: 2 });
     await stranger.query('SELECT 1');
     await stranger.end();
     expect(await value(server, `SELECT tableowner FROM pg_tables WHERE tablename = 'new_thing'`)).toBe('reborn');
     expect(await drops.receipt(task)).toMatchObject({ absent: true, name_in_use: true, login: { refused: false } });
+    const { rows } = await drops.deps.db.query(`SELECT FROM credentials WHERE role_name = 'reborn'`);
+    expect(rows).toHaveLength(1);
   });
 
   it('goes on under the name that the role has got meanwhile', async () => {

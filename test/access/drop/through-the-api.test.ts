@@ -1,6 +1,9 @@
 import type { WorkerInterceptors } from '@temporalio/worker';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApp } from '../../../api/app.ts'; import { dropRoutes } from '../../../api/roles/drop.ts'; import { createDispatcher } from '../../../api/roles/dispatcher.ts';
+import { createApp } from '../../../api/app.ts';
+import { createDispatcher } from '../../../api/roles/dispatcher.ts';
+import { dropRoutes } from '../../../api/roles/drop.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { until } from '../../support/follow.ts';
 import { startTestStack, type TestStack } from '../../support/stack.ts';
@@ -13,6 +16,7 @@ interface TaskAnswer {
 }
 
 let stack: TestStack;
+let app: ReturnType<typeof createApp>;
 /** Steps that fail for good, by activity name. */
 const failing = new Set<string>();
 
@@ -29,22 +33,31 @@ const failSome: WorkerInterceptors['activity'] = [
 
 beforeAll(async () => {
   stack = await startTestStack({ runtime: 'process', controlInterceptors: failSome });
-  { const app = createApp(stack.api); app.route('/', dropRoutes({ ...stack.api, dispatcher: createDispatcher(stack.api) }));
-  stack.call = async (method, path, body, headers = {}) => { const response = await app.request(`http://localhost:3000${path}`, { method, headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }); const text = await response.text(); return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers }; }; }
+  app = createApp(stack.api);
+  app.route('/', dropRoutes({ ...stack.api, dispatcher: createDispatcher(stack.api) }));
 });
 afterAll(() => stack?.stop());
+
+const call: TestStack['call'] = async (method, path, body, headers = {}) => {
+  const response = await app.request(`http://localhost:3000${path}`, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: await response.json(), headers: response.headers };
+};
 
 const rolePath = (role: string) => `/v1/servers/host-1/roles/${encodeURIComponent(role)}`;
 
 async function endOf(taskId: string): Promise<TaskAnswer> {
   return until(async () => {
-    const { body } = await stack.call('GET', `/v1/servers/host-1/tasks/${taskId}`);
+    const { body } = await call('GET', `/v1/servers/host-1/tasks/${taskId}`);
     return ['completed', 'failed', 'canceled'].includes(body.status) ? body : undefined;
   }, 60_000);
 }
 
 async function drop(role: string, options?: Record<string, unknown>, query = ''): Promise<TaskAnswer> {
-  const { status, body } = await stack.call('DELETE', `${rolePath(role)}${query}`, options);
+  const { status, body } = await call('DELETE', `${rolePath(role)}${query}`, options);
   if (status !== 202) throw new Error(`the drop was refused: ${status} ${body.message}`);
   return endOf(body.task.task_id);
 }
@@ -73,7 +86,7 @@ describe('dropping a role through the API', () => {
   });
 
   it('is previewed: everything that it would do in every database, who is concerned, what code is left', async () => {
-    const { status, body } = await stack.call('GET', `${rolePath('Old App')}/drop-preview`);
+    const { status, body } = await call('GET', `${rolePath('Old App')}/drop-preview`);
     expect(status).toBe(200);
     expect(body).toMatchObject({
       role: 'Old App',
@@ -99,25 +112,24 @@ describe('dropping a role through the API', () => {
   });
 
   it('is refused with the rule: a closed database, missing consent, a superuser, nothing without permission', async () => {
-    const closed = await stack.call('DELETE', rolePath('Old App'), { reassign_owned: true });
+    const closed = await call('DELETE', rolePath('Old App'), { reassign_owned: true });
     expect(closed).toMatchObject({ status: 403, body: { name: 'forbidden' } });
     expect(closed.body.message).toContain('ALTER DATABASE "closeddb" WITH ALLOW_CONNECTIONS true');
     await stack.target.query('ALTER DATABASE closeddb WITH ALLOW_CONNECTIONS true');
-    const unagreed = await stack.call('DELETE', rolePath('Old App'));
+    const unagreed = await call('DELETE', rolePath('Old App'));
     expect(unagreed).toMatchObject({ status: 403 });
     expect(unagreed.body.message).toContain('"reassign_owned": true');
-    const own = await stack.call('DELETE', `${rolePath('postgres')}?force=true&reassign_owned=true`);
+    const own = await call('DELETE', `${rolePath('postgres')}?force=true&reassign_owned=true`);
     expect(own).toMatchObject({ status: 403 });
-    expect((await stack.call('DELETE', rolePath('Old App'), { drain_seconds: 301 })).status).toBe(400);
-    expect((await stack.call('DELETE', rolePath('Old App'), { unknown: 1 })).status).toBe(400);
-    expect((await stack.call('GET', `${rolePath('nobody')}/drop-preview`)).status).toBe(404);
+    expect((await call('DELETE', rolePath('Old App'), { drain_seconds: 301 })).status).toBe(400);
+    expect((await call('DELETE', rolePath('Old App'), { unknown: 1 })).status).toBe(400);
+    expect((await call('GET', `${rolePath('nobody')}/drop-preview`)).status).toBe(404);
     expect(await rolesLike('Old App')).toEqual(['Old App']);
   });
 
   it('gives sessions the time that was asked for, and does not wait longer than they do', async () => {
-    const { Client } = (await import('pg')).default;
     const { endpoints, tls } = stack.target.address;
-    const session = new Client({
+    const session = new pg.Client({
       host: endpoints[0]?.address ?? '',
       port: endpoints[0]?.port ?? 0,
       user: 'Old App',
@@ -126,7 +138,7 @@ describe('dropping a role through the API', () => {
       ssl: { ca: tls.caCertificate ?? '' },
     });
     await session.connect();
-    const { body } = await stack.call('DELETE', `${rolePath('Old App')}?drain_seconds=300&reassign_owned=true`);
+    const { body } = await call('DELETE', `${rolePath('Old App')}?drain_seconds=300&reassign_owned=true`);
     // Locked out, and the session goes on.
     await until(
       async () =>
@@ -153,8 +165,8 @@ describe('dropping a role through the API', () => {
   it('is success once more, and under the same key the same task', async () => {
     expect((await drop('Old App')).result?.receipt).toMatchObject({ already_gone: true });
     const headers = { 'idempotency-key': 'the same drop' };
-    const first = await stack.call('DELETE', rolePath('Old App'), undefined, headers);
-    const second = await stack.call('DELETE', rolePath('Old App'), undefined, headers);
+    const first = await call('DELETE', rolePath('Old App'), undefined, headers);
+    const second = await call('DELETE', rolePath('Old App'), undefined, headers);
     expect(second.body.task.task_id).toBe(first.body.task.task_id);
     await endOf(first.body.task.task_id);
   });

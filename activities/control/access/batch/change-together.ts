@@ -3,7 +3,7 @@ import type { Change } from '../../../../domain/access/changes.ts';
 import type { DesiredRole, SubmittedPassword } from '../../../../domain/access/document.ts';
 import type { ObservedServer } from '../../../../domain/access/observed.ts';
 import type { PlanStep } from '../../../../domain/access/plan.ts';
-import { type DatabaseScope, documentScope, namedRoles } from '../../../../domain/access/scope.ts';
+import { type DatabaseScope, documentScope, roleScope } from '../../../../domain/access/scope.ts';
 import { Failure } from '../../../../domain/failures.ts';
 import { parseTaskMarker, renderTaskMarker } from '../../../../domain/marker.ts';
 import { TRY_LOCKS_SQL } from '../../../../domain/sql/locks.ts';
@@ -162,10 +162,8 @@ const LOCK_NOT_AVAILABLE = '55P03';
 /** Reads what the requests mention. A superuser needs to know nothing about other roles. */
 async function look(share: Share, items: readonly Item[]): Promise<ObservedServer> {
   const { client, serverName } = share;
-  const lists = items.map(({ request }) => namedRoles(request.document));
-  const named = lists.every((list) => list !== undefined) ? lists.flat() : undefined;
-  const roles = share.admin.superuser ? named : undefined;
-  const cluster = await observeCluster(client, { serverName, roles });
+  const mentioned = roleScope(items.map(({ request }) => request.document));
+  const cluster = await observeCluster(client, { serverName, ...(share.admin.superuser ? mentioned : {}) });
   const scope = mergedScope(items);
   if (scope === undefined || !cluster.databases.has(scope.name)) return cluster;
   return withDatabases(cluster, [await observeDatabase(client, { cluster, scope })]);

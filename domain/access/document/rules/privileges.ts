@@ -1,6 +1,6 @@
 import { type Problem, quoted } from '../../../spec/problems.ts';
-import type { DesiredDatabase, DesiredDefault, DesiredGrant, Selector } from '../../document.ts';
-import type { DefaultKind, ObjectKind } from '../../objects.ts';
+import type { DesiredDatabase, DesiredGrant, Selector } from '../../document.ts';
+import type { ObjectKind } from '../../objects.ts';
 import { maskOf, namesOf, type PrivilegeMask, type PrivilegeName } from '../../privileges.ts';
 import { granteeLabel } from '../../refs.ts';
 import { groupBy } from '../../roles/group-by.ts';
@@ -16,43 +16,77 @@ export const privilegesRule: Rule = function* ({ databases }) {
   }
 };
 
+/** Looked up by grantee and name: documents grow to thousands of entries for one schema. */
 function* grantsAndRevokes({ grants, revokes }: DesiredDatabase): Iterable<Problem> {
   if (revokes.length === 0) return;
-  const byPlace = groupBy(grants.map(prepared), ({ entry }) => placeOf(entry.on));
-  for (const revoke of revokes.map(prepared)) {
-    const conflict = firstOf(byPlace.get(placeOf(revoke.entry.on)) ?? [], (grant) => conflictOf(grant, revoke));
-    if (conflict === undefined) continue;
-    const { mask, grantee, at } = conflict;
-    const what = `${namesOf(mask).join(', ')} ${revoke.entry.grantOption ? 'with grant option ' : ''}`;
-    yield { path: revoke.entry.at, message: `contradicts ${at}, which grants ${what}to ${label(grantee)}` };
+  const byGrantee = revokesByGrantee(revokes);
+  const reported = new Set<Right>();
+  for (const grant of grants.map(rightOf)) {
+    for (const grantee of grant.entry.to) {
+      for (const revoke of overlapping(byGrantee.get(`${grant.place}\0${grantee}`), grant.names)) {
+        const mask = conflictOf(grant, revoke);
+        if (mask === 0 || reported.has(revoke)) continue;
+        reported.add(revoke);
+        const what = `${namesOf(mask).join(', ')} ${revoke.entry.grantOption ? 'with grant option ' : ''}`;
+        const message = `contradicts ${grant.entry.at}, which grants ${what}to ${label(grantee)}`;
+        yield { path: revoke.entry.at, message };
+      }
+    }
   }
 }
 
-interface Prepared {
+interface Right {
   entry: DesiredGrant;
+  place: string;
   mask: PrivilegeMask;
-  to: ReadonlySet<string>;
-  names: ReadonlySet<string> | 'all';
+  /** Undefined: all of the place. */
+  names: readonly string[] | undefined;
 }
 
-function prepared(entry: DesiredGrant): Prepared {
-  const { on, privileges, columns, to } = entry;
-  const mask = maskOfWords(on.kind, privileges, columns !== undefined);
-  return { entry, mask, to: new Set(to), names: namesIn(on) };
+/** What is revoked from one grantee in one place. */
+interface Revokes {
+  every: Right[];
+  ofAll: Right[];
+  byName: Map<string, Right[]>;
 }
 
-function conflictOf(
-  grant: Prepared,
-  revoke: Prepared,
-): { mask: PrivilegeMask; grantee: string; at: string } | undefined {
-  const mask = grant.mask & revoke.mask;
-  // Taking the grant option from a plain grant takes nothing of it.
-  if (mask === 0 || (revoke.entry.grantOption && !grant.entry.grantOption)) return undefined;
-  if (!overlapsInColumns(grant.entry.columns, revoke.entry.columns) || !overlaps(grant.names, revoke.names)) {
-    return undefined;
+function rightOf(entry: DesiredGrant): Right {
+  const { on, privileges, columns } = entry;
+  const names = on.kind === 'database' || on.names === 'all' ? undefined : on.names;
+  return { entry, place: placeOf(on), mask: maskOfWords(on.kind, privileges, columns !== undefined), names };
+}
+
+function revokesByGrantee(revokes: readonly DesiredGrant[]): Map<string, Revokes> {
+  const byGrantee = new Map<string, Revokes>();
+  for (const revoke of revokes.map(rightOf)) {
+    for (const grantee of revoke.entry.to) {
+      const key = `${revoke.place}\0${grantee}`;
+      const known = byGrantee.get(key) ?? { every: [], ofAll: [], byName: new Map<string, Right[]>() };
+      byGrantee.set(key, known);
+      known.every.push(revoke);
+      if (revoke.names === undefined) known.ofAll.push(revoke);
+      for (const name of revoke.names ?? []) {
+        const named = known.byName.get(name);
+        if (named === undefined) known.byName.set(name, [revoke]);
+        else named.push(revoke);
+      }
+    }
   }
-  const grantee = [...revoke.to].find((name) => grant.to.has(name));
-  return grantee === undefined ? undefined : { mask, grantee, at: grant.entry.at };
+  return byGrantee;
+}
+
+function* overlapping(revokes: Revokes | undefined, names: readonly string[] | undefined): Iterable<Right> {
+  if (revokes === undefined) return;
+  if (names === undefined) yield* revokes.every;
+  else yield* revokes.ofAll;
+  for (const name of names ?? []) yield* revokes.byName.get(name) ?? [];
+}
+
+/** What both speak of; 0 for nothing. */
+function conflictOf(grant: Right, revoke: Right): PrivilegeMask {
+  // Taking the grant option from a plain grant takes nothing of it.
+  if (revoke.entry.grantOption && !grant.entry.grantOption) return 0;
+  return overlapsInColumns(grant.entry.columns, revoke.entry.columns) ? grant.mask & revoke.mask : 0;
 }
 
 /** A privilege on a whole relation and one on a column of it are two: one may come in place of the other. */
@@ -61,76 +95,68 @@ function overlapsInColumns(a: readonly string[] | undefined, b: readonly string[
   return a.some((column) => b.includes(column));
 }
 
-interface DefaultPlace {
-  creator: string;
-  schema: string | null;
-  on: DefaultKind;
-}
-type DefaultRights = DefaultPlace & Pick<DesiredDefault, 'privileges' | 'to' | 'at'>;
-
 function* defaultsAndAbsences({ grants, defaultPrivileges }: DesiredDatabase): Iterable<Problem> {
   const absences = defaultPrivileges.filter(({ absent }) => absent);
   if (absences.length === 0) return;
-  const later = grants.flatMap(({ on, laterBy, privileges, to, at }) =>
-    laterBy.map(
-      (creator): DefaultRights => ({ creator, schema: on.schema, on: on.kind as DefaultKind, privileges, to, at }),
+  const asked = [
+    ...defaultPrivileges.filter(({ absent }) => !absent),
+    ...grants.flatMap(({ on: { kind, schema }, laterBy, ...rest }) =>
+      laterBy.map((creator) => ({ ...rest, creator, schema, on: kind })),
     ),
-  );
-  const asked = [...defaultPrivileges.filter(({ absent }) => !absent), ...later];
-  const byPlace = groupBy(asked, defaultPlace);
+  ].flatMap((entry) => {
+    const mask = maskOfWords(entry.on, entry.privileges, false);
+    return entry.to.map((grantee) => ({ key: defaultKey(entry, grantee), mask, at: entry.at }));
+  });
+  const byKey = groupBy(asked, ({ key }) => key);
   for (const absence of absences) {
     const mask = maskOfWords(absence.on, absence.privileges, false);
-    const to = new Set(absence.to);
-    const conflict = firstOf(byPlace.get(defaultPlace(absence)) ?? [], (other) => {
-      const grantee = other.to.find((name) => to.has(name));
-      const common = mask & maskOfWords(other.on, other.privileges, false);
-      return grantee === undefined || common === 0 ? undefined : { grantee, common, at: other.at };
-    });
-    if (conflict === undefined) continue;
-    const { common, grantee, at } = conflict;
-    const message = `contradicts ${at}, which asks for ${namesOf(common).join(', ')} for ${label(grantee)}`;
-    yield { path: absence.at, message };
-  }
-}
-
-function* owners({ owners: entries }: DesiredDatabase): Iterable<Problem> {
-  const byPlace = groupBy(entries, ({ on }) => placeOf(on));
-  for (const group of byPlace.values()) {
-    const wholes: typeof entries = [];
-    const named = new Map<string, (typeof entries)[number]>();
-    for (const entry of group) {
-      const { on, owner, at } = entry;
-      const others =
-        on.names === 'all'
-          ? [...wholes, ...named.values()]
-          : [...wholes, ...on.names.flatMap((name) => named.get(name) ?? [])];
-      const other = others.find((one) => one.owner !== owner);
-      if (other !== undefined) {
-        yield { path: at, message: `contradicts ${other.at}, which gives the same to ${quoted(other.owner)}` };
-      }
-      if (on.names === 'all') wholes.push(entry);
-      else for (const name of on.names) named.set(name, entry);
+    for (const grantee of absence.to) {
+      const other = byKey.get(defaultKey(absence, grantee))?.find((one) => (one.mask & mask) !== 0);
+      if (other === undefined) continue;
+      const what = namesOf(other.mask & mask).join(', ');
+      yield { path: absence.at, message: `contradicts ${other.at}, which asks for ${what} for ${label(grantee)}` };
+      break;
     }
   }
 }
 
+function defaultKey(
+  { creator, schema, on }: { creator: string; schema: string | null; on: ObjectKind },
+  grantee: string,
+): string {
+  return [creator, schema ?? '', on, grantee].join('\0');
+}
+
+type DesiredOwner = DesiredDatabase['owners'][number];
+
+function* owners({ owners: entries }: DesiredDatabase): Iterable<Problem> {
+  for (const group of groupBy(entries, ({ on }) => placeOf(on)).values()) {
+    // One entry of each owner is enough to find that there is another owner.
+    const all = new Map<string, DesiredOwner>();
+    const ofWholePlace = new Map<string, DesiredOwner>();
+    const named = new Map<string, DesiredOwner>();
+    for (const entry of group) {
+      const { on, owner, at } = entry;
+      const isOther = (other: DesiredOwner) => other.owner !== owner;
+      const others = on.names === 'all' ? [] : on.names.flatMap((name) => named.get(name) ?? []);
+      const other = first(on.names === 'all' ? all : ofWholePlace, isOther) ?? others.find(isOther);
+      if (other !== undefined) {
+        yield { path: at, message: `contradicts ${other.at}, which gives the same to ${quoted(other.owner)}` };
+      }
+      if (!all.has(owner)) all.set(owner, entry);
+      if (on.names !== 'all') for (const name of on.names) named.set(name, entry);
+      else if (!ofWholePlace.has(owner)) ofWholePlace.set(owner, entry);
+    }
+  }
+}
+
+function first<T>(entries: ReadonlyMap<string, T>, matches: (entry: T) => boolean): T | undefined {
+  for (const entry of entries.values()) if (matches(entry)) return entry;
+  return undefined;
+}
+
 function placeOf({ kind, schema }: Selector): string {
   return `${kind}\0${schema ?? ''}`;
-}
-
-function defaultPlace({ creator, schema, on }: DefaultPlace): string {
-  return `${creator}\0${schema ?? ''}\0${on}`;
-}
-
-function namesIn({ kind, names }: Selector): ReadonlySet<string> | 'all' {
-  return kind === 'database' || names === 'all' ? 'all' : new Set(names);
-}
-
-function overlaps(a: ReadonlySet<string> | 'all', b: ReadonlySet<string> | 'all'): boolean {
-  if (a === 'all' || b === 'all') return true;
-  const [fewer, more] = a.size < b.size ? [a, b] : [b, a];
-  for (const name of fewer) if (more.has(name)) return true;
-  return false;
 }
 
 function maskOfWords(
@@ -143,12 +169,4 @@ function maskOfWords(
 
 function label(grantee: string): string {
   return quoted(granteeLabel(grantee));
-}
-
-function firstOf<T, R>(entries: readonly T[], find: (entry: T) => R | undefined): R | undefined {
-  for (const entry of entries) {
-    const found = find(entry);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

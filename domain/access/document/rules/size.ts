@@ -1,6 +1,6 @@
 import type { Rule } from './rule.ts';
 
-/** Pairs of object and grantee that one document may name. A plan looks at each of them. */
+/** Pairs of object and grantee that one document may name; a column counts as an object. A plan looks at each of them. */
 const MAX_PAIRS = 1_000_000;
 
 /** Two long lists make a product that no server should be asked to walk through. */

@@ -214,10 +214,21 @@ describe('the export', () => {
   });
   const { document, notes } = exportDocument(observed);
 
-  test('has roles with what differs from the defaults, groups per grantor as one, and no mark of the control plane', () => {
+  test('has roles with all attributes, groups per grantor as one, and no mark of the control plane', () => {
+    const plain = {
+      superuser: false,
+      createdb: false,
+      createrole: false,
+      inherit: true,
+      replication: false,
+      bypassrls: false,
+      connection_limit: -1,
+    };
+    const endless = { ...plain, valid_until: null };
     expect(document.allow).toEqual(['superuser', 'server_access', 'legacy_names']);
     expect(document.roles).toEqual([
       {
+        ...plain,
         name: 'Bob',
         login: false,
         superuser: true,
@@ -226,6 +237,7 @@ describe('the export', () => {
         settings: [],
       },
       {
+        ...plain,
         name: 'alice',
         login: true,
         inherit: false,
@@ -238,9 +250,15 @@ describe('the export', () => {
           { name: 'work_mem', value: '64MB', database: 'shop' },
         ],
       },
-      { name: 'app_owner', login: false, comment: 'owns the app', members: [], settings: [] },
-      { name: 'postgres', login: true, superuser: true, member_of: [], members: [], settings: [] },
-      { name: 'reporting', login: false, member_of: [], members: [{ member: 'alice', admin: true }, 'app_owner'] },
+      { ...endless, name: 'app_owner', login: false, comment: 'owns the app', members: [], settings: [] },
+      { ...endless, name: 'postgres', login: true, superuser: true, member_of: [], members: [], settings: [] },
+      {
+        ...endless,
+        name: 'reporting',
+        login: false,
+        member_of: [],
+        members: [{ member: 'alice', admin: true }, 'app_owner'],
+      },
     ]);
   });
 

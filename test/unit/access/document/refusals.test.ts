@@ -436,6 +436,11 @@ const GRANTS: Refusal[] = [
     'databases[0].revokes[0]: contradicts databases[0].grants[0], which grants SELECT to "reporting"',
   ],
   [
+    'a granted table is among all that are revoked',
+    both({}, { on: { kind: 'table', schema: 'app', all: true } }),
+    'databases[0].revokes[0]: contradicts databases[0].grants[0], which grants SELECT to "reporting"',
+  ],
+  [
     'a granted column is revoked',
     both({ columns: ['a', 'b'] }, { columns: ['b'] }),
     'databases[0].revokes[0]: contradicts databases[0].grants[0], which grants SELECT to "reporting"',

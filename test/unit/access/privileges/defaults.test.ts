@@ -72,6 +72,9 @@ describe('default privileges', () => {
       defaultPrivileges: [{ creator: 'owner', schema: 'app', on: 'table', privileges: ['SELECT'], to: ['app'] }],
     });
     expect(sqlOf(document, observed)).toEqual([]);
+    const withOption = withDefaults({ creator: 'owner', schema: null, on: 'table', acl: 'owner=r/owner,app=r*/owner' });
+    for (const entry of document.databases[0]?.defaultPrivileges ?? []) entry.grantOption = true;
+    expect(sqlOf(document, withOption)).toEqual([]);
   });
 
   test('EXECUTE of PUBLIC, which is built in, goes only for all schemas', () => {

@@ -39,6 +39,14 @@ describe('privileges', () => {
     expect(sqlOf(document, observed)).toEqual(['GRANT INSERT ON TABLE "app"."orders" TO "reporting"']);
   });
 
+  test('on a column that the whole table gives are not granted again', () => {
+    const observed = withObjects(object('table', 'orders', 'owner=arwd/owner,app=r/owner', { columnNames: ['note'] }));
+    const document = asked({
+      grants: [{ on: on(orders), columns: ['note'], privileges: ['SELECT', 'UPDATE'], to: ['app'] }],
+    });
+    expect(sqlOf(document, observed)).toEqual(['GRANT UPDATE ("note") ON TABLE "app"."orders" TO "app"']);
+  });
+
   test('gain a grant option that is missing', () => {
     const observed = withObjects(object('table', 'orders', 'owner=arwd/owner,reporting=r/owner'));
     const document = asked({
@@ -267,6 +275,31 @@ describe('a revoke', () => {
     expect(sqlOf(document, withObjects(table))).toEqual([
       'GRANT SELECT ("note") ON TABLE "app"."orders" TO "bob" WITH GRANT OPTION',
       'REVOKE SELECT ("note") ON TABLE "app"."orders" FROM "bob" CASCADE',
+    ]);
+  });
+
+  test('of what a grantor can give through a role, too, is made as that grantor', () => {
+    const table = object('table', 'orders', 'owner=r/owner', { columns: { note: 'dave=r/bob' } });
+    const observed = server({
+      roles: ROLES,
+      memberships: [{ role: 'owner', member: 'bob' }],
+      databases: [database([schema(), table])],
+    });
+    // The owner's REVOKE from bob would not cascade: bob has the rights of the owner.
+    expect(sqlOf(asked({ exactGrantees: ['dave'] }), observed)).toEqual([
+      'GRANT SELECT ("note") ON TABLE "app"."orders" TO "bob" WITH GRANT OPTION',
+      'SET LOCAL ROLE "bob"',
+      'REVOKE SELECT ("note") ON TABLE "app"."orders" FROM "dave"',
+      'RESET ROLE',
+      'REVOKE SELECT ("note") ON TABLE "app"."orders" FROM "bob"',
+    ]);
+  });
+
+  test('of the grant option on a table is one on its columns', () => {
+    const table = object('table', 'orders', 'owner=r/owner', { columns: { note: 'app=r*/owner' } });
+    const document = asked({ revokes: [{ on: on(orders), privileges: ['SELECT'], to: ['app'], grantOption: true }] });
+    expect(sqlOf(document, withObjects(table))).toEqual([
+      'REVOKE GRANT OPTION FOR SELECT ("note") ON TABLE "app"."orders" FROM "app"',
     ]);
   });
 

@@ -131,5 +131,14 @@ describe('statements', () => {
       ['GRANT SELECT ON TABLE "app"."plain" TO "app"'],
       ['SET LOCAL ROLE "owner"', 'GRANT SELECT ON TABLE "app"."shared" TO "app"', 'RESET ROLE'],
     ]);
+    const [shop] = document.databases;
+    shop?.grants.push({
+      ...{ on: { kind: 'table', schema: 'app', names: ['plain'] }, privileges: ['INSERT'], to: ['bob'] },
+      ...{ grantOption: true, laterBy: [], at: 'databases[0].grants[1]' },
+    });
+    // Somebody gets a grant option by the same plan.
+    const later = renderPrivileges(diffObjects({ document, observed }).changes, observed);
+    for (const { statements } of later) expect(statements[0]?.sql).toBe('SET LOCAL ROLE "owner"');
+    expect(later).not.toEqual([]);
   });
 });

@@ -21,9 +21,9 @@ export const SUPERUSER = 'postgres';
 export const LIMITED = 'limited_admin';
 
 /** A role of a server, by its attributes. */
-export type RoleSpec = Partial<RoleAttributes> & Partial<Pick<ObservedRole, 'comment' | 'password' | 'oid'>>;
+type RoleSpec = Partial<RoleAttributes> & Partial<Pick<ObservedRole, 'comment' | 'password' | 'oid'>>;
 
-export interface ServerSpec {
+interface ServerSpec {
   major?: number;
   /** Whom the control plane logs in as; the bootstrap superuser unless given. */
   admin?: string;
