@@ -13,6 +13,7 @@ import { noStore } from './no-store.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
 import { createDispatcher } from './roles/dispatcher.ts';
+import { dropRoutes } from './roles/drop.ts';
 import { grantRoutes } from './roles/grant-routes.ts';
 import { planRoutes } from './roles/plan-routes.ts';
 import { roleRoutes } from './roles/role-routes.ts';
@@ -42,7 +43,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', hostRoutes(deps));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
-  for (const routes of [planRoutes, roleRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
+  for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
   app.doc31('/v1/openapi.json', {

@@ -21,21 +21,20 @@ export async function findRoleRecord(
 }
 
 /**
- * Forgets a role that is gone, with its secret. A row that another owner keeps is that owner's unless it is of this very role.
+ * Forgets a role that is gone, with its secret. A row of another owner, or of a role that has the name now, stays unless it is of
+ * this very role.
  * @param role.roleOid null where the role was gone before anybody asked
- * @returns whether there was a row
  */
 export async function forgetRole(
   tx: Queryable,
-  role: { serverName: string; roleName: string; roleOid: number | null },
-): Promise<boolean> {
+  role: { serverName: string; roleName: string; roleOid: number | null; nameInUse: boolean },
+): Promise<void> {
   const { rows } = await tx.query<{ secretId: string | null }>(
     `DELETE FROM credentials WHERE server_name = $1 AND role_name = $2
-       AND (role_oid = $3 OR owner = $4 AND (role_oid IS NULL OR $3::bigint IS NULL))
+       AND (role_oid = $3 OR NOT $5 AND owner = $4)
      RETURNING secret_id AS "secretId"`,
-    [role.serverName, role.roleName, role.roleOid, ENGINE_OWNER],
+    [role.serverName, role.roleName, role.roleOid, ENGINE_OWNER, role.nameInUse],
   );
   const secretIds = rows.flatMap(({ secretId }) => (secretId === null ? [] : [secretId]));
   if (secretIds.length > 0) await tx.query('DELETE FROM secrets WHERE id = ANY ($1)', [secretIds]);
-  return rows.length > 0;
 }

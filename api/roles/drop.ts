@@ -225,11 +225,8 @@ async function insideOf(
   const nothing = { granted_again: [], code: { total: 0, objects: [] } };
   if (database === null) return { ...nothing, granted_again: await givenOn(control, of) };
   if (of.facts.closedDatabases.includes(database)) return { ...nothing, unreadable: 'it accepts no connections' };
-  const connection = await lease.connect({ database }).catch((error: unknown) => {
-    if (error instanceof Error) return error;
-    throw error;
-  });
-  if (connection instanceof Error) return { ...nothing, unreadable: 'it could not be connected to' };
+  const connection = await lease.connect({ database }).catch(() => undefined);
+  if (connection === undefined) return { ...nothing, unreadable: 'it could not be connected to' };
   try {
     const granted = await givenOn(connection.client, of);
     const owned =

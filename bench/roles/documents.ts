@@ -1,5 +1,5 @@
 import type { BenchStack } from '../stack.ts';
-import { median, table, timed } from '../statistics.ts';
+import { median, table } from '../statistics.ts';
 import type { FloorAnswer, FloorRequest } from './floor.ts';
 import { type Helper, startHelper } from './helper.ts';
 import { peersTable } from './peers.ts';
@@ -26,12 +26,8 @@ interface Case {
   changedDocument: unknown;
 }
 
-/** Milliseconds; `step` is what the steps of a task took within the service. */
-interface Measured {
-  floor: number[];
-  http: number[];
-  step: number[];
-}
+/** Milliseconds; `step` is what the steps of a task took within the service, `cpu` CPU time of the process. */
+type Measured = Record<'floor' | 'floorCpu' | 'http' | 'step' | 'cpu', number[]>;
 
 /** Documents of two sizes: applied to a bare server, to one that has it all, and with 100 changes. */
 export async function benchDocuments(stack: BenchStack, runs: number): Promise<void> {
@@ -60,16 +56,18 @@ export async function benchDocuments(stack: BenchStack, runs: number): Promise<v
 async function benchCase(bench: Bench, name: 'W1' | 'W2', of: Case, runs: number): Promise<void> {
   console.log(`\n${of.workload.title}; ${runs} runs, floor and ours by turns, medians`);
   const before = process.memoryUsage.rss();
-  const first: Measured = { floor: [], http: [], step: [] };
-  const nothing: Measured = { floor: [], http: [], step: [] };
-  const changes: Measured = { floor: [], http: [], step: [] };
+  const first = nothingYet();
+  const nothing = nothingYet();
+  const changes = nothingYet();
   // The first run warms up both sides.
   for (let run = 0; run <= runs; run += 1) {
     const kept = run > 0;
     await oneRun(bench, of, {
       oursFirst: run % 2 === 1,
-      note: (measured, side, ms) => {
-        if (kept) ({ first, nothing, changes })[measured][side].push(ms);
+      note: (measured, values) => {
+        const { [measured]: lists } = { first, nothing, changes };
+        if (!kept) return;
+        for (const [side, ms] of Object.entries(values)) lists[side as keyof Measured].push(ms);
       },
     });
   }
@@ -87,9 +85,11 @@ async function benchCase(bench: Bench, name: 'W1' | 'W2', of: Case, runs: number
   );
 }
 
+const nothingYet = (): Measured => ({ floor: [], floorCpu: [], http: [], step: [], cpu: [] });
+
 interface Run {
   oursFirst: boolean;
-  note(measured: 'first' | 'nothing' | 'changes', side: keyof Measured, ms: number): void;
+  note(measured: 'first' | 'nothing' | 'changes', values: Partial<Record<keyof Measured, number>>): void;
 }
 
 async function oneRun({ service, target, floor }: Bench, of: Case, { oursFirst, note }: Run): Promise<void> {
@@ -99,14 +99,13 @@ async function oneRun({ service, target, floor }: Bench, of: Case, { oursFirst, 
   };
 
   const byFloor = async (measured: Parameters<Run['note']>[0], task: 'read' | 'apply', workload: Workload) => {
-    const { ms, changes } = await floor.ask({ superuser, task, workload });
-    note(measured, 'floor', ms);
+    const { ms, cpuMs, changes } = await floor.ask({ superuser, task, workload });
+    note(measured, { floor: ms, floorCpu: cpuMs });
     return changes;
   };
   const byService = async (measured: Parameters<Run['note']>[0], document: unknown) => {
-    const { ms, stepMs, changes } = await service.apply(document);
-    note(measured, 'http', ms);
-    note(measured, 'step', stepMs);
+    const { ms, stepMs, cpuMs, changes } = await service.apply(document);
+    note(measured, { http: ms, step: stepMs, cpu: cpuMs });
     return changes;
   };
 
@@ -123,10 +122,9 @@ async function oneRun({ service, target, floor }: Bench, of: Case, { oursFirst, 
 
   await byTurns(
     async () => {
-      const { result, ms } = await timed(() => service.plan(of.document));
-      if (!result.empty) throw new Error(`there are ${result.changes} changes left after the document was applied`);
-      note('nothing', 'http', ms);
-      note('nothing', 'step', (await service.apply(of.document)).stepMs);
+      const { empty, changes, ms, cpuMs } = await service.plan(of.document);
+      if (!empty) throw new Error(`there are ${changes} changes left after the document was applied`);
+      note('nothing', { http: ms, cpu: cpuMs, step: (await service.apply(of.document)).stepMs });
     },
     async () => {
       const changes = await byFloor('nothing', 'read', of.workload);
@@ -161,23 +159,18 @@ async function connectionsOf({ service, target }: Bench, of: Case): Promise<numb
 
 function report(name: 'W1' | 'W2', measured: Record<'first' | 'nothing' | 'changes', Measured>): void {
   const { first, nothing, changes } = measured;
-  const row = (label: string, { floor, http, step }: Measured, bar: number) => {
+  const row = (label: string, { floor, floorCpu, http, step, cpu }: Measured, bar: number) => {
     const base = median(floor);
-    const ratio = median(http) / base;
-    return [
-      label,
-      base.toFixed(0),
-      median(http).toFixed(0),
-      median(step).toFixed(0),
-      `${ratio.toFixed(2)} x`,
-      `${(median(step) / base).toFixed(2)} x`,
-      `${bar} x`,
-      ratio <= bar ? 'kept' : 'missed',
-    ];
+    const verdict = (of: number[]) => {
+      const ratio = median(of) / base;
+      return `${ratio.toFixed(2)} x ${ratio <= bar ? 'kept' : 'missed'}`;
+    };
+    const medians = [floor, http, step, floorCpu, cpu].map((values) => median(values).toFixed(0));
+    return [label, ...medians, `${bar} x`, verdict(http), verdict(step)];
   };
   console.log(
     table([
-      ['ms', 'floor', 'HTTP', 'steps', 'HTTP/floor', 'steps/floor', 'bar', ''],
+      ['ms', 'floor', 'HTTP', 'steps', 'floor CPU', 'our CPU', 'bar', 'HTTP/floor', 'steps/floor'],
       row('first apply', first, BARS.apply),
       row('nothing to do (HTTP: plan; steps: apply)', nothing, BARS.nothing),
       row('100 changes', changes, BARS.apply),
@@ -202,9 +195,9 @@ async function verifiersSentOnce({ service, target }: Bench, workload: Workload)
   };
   await service.apply(document);
   const before = await rows();
-  const { result, ms } = await timed(() => service.plan(document));
+  const { empty, ms } = await service.plan(document);
   await service.apply(document);
-  if (!result.empty || before !== (await rows())) throw new Error('a verifier was sent again');
+  if (!empty || before !== (await rows())) throw new Error('a verifier was sent again');
   console.log(
     `\n${PASSWORDS} passwords applied twice: no verifier was sent again (plan with unchanged passwords: ${ms.toFixed(0)} ms)`,
   );

@@ -3,9 +3,9 @@ import { type Entry, entriesOf, type Right } from './workload.ts';
 
 /** Roles and memberships of the server, of those named. */
 export const ROLES_SQL = `
-SELECT r.rolname AS name, r.rolcanlogin AS login,
-  ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_authid g ON g.oid = m.roleid WHERE m.member = r.oid) AS groups
-FROM pg_authid r WHERE r.rolname = ANY($1)`;
+SELECT r.rolname AS name, r.rolcanlogin AS login, array_remove(array_agg(g.rolname::text), NULL) AS groups
+FROM pg_authid r LEFT JOIN pg_auth_members m ON m.member = r.oid LEFT JOIN pg_authid g ON g.oid = m.roleid
+WHERE r.rolname = ANY($1) GROUP BY r.rolname, r.rolcanlogin`;
 
 /** Every privilege of the named roles in a database, whatever it is on: one read, with the built-in lists where there are none. */
 export const RIGHTS_SQL = `

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BenchStack } from '../stack.ts';
 import { timed } from '../statistics.ts';
+import { cpuMsSince } from './cpu.ts';
 
 /** The control plane under measurement, through its HTTP API. */
 export interface Service {
   /** @returns whether there is nothing to do */
-  plan(document: unknown): Promise<{ empty: boolean; changes: number }>;
+  plan(document: unknown): Promise<{ empty: boolean; changes: number; ms: number; cpuMs: number }>;
   /** From the request until the task is completed. @throws Error when it ends otherwise */
   apply(document: unknown): Promise<Applied>;
 }
@@ -17,6 +18,8 @@ export interface Applied {
   ms: number;
   /** Of these, what its steps took within the service. */
   stepMs: number;
+  /** CPU time of the process meanwhile, with this client and the control plane's workers in it. */
+  cpuMs: number;
 }
 
 interface Task {
@@ -26,8 +29,8 @@ interface Task {
   result?: { applied?: { changes: number }[] };
 }
 
-/** What one does who waits for a task. */
-const LOOK_EVERY_MS = 10;
+/** Each look costs the service about a millisecond. */
+const LOOK_EVERY_MS = 20;
 
 export function createService(stack: BenchStack): Service {
   const server = `/v1/servers/${stack.config.host.id}`;
@@ -52,21 +55,24 @@ export function createService(stack: BenchStack): Service {
 
   return {
     async plan(document) {
-      const { empty, steps } = await stack.call<{ empty: boolean; steps: { changes: number }[] }>(
-        'POST',
-        `${server}/plan`,
-        { document },
+      const cpu = process.cpuUsage();
+      const { result, ms } = await timed(() =>
+        stack.call<{ empty: boolean; steps: { changes: number }[] }>('POST', `${server}/plan`, { document }),
       );
-      return { empty, changes: steps.reduce((sum, { changes }) => sum + changes, 0) };
+      const changes = result.steps.reduce((sum, step) => sum + step.changes, 0);
+      return { empty: result.empty, changes, ms, cpuMs: cpuMsSince(cpu) };
     },
     async apply(document) {
+      const cpu = process.cpuUsage();
       const { result, ms } = await timed(async () => {
         const { task } = await stack.call<{ task: Task }>('POST', `${server}/apply`, { document });
         return completed(task);
       });
+      const cpuMs = cpuMsSince(cpu);
       return {
         changes: (result.result?.applied ?? []).reduce((sum, { changes }) => sum + changes, 0),
         ms,
+        cpuMs,
         stepMs: await stepMs(result.task_id),
       };
     },

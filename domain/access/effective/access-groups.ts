@@ -2,11 +2,11 @@ import { listed } from '../../spec/problems.ts';
 import type { ObjectRef } from '../observed.ts';
 import type { AccessChange } from '../plan.ts';
 import { compareObjects, compareTexts } from '../privileges/contents-index.ts';
-import { describeObjects, joined } from '../privileges/describe.ts';
+import { describeObjects } from '../privileges/describe.ts';
 import type { PrivilegeName } from '../privileges.ts';
 import { groupBy } from '../roles/group-by.ts';
 import type { Difference } from './compare-rights.ts';
-import { ability, columnList, logins } from './words.ts';
+import { ability, columnList, joined, logins } from './words.ts';
 
 /** Logins with a number: equal sets have the same. */
 export interface LoginSet {

@@ -1,8 +1,8 @@
 import { type ObservedDatabase, type ObservedObject, PUBLIC } from '../observed.ts';
-import { joined } from '../privileges/describe.ts';
 import type { PrivilegeMask } from '../privileges.ts';
 import { groupBy } from '../roles/group-by.ts';
 import { type Grant, grantsOn, PREDEFINED_ROLES, type RightsContext } from './rights.ts';
+import { joined } from './words.ts';
 
 /**
  * How a role comes by a right. `owner`: it is the owner or has the owner's privileges; `member`: from a role that it inherits from;

@@ -39,3 +39,8 @@ export function columnList(columns: readonly string[]): string {
 export function logins(count: number, more = ''): string {
   return `${count} ${more}${count === 1 ? 'login' : 'logins'}`;
 }
+
+/** `a`, `a and b`, `a, b and c`. */
+export function joined(texts: readonly string[]): string {
+  return texts.length < 2 ? (texts[0] ?? '') : `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
+}

@@ -38,7 +38,7 @@ export interface DatabaseReading {
 export function desiredRights(reading: DatabaseReading): Map<ObservedObject, ObjectWishes> {
   const wishes = new Map<ObservedObject, ObjectWishes>();
   for (const grant of reading.desired.grants) {
-    const entry = readEntry(grant, reading);
+    const entry = readEntry(grant, 'to', reading);
     if (entry === undefined) continue;
     noteUncoveredObjects(grant, entry.objects, reading);
     if (grant.grantOption && entry.grantees.includes(PUBLIC)) {
@@ -60,11 +60,11 @@ interface Entry {
   mask: number;
 }
 
-/** The parts of a grant or revoke; undefined where one of them is wrong. */
-function readEntry(entry: DesiredGrant, reading: DatabaseReading): Entry | undefined {
+/** The parts of a grant or revoke; undefined where one of them is wrong. `member` is what the request calls the grantees. */
+function readEntry(entry: DesiredGrant, member: 'to' | 'from', reading: DatabaseReading): Entry | undefined {
   const { findings, database } = reading;
   const before = findings.problems.length;
-  const grantees = knownGrantees(entry.to, `${entry.at}.to`, reading.isKnown, findings.problems);
+  const grantees = knownGrantees(entry.to, `${entry.at}.${member}`, reading.isKnown, findings.problems);
   const mask = maskOfEntry(entry, reading);
   const objects = selectObjects({ database, selector: entry.on, at: `${entry.at}.on` }, findings.problems);
   if (entry.columns !== undefined) checkColumns(entry, entry.columns, objects, findings);
@@ -122,7 +122,7 @@ function noteUncoveredObjects(
 }
 
 function addRevoke(revoke: DesiredGrant, wishes: Map<ObservedObject, ObjectWishes>, reading: DatabaseReading): void {
-  const entry = readEntry(revoke, reading);
+  const entry = readEntry(revoke, 'from', reading);
   if (entry === undefined) return;
   const rights = { privileges: revoke.grantOption ? 0 : entry.mask, grantable: entry.mask };
   const conflicts = new Map<string, number>();
@@ -138,14 +138,14 @@ function addRevoke(revoke: DesiredGrant, wishes: Map<ObservedObject, ObjectWishe
   }
   for (const [grantee, mask] of conflicts) {
     const message = `${describePrivileges(mask)} is granted to ${granteeLabel(grantee)} by the same document`;
-    reading.findings.problems.push({ path: `${revoke.at}.to[${revoke.to.indexOf(grantee)}]`, message });
+    reading.findings.problems.push({ path: `${revoke.at}.from[${revoke.to.indexOf(grantee)}]`, message });
   }
 }
 
 function reportOwner({ on, at }: DesiredGrant, object: ObservedObject, findings: Findings): void {
   const message = `${object.owner} owns ${refLabel(object)}; rights of an owner are not managed`;
   if (on.names === 'all') findings.notes.push(`${at}: ${message}`);
-  else findings.problems.push({ path: `${at}.to`, message });
+  else findings.problems.push({ path: `${at}.from`, message });
 }
 
 /** What a revoke takes that a grant of the same document gives at the same place. */

@@ -19,10 +19,11 @@ export type CatalogRow = [
   rowSecurity: boolean | null,
 ];
 
-/** What {@link databaseSql} leaves out or adds; each lists schema names in a parameter. */
-export interface DatabaseScope {
-  /** Only these schemas: `$2`. */
+/** Variants of {@link databaseSql}. */
+interface QueryOptions {
+  /** Only the schemas of `$2`. */
   some: boolean;
+  /** With rows tagged `names`. */
   columnNames: boolean;
 }
 
@@ -104,13 +105,13 @@ const COLUMN_NAMES = `SELECT 'names', c.oid, NULL,
     (SELECT json_agg(a.attname ORDER BY a.attnum)::text FROM pg_catalog.pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), NULL, NULL, NULL, NULL
   FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ${RELATIONS} AND (n.whole OR c.relacl IS NOT NULL)`;
+  WHERE c.relkind IN ${RELATIONS} AND (n.whole OR c.relacl IS NOT NULL OR c.oid IN (SELECT oid FROM columns))`;
 
 /**
  * Objects of every kind with owner and access control list, and default privileges, as one query.
  * `$1`: system schemas that are read whole; of the others only objects whose rights were changed come along.
  */
-export function databaseSql({ some, columnNames }: DatabaseScope): string {
+export function databaseSql({ some, columnNames }: QueryOptions): string {
   const ofSchemas = 'SELECT c.oid FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace';
   return `
 WITH schemas AS MATERIALIZED (

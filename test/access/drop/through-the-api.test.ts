@@ -1,9 +1,6 @@
 import type { WorkerInterceptors } from '@temporalio/worker';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApp } from '../../../api/app.ts';
-import { createDispatcher } from '../../../api/roles/dispatcher.ts';
-import { dropRoutes } from '../../../api/roles/drop.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { until } from '../../support/follow.ts';
 import { startTestStack, type TestStack } from '../../support/stack.ts';
@@ -16,7 +13,6 @@ interface TaskAnswer {
 }
 
 let stack: TestStack;
-let app: ReturnType<typeof createApp>;
 /** Steps that fail for good, by activity name. */
 const failing = new Set<string>();
 
@@ -33,19 +29,10 @@ const failSome: WorkerInterceptors['activity'] = [
 
 beforeAll(async () => {
   stack = await startTestStack({ runtime: 'process', controlInterceptors: failSome });
-  app = createApp(stack.api);
-  app.route('/', dropRoutes({ ...stack.api, dispatcher: createDispatcher(stack.api) }));
 });
 afterAll(() => stack?.stop());
 
-const call: TestStack['call'] = async (method, path, body, headers = {}) => {
-  const response = await app.request(`http://localhost:3000${path}`, {
-    method,
-    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  return { status: response.status, body: await response.json(), headers: response.headers };
-};
+const call: TestStack['call'] = (...request) => stack.call(...request);
 
 const rolePath = (role: string) => `/v1/servers/host-1/roles/${encodeURIComponent(role)}`;
 

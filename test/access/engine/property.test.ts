@@ -89,8 +89,8 @@ function documentOn(major: Major) {
 
 /** Grants made by hand, some by roles that hold a grant option: several grantors on one object. */
 const BY_HAND = [
-  'GRANT SELECT ON app.orders TO r0 WITH GRANT OPTION; SET ROLE r0; GRANT SELECT ON app.orders TO r3',
-  'GRANT SELECT, UPDATE ON app.customers TO r1 WITH GRANT OPTION; SET ROLE r1; GRANT UPDATE ON app.customers TO r2, r4',
+  'GRANT USAGE ON SCHEMA app TO r0; GRANT SELECT ON app.orders TO r0 WITH GRANT OPTION; SET ROLE r0; GRANT SELECT ON app.orders TO r3',
+  'GRANT USAGE ON SCHEMA app TO r1; GRANT SELECT, UPDATE ON app.customers TO r1 WITH GRANT OPTION; SET ROLE r1; GRANT UPDATE ON app.customers TO r2, r4',
   'GRANT UPDATE (card) ON app.orders TO r2',
   'REVOKE ALL ON FUNCTION app.pay(integer) FROM PUBLIC',
   'SELECT 1',
@@ -107,7 +107,6 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
       roles: [...SHOP_ROLES.roles, ...ROLES.map((role) => ({ name: role, login: false }))],
     });
     await createShop(server);
-    await server.query('GRANT USAGE ON SCHEMA app TO r0, r1', { database: 'shop' });
   });
   afterAll(() => server.stop());
 
@@ -143,7 +142,10 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
   });
 });
 
-/** What counts: what every role can do, by whatever way, and with which options it is a member of what. */
+/**
+ * What counts: what every role can do, by whatever way, with which options it is a member of what, and what later objects get in
+ * the schema `app` and elsewhere.
+ */
 async function snapshot(server: VersionedServer): Promise<unknown> {
   const names = `unnest('{${[...ROLES, 'ann', 'bob', 'readers', 'writers'].join(',')}}'::name[])`;
   const [row] = await server.query<{ state: unknown }>(
@@ -168,9 +170,10 @@ async function snapshot(server: VersionedServer): Promise<unknown> {
        'roles', (SELECT jsonb_object_agg(rolname, jsonb_build_array(rolcanlogin, rolcreatedb, rolinherit, rolconnlimit,
            coalesce(rolvaliduntil, 'infinity'))) FROM pg_roles WHERE rolname ~ '^r[0-9]$'),
        'settings', (SELECT jsonb_agg(s.setconfig ORDER BY setdatabase, setrole) FROM pg_db_role_setting s WHERE setrole <> 0),
-       'defaults', (SELECT jsonb_agg(jsonb_build_array(defaclnamespace::regnamespace, defaclobjtype, x.grantee::regrole, x.privilege_type)
-           ORDER BY defaclnamespace, defaclobjtype, x.grantee, x.privilege_type)
-         FROM pg_default_acl, aclexplode(defaclacl) AS x WHERE x.grantee <> defaclrole)
+       'defaults', (SELECT jsonb_agg(DISTINCT jsonb_build_array(place, defaclobjtype, x.grantee::regrole, x.privilege_type))
+         FROM unnest('{app,elsewhere}'::text[]) AS place
+         JOIN pg_default_acl ON defaclnamespace = 0 OR defaclnamespace::regnamespace::text = place,
+           aclexplode(defaclacl) AS x WHERE x.grantee <> defaclrole)
      ) AS state`,
     { database: 'shop' },
   );

@@ -103,7 +103,7 @@ describe('privileges', () => {
   test('of an owner cannot be revoked by name, and are left out of all', () => {
     const observed = withObjects(object('table', 'orders', 'owner=r/owner,bob=r/owner'));
     const named = asked({ revokes: [{ on: on(orders), to: ['owner'] }] });
-    expect(find(named, observed).problems.map(({ path }) => path)).toEqual(['databases[0].revokes[0].to']);
+    expect(find(named, observed).problems.map(({ path }) => path)).toEqual(['databases[0].revokes[0].from']);
     const all = asked({ revokes: [{ on: { kind: 'table', schema: 'app', names: 'all' }, to: ['owner', 'bob'] }] });
     const found = find(all, observed);
     expect(found.problems).toEqual([]);
@@ -117,7 +117,7 @@ describe('privileges', () => {
     const observed = withObjects(object('table', 'orders', 'owner=r/owner'));
     const entry = { on: on(orders), privileges: ['SELECT' as const], to: ['bob'] };
     expect(find(asked({ grants: [entry], revokes: [entry] }), observed).problems).toEqual([
-      { path: 'databases[0].revokes[0].to[0]', message: 'SELECT is granted to bob by the same document' },
+      { path: 'databases[0].revokes[0].from[0]', message: 'SELECT is granted to bob by the same document' },
     ]);
   });
 

@@ -87,7 +87,8 @@ export function states(versionNum: number): fc.Arbitrary<ObservedServer> {
       const named = Object.fromEntries(
         ROLES.map((name, at): [string, Partial<RoleAttributes>] => [name, roles[at] ?? {}]),
       );
-      const predefined = Object.fromEntries(PREDEFINED.map((name) => [name, {}]));
+      const there = PREDEFINED.filter((name) => name !== 'pg_maintain' || versionNum >= 170_000);
+      const predefined = Object.fromEntries(there.map((name) => [name, {}]));
       const state = stateOf({
         versionNum,
         roles: { ...predefined, ...named },
@@ -99,7 +100,8 @@ export function states(versionNum: number): fc.Arbitrary<ObservedServer> {
         ...state,
         memberships: memberships.flatMap(({ group, distance, inherit, set, grantor }) => {
           const [role, member] = [order[group], order[group + distance]];
-          if (role === undefined || member === undefined || !ROLES.includes(member)) return [];
+          if (role === undefined || member === undefined || !ROLES.includes(member) || !state.roles.has(role))
+            return [];
           const old = versionNum < 160_000;
           const options = old ? { inherit: named[member]?.inherit ?? true, set: true } : { inherit, set };
           return [{ role, member, grantor, admin: false, ...options }];
