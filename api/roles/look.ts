@@ -37,7 +37,7 @@ export const databasesNamed =
 /** Nothing but what belongs to the whole server. */
 export const noDatabase: LookScope = () => [];
 
-const whole = (name: string): DatabaseScope => ({ name, schemas: undefined, columnNames: true });
+const whole = (name: string): DatabaseScope => ({ name, schemas: undefined, systemSchemas: [], columnNames: true });
 
 /** Reads a server as it is now. */
 export function lookAt(deps: ApiDeps, look: Look, scope: LookScope): Promise<ObservedServer> {
@@ -56,8 +56,11 @@ export function planNow(
   },
 ): Promise<Plan> {
   const { document, passwords } = request;
-  const scope: LookScope =
-    request.impact === 'all' ? everyDatabase : () => documentScope(document).map(({ name }) => whole(name));
+  const mentioned = new Map(documentScope(document).map((scope) => [scope.name, { ...scope, schemas: undefined }]));
+  const scope: LookScope = (cluster) =>
+    request.impact === 'documented'
+      ? [...mentioned.values()]
+      : [...mentioned.values(), ...everyDatabase(cluster).filter(({ name }) => !mentioned.has(name))];
   return withLease(deps, look, async (lease) => {
     const [{ observed, client }, foreign] = await Promise.all([
       read(lease, look, scope),

@@ -1,10 +1,13 @@
 import type { AccessDocument, DesiredDatabase } from './document.ts';
+import { isSystemSchema } from './privileges/select-objects.ts';
 
 /** What must be read of a database to carry out a document. */
 export interface DatabaseScope {
   name: string;
   /** Undefined: everything. */
   schemas: string[] | undefined;
+  /** Those of PostgreSQL itself that are mentioned: of the others only what was changed is read. */
+  systemSchemas: string[];
   /** Columns are named somewhere. */
   columnNames: boolean;
 }
@@ -30,6 +33,7 @@ export function databaseScope(database: DesiredDatabase): DatabaseScope {
   return {
     name: database.name,
     schemas: everything ? undefined : [...mentioned].toSorted(),
+    systemSchemas: [...mentioned].filter(isSystemSchema).toSorted(),
     columnNames: entries.some(({ columns }) => columns !== undefined),
   };
 }

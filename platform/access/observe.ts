@@ -51,6 +51,7 @@ export async function observeDatabase(
   const contents = await inspectDatabase(client, {
     cluster,
     columnNames: scope.columnNames,
+    systemSchemas: scope.systemSchemas,
     ...(scope.schemas === undefined ? {} : { schemas: scope.schemas }),
   });
   return { ...database, contents };

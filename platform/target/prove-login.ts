@@ -14,13 +14,7 @@ export type LoginProof =
  * role in from here, so nothing is known of the password. `not_scram`: the server wanted to know something else than SCRAM, or
  * nothing. `not_permitted`: the role has NOLOGIN.
  */
-type UnprovenReason =
-  | 'refused'
-  | 'no_hba_entry'
-  | 'not_scram'
-  | 'unreachable'
-  | 'connection_limit'
-  | 'not_permitted';
+type UnprovenReason = 'refused' | 'no_hba_entry' | 'not_scram' | 'unreachable' | 'connection_limit' | 'not_permitted';
 
 /** Before the server has looked at a password; by class or code of SQLSTATE. */
 const BEFORE: readonly [code: RegExp, reason: UnprovenReason][] = [

@@ -146,7 +146,8 @@ function compareDatabases(
     groups.add(groups.kindOf(change, 'database'), database, after.name);
   }
   if (before.contents === undefined || after.contents === undefined) return;
-  const isOwnerSame = before.owner === after.owner;
+  const heirs = [states.before.graph.heirOf(before.owner), states.after.graph.heirOf(after.owner)];
+  const isOwnerSame = before.owner === after.owner && heirs[0] === heirs[1];
   if (before.contents === after.contents && isOwnerSame && movers === undefined) return;
   const forAll = createObjectComparison({ sides, comparer, perspective: everyone, groups });
   const forMovers = movers && createMoversComparison(sidesFor(movers), movers, groups);

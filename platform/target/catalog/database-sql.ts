@@ -2,11 +2,11 @@ import type { ObjectKind } from '../../../domain/access/objects.ts';
 
 /**
  * One row of {@link databaseSql}. `tag` says what it is: an {@link ObjectKind}, `column` (an attribute that has a list of its
- * own: `oid` is its relation's), `names` (the relation's column names as JSON, in `name`) or `default` followed by the letter
+ * own: `oid` is its relation's), `owned` (a sequence that follows the table whose oid is in `name`), `names` (the relation's column names as JSON, in `name`) or `default` followed by the letter
  * of pg_default_acl (`name` is empty, `owner` the creator).
  */
 export type CatalogRow = [
-  tag: ObjectKind | 'column' | 'names' | `default ${string}`,
+  tag: ObjectKind | 'column' | 'owned' | 'names' | `default ${string}`,
   oid: number,
   schema: string | null,
   name: string,
@@ -79,15 +79,21 @@ const PARTS = [
     array_to_string(p.proacl, ','), NULL
   FROM pg_catalog.pg_proc p JOIN schemas n ON n.oid = p.pronamespace
   WHERE n.whole OR ${isChanged('pg_proc', 'p', 'p.proacl')}`,
+  // Sequences of serial and identity columns.
+  `SELECT 'owned', d.objid, NULL, d.refobjid::text, NULL, NULL, NULL, NULL
+  FROM pg_catalog.pg_depend d
+    JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN schemas n ON n.oid = c.relnamespace
+  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+    AND d.objsubid = 0 AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')`,
   // Array types follow their element type, multiranges their range; a table's row type has no rights of its own. System types
-  // and languages have no list until somebody grants something.
+  // and languages have no list until somebody grants something; untrusted languages can have none (ExecGrant_Language).
   `SELECT 'type', t.oid, n.name, t.typname, NULL, pg_get_userbyid(t.typowner), array_to_string(t.typacl, ','), NULL
   FROM pg_catalog.pg_type t JOIN schemas n ON n.oid = t.typnamespace
     LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
   WHERE t.typisdefined AND t.typinput <> 'pg_catalog.array_in'::regproc
     AND (t.typtype IN ('b', 'd', 'e', 'r') OR c.oid IS NOT NULL) AND (n.whole OR t.typacl IS NOT NULL)`,
   `SELECT 'language', l.oid, NULL, l.lanname, NULL, pg_get_userbyid(l.lanowner), array_to_string(l.lanacl, ','), NULL
-  FROM pg_catalog.pg_language l WHERE l.lanispl OR l.lanacl IS NOT NULL`,
+  FROM pg_catalog.pg_language l WHERE l.lanpltrusted AND (l.lanispl OR l.lanacl IS NOT NULL)`,
   `SELECT 'foreign_data_wrapper', w.oid, NULL, w.fdwname, NULL, pg_get_userbyid(w.fdwowner),
     array_to_string(w.fdwacl, ','), NULL
   FROM pg_catalog.pg_foreign_data_wrapper w`,

@@ -65,6 +65,7 @@ function createFold(cluster: DatabaseInput['cluster']): { add(row: CatalogRow): 
   const defaults: DatabaseContents['defaults'] = [];
   const columns = new Map<number, Map<string, readonly AclEntry[]>>();
   const columnNames = new Map<number, string[]>();
+  const followed = new Map<number, number>();
 
   function addDefault(kind: DefaultKind | undefined, [, , schema, , , owner, acl]: CatalogRow): void {
     // Kinds that the engine does not manage, such as large objects of 18.
@@ -78,13 +79,16 @@ function createFold(cluster: DatabaseInput['cluster']): { add(row: CatalogRow): 
       if (tag === 'column') {
         const lists = columns.get(oid) ?? new Map<string, readonly AclEntry[]>();
         columns.set(oid, lists.set(name, acls.read(acl ?? '')));
-      } else if (tag === 'names') columnNames.set(oid, JSON.parse(name ?? '[]'));
+      } else if (tag === 'owned') followed.set(oid, Number(name));
+      else if (tag === 'names') columnNames.set(oid, JSON.parse(name ?? '[]'));
       else if (isDefault(tag)) addDefault(DEFAULT_KIND_OF_LETTER.get(tag.slice(-1)), row);
       else objects.push(toObject(tag, row, acls, builtins));
     },
 
     contents() {
       for (const object of objects) {
+        const table = object.kind === 'sequence' ? followed.get(object.oid) : undefined;
+        if (table !== undefined) object.ownedBy = table;
         if (object.rowSecurity === undefined) continue;
         const lists = columns.get(object.oid);
         const names = columnNames.get(object.oid);

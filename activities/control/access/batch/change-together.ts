@@ -177,6 +177,7 @@ function mergedScope(items: readonly Item[]): DatabaseScope | undefined {
   return {
     name: first.name,
     schemas: everything ? undefined : [...new Set(scopes.flatMap(({ schemas }) => schemas ?? []))],
+    systemSchemas: scopes.flatMap(({ systemSchemas }) => systemSchemas),
     columnNames: scopes.some(({ columnNames }) => columnNames),
   };
 }

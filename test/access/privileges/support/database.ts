@@ -38,14 +38,6 @@ export async function inspectShop(client: pg.Client): Promise<ObservedServer> {
   const shop = cluster.databases.get('shop');
   if (shop === undefined) throw new Error('no database shop');
   const contents = await inspectDatabase(client, { cluster, schemas: ['app'], columnNames: true });
-  const { rows } = await client.query<{ sequence: string; table: string }>(
-    `SELECT objid::int8 AS sequence, refobjid::int8 AS table FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
-     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND c.relkind = 'S'
-       AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')`,
-  );
-  for (const { sequence, table } of rows) {
-    for (const object of contents.objects) if (object.oid === Number(sequence)) object.ownedBy ??= Number(table);
-  }
   return { ...cluster, databases: new Map([['shop', { ...shop, contents }]]) };
 }
 
