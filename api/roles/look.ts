@@ -1,4 +1,5 @@
 import type { AccessDocument, SubmittedPassword } from '../../domain/access/document.ts';
+import { computeImpact } from '../../domain/access/effective/impact.ts';
 import type { ObservedServer } from '../../domain/access/observed.ts';
 import type { Plan } from '../../domain/access/plan.ts';
 import { type DatabaseScope, documentScope } from '../../domain/access/scope.ts';
@@ -72,7 +73,7 @@ export function planNow(
       sealer: deps.sealer,
       fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: look.serverName, roles }),
     });
-    const planned = planOn({ document, observed, changedPasswords: changed, foreign });
+    const planned = planOn({ document, observed, changedPasswords: changed, foreign, impact: computeImpact });
     if (!planned.ok) throw invalidInput(planned.problems);
     return planned.plan;
   });

@@ -153,5 +153,5 @@ async function assertPlanStands(expected: string, plan: { hash: string }): Promi
 }
 
 function prefersText(accept: string | undefined): boolean {
-  return accept !== undefined && accept.includes('text/plain') && !accept.includes('application/json');
+  return accept?.includes('text/plain') === true && !accept.includes('application/json');
 }

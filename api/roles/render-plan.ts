@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi';
-import { maskedSql, type Plan } from '../../domain/access/plan.ts';
+import { type AccessChange, maskedSql, type Plan } from '../../domain/access/plan.ts';
 import type { planSchema } from '../schemas/access.ts';
 
 export function renderPlan(plan: Plan): z.infer<typeof planSchema> {
@@ -16,6 +16,18 @@ export function renderPlan(plan: Plan): z.infer<typeof planSchema> {
     })),
     refusals: plan.refusals,
     notes: plan.notes,
-    impact: plan.impact,
+    impact: {
+      ...plan.impact,
+      gained: plan.impact.gained.map(renderChange),
+      lost: plan.impact.lost.map(renderChange),
+    },
+  };
+}
+
+function renderChange({ moreLogins, bySetRole, ...change }: AccessChange) {
+  return {
+    ...change,
+    ...(moreLogins === undefined ? {} : { more_logins: moreLogins }),
+    ...(bySetRole === undefined ? {} : { by_set_role: bySetRole }),
   };
 }

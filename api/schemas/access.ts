@@ -8,7 +8,9 @@ const impactEntry = z
     database: z.string(),
     object: z.string(),
     privilege: z.string(),
-    logins: names,
+    logins: names.openapi({ description: 'The first ones by name.' }),
+    more_logins: z.number().int().optional().openapi({ description: 'How many more there are.' }),
+    by_set_role: z.boolean().optional().openapi({ description: 'Only after SET ROLE, to one of `through`.' }),
     through: names,
     sentence: z.string().openapi({ example: '3 more logins can SELECT table billing.cards, through group reporting' }),
   })
@@ -42,6 +44,10 @@ export const planSchema = z
       roles: names,
       gained: z.array(impactEntry),
       lost: z.array(impactEntry),
+      more: z
+        .object({ objects: z.number(), roles: z.number(), gained: z.number(), lost: z.number() })
+        .optional()
+        .openapi({ description: 'How many more entries each list would have.' }),
     }),
   })
   .openapi('Plan');

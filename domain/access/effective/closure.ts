@@ -8,7 +8,7 @@ const DATABASE_OWNER_ROLE = 'pg_database_owner';
  * What a path of memberships is to carry: `inherit` the privileges of a role without SET ROLE (ROLERECURSE_PRIVS), `set` the
  * right to SET ROLE to it (ROLERECURSE_SETROLE), `member` nothing but membership (ROLERECURSE_MEMBERS, src/backend/utils/adt/acl.c).
  */
-export type PathKind = 'inherit' | 'set' | 'member';
+type PathKind = 'inherit' | 'set' | 'member';
 
 /** Roles that one role reaches. */
 export interface Reach {

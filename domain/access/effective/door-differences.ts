@@ -5,7 +5,7 @@ import type { RoleSets } from './role-sets.ts';
 import type { Side } from './side.ts';
 
 /** Like a {@link Difference}; ALL is what superusers have. */
-export type DoorDifference = Omit<Difference, 'privilege'> & { privilege: 'CONNECT' | 'ALL' };
+type DoorDifference = Omit<Difference, 'privilege'> & { privilege: 'CONNECT' | 'ALL' };
 
 /** One state of the way into a database. */
 interface Door {

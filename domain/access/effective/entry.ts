@@ -5,7 +5,7 @@ import { CONNECT, holds, type RightsContext } from './rights.ts';
 import { logins } from './words.ts';
 
 /** Who, where and when: VALID UNTIL is compared with `now`. */
-export interface Entering {
+interface Entering {
   role: string;
   database: ObservedDatabase;
   now: Date;

@@ -1,22 +1,17 @@
 import type { Change } from '../changes.ts';
-import type { AclEntry, ObservedDatabase, ObservedObject, ObservedServer } from '../observed.ts';
+import type { ObservedDatabase, ObservedObject, ObservedServer } from '../observed.ts';
 import type { Impact } from '../plan.ts';
 import { databaseObject } from '../privileges/contents-index.ts';
 import { refKey } from '../refs.ts';
-import {
-  type AccessGroup,
-  type AccessGroups,
-  type AccessKind,
-  createAccessGroups,
-  type LoginSet,
-} from './access-groups.ts';
-import { type Bits, createBitsIndex, indexesOf } from './bits.ts';
+import { type AccessGroups, createAccessGroups, type LoginSet } from './access-groups.ts';
+import { createBitsIndex, indexesOf } from './bits.ts';
 import { createMembershipGraph } from './closure.ts';
-import { type Comparer, createComparer, type Difference } from './compare-rights.ts';
+import { createObjectComparison, type LoginSets, type ObjectComparison } from './compare-objects.ts';
+import { createComparer } from './compare-rights.ts';
 import { doorDifferences } from './door-differences.ts';
-import { type RightsContext, superuserOnly } from './rights.ts';
+import type { RightsContext } from './rights.ts';
 import { createRoleSets, type RoleSets, type Universe, universeOf } from './role-sets.ts';
-import { createSide, type Side } from './side.ts';
+import { createSide } from './side.ts';
 import { touchedObjects, touchedRoles } from './touched.ts';
 import { setRolesOf } from './ways.ts';
 
@@ -32,7 +27,7 @@ interface States {
 interface Perspective {
   universe: Universe;
   sets: { before: RoleSets; after: RoleSets };
-  loginSet(bits: Bits): LoginSet;
+  loginSet: LoginSets;
 }
 
 /**
@@ -137,6 +132,10 @@ function compareDatabases(
     sets,
     words: universe.words,
   });
+  const objectComparison = (perspective: Perspective): ObjectComparison => {
+    const sides = sidesFor(perspective);
+    return createObjectComparison({ sides, comparer: createComparer(sides), loginSet: perspective.loginSet, groups });
+  };
   const sides = sidesFor(everyone);
   const comparer = createComparer(sides);
   const database = databaseObject(after);
@@ -149,19 +148,11 @@ function compareDatabases(
   const heirs = [states.before.graph.heirOf(before.owner), states.after.graph.heirOf(after.owner)];
   const isOwnerSame = before.owner === after.owner && heirs[0] === heirs[1];
   if (before.contents === after.contents && isOwnerSame && movers === undefined) return;
-  const forAll = createObjectComparison({ sides, comparer, perspective: everyone, groups });
-  const forMovers = movers && createMoversComparison(sidesFor(movers), movers, groups);
+  const forAll = objectComparison(everyone);
+  const forMovers = movers && objectComparison(movers);
   for (const [old, now] of pairsOf(before.contents.objects, after.contents.objects)) {
     (isOwnerSame && hasSameRights(old, now) ? forMovers : forAll)?.(old, now);
   }
-}
-
-function createMoversComparison(
-  sides: Parameters<typeof createComparer>[0],
-  perspective: Perspective,
-  groups: AccessGroups,
-): ObjectComparison {
-  return createObjectComparison({ sides, comparer: createComparer(sides), perspective, groups });
 }
 
 function hasSameRights(a: ObservedObject | undefined, b: ObservedObject | undefined): boolean {
@@ -189,102 +180,4 @@ function* pairsOf(
 function isSameObject(a: ObservedObject, b: ObservedObject | undefined): boolean {
   if (a === b) return true;
   return a.kind === b?.kind && a.name === b.name && a.schema === b.schema && a.args === b.args;
-}
-
-type ObjectComparison = (before: ObservedObject | undefined, after: ObservedObject | undefined) => void;
-
-/** What changes on objects of equal rights; the groups that they belong to, by schema. */
-interface Outcome {
-  changes: readonly AccessKind[];
-  groups: Map<string | null, readonly AccessGroup[]>;
-}
-
-/** Compares objects one by one, and those with the same rights of the roles that are looked at only once. */
-function createObjectComparison(of: {
-  sides: { before: Side; after: Side };
-  comparer: Comparer;
-  perspective: Perspective;
-  groups: AccessGroups;
-}): ObjectComparison {
-  const { sides, comparer, perspective, groups } = of;
-  const outcomes = new Map<string, Outcome>();
-  const keyOf = createRightsKeys(sides);
-
-  function outcomeOf(before: ObservedObject | undefined, after: ObservedObject | undefined): Outcome {
-    const objectKind = (after ?? before)?.kind ?? 'table';
-    const changes = mergeColumns(comparer.differences(before, after), perspective).map((difference) =>
-      groups.kindOf({ ...difference, logins: perspective.loginSet(difference.logins) }, objectKind),
-    );
-    return { changes, groups: new Map() };
-  }
-
-  return (before, after) => {
-    const object = after ?? before;
-    if (object === undefined) return;
-    const key = keyOf(before, after);
-    const outcome = (key === undefined ? undefined : outcomes.get(key)) ?? outcomeOf(before, after);
-    if (key !== undefined) outcomes.set(key, outcome);
-    if (outcome.changes.length === 0) return;
-    const known = outcome.groups.get(object.schema);
-    if (known === undefined) {
-      const found = outcome.changes.map((change) => groups.add(change, object, sides.after.database.name));
-      outcome.groups.set(object.schema, found);
-    } else for (const group of known) group.objects.push(object);
-  };
-}
-
-/** Texts that are the same for pairs of objects with the same differences; undefined where columns have lists of their own. */
-function createRightsKeys(sides: { before: Side; after: Side }) {
-  const texts = new Map<readonly AclEntry[], string>();
-  const places = new Map<string | null, string>();
-  const gateNumbers = new Map<string, number>();
-  const numberOfGate = (gate: Bits): number => {
-    const text = gate.join();
-    const number = gateNumbers.get(text) ?? gateNumbers.size;
-    gateNumbers.set(text, number);
-    return number;
-  };
-  const counts = (role: string) => (sides.before.members(role) ?? sides.after.members(role)) !== undefined;
-
-  function textOf(acl: readonly AclEntry[]): string {
-    const known = texts.get(acl);
-    if (known !== undefined) return known;
-    let text = '';
-    for (const { grantee, privileges } of acl) if (counts(grantee)) text += `${privileges} ${grantee}\0`;
-    texts.set(acl, text);
-    return text;
-  }
-
-  function placeOf(schema: string | null): string {
-    const known = places.get(schema);
-    if (known !== undefined) return known;
-    const gates = [sides.before, sides.after].map((side) => numberOfGate(side.usingSchema(schema)));
-    const text = gates.join(' ');
-    places.set(schema, text);
-    return text;
-  }
-
-  function half(object: ObservedObject | undefined): string {
-    if (object === undefined) return '-';
-    return `${textOf(object.acl)}\0${counts(object.owner) ? object.owner : ''}\0${superuserOnly(object)}`;
-  }
-
-  return (before: ObservedObject | undefined, after: ObservedObject | undefined): string | undefined => {
-    if (before?.columns !== undefined || after?.columns !== undefined) return undefined;
-    const object = after ?? before;
-    return `${object?.kind} ${placeOf(object?.schema ?? null)}\0${half(before)}\0\0${before === after ? '' : half(after)}`;
-  };
-}
-
-/** Columns of one object on which the same changes are one difference. */
-function mergeColumns(differences: readonly Difference[], { loginSet }: Perspective): Difference[] {
-  if (differences.every(({ columns }) => columns.length === 0)) return [...differences];
-  const merged = new Map<string, Difference>();
-  for (const difference of differences) {
-    const { direction, privilege, columns, logins, through, direct, bySetRole } = difference;
-    const key = JSON.stringify([direction, privilege, columns.length, loginSet(logins).id, through, direct, bySetRole]);
-    const known = merged.get(key);
-    merged.set(key, known === undefined ? difference : { ...known, columns: [...known.columns, ...columns] });
-  }
-  return [...merged.values()];
 }

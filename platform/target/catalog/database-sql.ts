@@ -41,12 +41,15 @@ function isNotPublished(acl: string, owner: string, letter: string, privilege: s
   return `${acl} <> acldefault('${letter}', ${owner}) || makeaclitem(0, ${owner}, '${privilege}', false)`;
 }
 
-/** Whether rights differ from those that initdb or an extension's script left. */
+/**
+ * Whether rights differ from those that initdb or an extension's script left. NOT IN, since that is always a hash table: the
+ * estimates of other forms grow with the catalog until the server compiles the query (`jit_above_cost`), which takes longer
+ * than the read.
+ */
 function isChanged(catalog: string, alias: string, acl: string): string {
-  return `(${acl} IS NOT NULL AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_init_privs i
-    WHERE i.objoid = ${alias}.oid AND i.classoid = 'pg_catalog.${catalog}'::regclass AND i.objsubid = 0
-      AND i.initprivs = ${acl}))`;
+  return `(${acl} IS NOT NULL AND (${alias}.oid, ${acl}) NOT IN (
+    SELECT objoid, initprivs FROM pg_catalog.pg_init_privs
+    WHERE classoid = 'pg_catalog.${catalog}'::regclass AND objsubid = 0))`;
 }
 
 /**
@@ -55,10 +58,9 @@ function isChanged(catalog: string, alias: string, acl: string): string {
  * src/backend/parser/parse_func.c).
  */
 const ROUTINE_ARGS = `
-  CASE WHEN p.prokind = 'p' AND EXISTS (
-      SELECT FROM pg_catalog.pg_proc o
-      WHERE o.proname = p.proname AND o.pronamespace = p.pronamespace AND o.prokind = 'p' AND o.oid <> p.oid
-        AND array_to_string(o.proallargtypes, ' ') = p.proargtypes::text)
+  CASE WHEN p.prokind = 'p' AND (p.pronamespace, p.proname, p.proargtypes::text) IN (
+      SELECT o.pronamespace, o.proname, array_to_string(o.proallargtypes, ' ')
+      FROM pg_catalog.pg_proc o WHERE o.prokind = 'p' AND 'o' = ANY(o.proargmodes))
     THEN (SELECT string_agg('IN ' || format_type(u.type, NULL), ', ' ORDER BY u.place)
       FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u (type, place))
     ELSE oidvectortypes(p.proargtypes) END`;
@@ -126,10 +128,9 @@ WITH schemas AS MATERIALIZED (
   FROM pg_catalog.pg_namespace n WHERE NOT ${IS_PASSING_SCHEMA} ${some ? 'AND n.nspname = ANY($2::text[])' : ''}
 ), columns AS MATERIALIZED (
   -- Those that have a list of their own; initdb grants some of pg_subscription's.
-  SELECT a.attrelid AS oid, a.attname AS name, a.attacl AS acl, NOT EXISTS (
-    SELECT FROM pg_catalog.pg_init_privs i
-    WHERE i.objoid = a.attrelid AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objsubid = a.attnum
-      AND i.initprivs = a.attacl) AS changed
+  SELECT a.attrelid AS oid, a.attname AS name, a.attacl AS acl, (a.attrelid, a.attnum, a.attacl) NOT IN (
+    SELECT objoid, objsubid, initprivs FROM pg_catalog.pg_init_privs
+    WHERE classoid = 'pg_catalog.pg_class'::regclass) AS changed
   FROM pg_catalog.pg_attribute a
   WHERE a.attacl IS NOT NULL AND NOT a.attisdropped ${some ? `AND a.attrelid IN (${ofSchemas})` : ''}
 )

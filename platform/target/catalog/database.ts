@@ -1,5 +1,4 @@
-import type pg from 'pg';
-import Cursor from 'pg-cursor';
+import pg from 'pg';
 import { DEFAULT_KINDS, type DefaultKind, OBJECT_KINDS, type ObjectKind } from '../../../domain/access/objects.ts';
 import {
   type AclEntry,
@@ -10,9 +9,6 @@ import {
 } from '../../../domain/access/observed.ts';
 import { type AclReader, createAclReader } from './acl-text.ts';
 import { type CatalogRow, databaseSql } from './database-sql.ts';
-
-/** Large enough that round trips do not matter, small enough that the rows of one read stay below a few megabytes. */
-const ROWS_PER_READ = 4_000;
 
 const DEFAULT_KIND_OF_LETTER: ReadonlyMap<string, DefaultKind> = new Map(
   (Object.keys(DEFAULT_KINDS) as DefaultKind[]).map((kind) => [DEFAULT_KINDS[kind].letter, kind]),
@@ -34,8 +30,8 @@ export interface DatabaseInput {
 
 /**
  * Reads the objects of the connection's database with their owners and access control lists, and its default privileges, in
- * one statement that is streamed: memory is what the answer takes. The order is the catalogs'. The connection's search_path
- * is `pg_catalog`, so that argument types are written with their schemas. `statement_timeout` counts for the whole read.
+ * one statement whose rows are taken as they arrive: memory is what the answer takes. The order is the catalogs'. The connection's search_path
+ * is `pg_catalog`, so that argument types are written with their schemas.
  *
  * Lists are shared between objects, and frozen.
  */
@@ -44,17 +40,34 @@ export async function inspectDatabase(client: pg.ClientBase, input: DatabaseInpu
   const text = databaseSql({ some: schemas !== undefined, columnNames });
   const fold = createFold(cluster);
   const values = schemas === undefined ? [systemSchemas] : [systemSchemas, schemas];
-  const cursor = client.query(new Cursor<CatalogRow>(text, values, { rowMode: 'array' }));
-  try {
-    for (;;) {
-      const rows = await cursor.read(ROWS_PER_READ);
-      for (const row of rows) fold.add(row);
-      if (rows.length < ROWS_PER_READ) break;
-    }
-  } finally {
-    await cursor.close();
-  }
+  await eachRow(client, { text, values }, fold.add);
   return fold.contents();
+}
+
+/**
+ * Runs a query and hands over each row as it arrives, in one round trip; none is kept.
+ * @throws what the server or `take` says first, after the query's end: the connection can be used again.
+ */
+function eachRow(
+  client: pg.ClientBase,
+  query: { text: string; values: unknown[] },
+  take: (row: CatalogRow) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let failure: { reason: unknown } | undefined;
+    const running = client.query(new pg.Query({ ...query, rowMode: 'array' }));
+    running.on('row', (row: CatalogRow) => {
+      if (failure !== undefined) return;
+      // An exception here would go to the connection's socket, and end the process.
+      try {
+        take(row);
+      } catch (reason) {
+        failure = { reason };
+      }
+    });
+    running.on('error', reject);
+    running.on('end', () => (failure === undefined ? resolve() : reject(failure.reason)));
+  });
 }
 
 /** Takes rows in any order. */

@@ -71,6 +71,8 @@ function statements(major: number): fc.Arbitrary<string> {
     ...(major >= 14 ? [fc.constant('pg_database_owner')] : []),
   );
   const object = fc.constantFrom(...OBJECTS);
+  // Few: it takes ADMIN OPTION.
+  const grantor = fc.oneof({ weight: 4, arbitrary: fc.constant('') }, role);
   const flag = (name: string) => fc.boolean().map((on) => `${on ? '' : 'NO'}${name}`);
 
   const attributes = fc.tuple(
@@ -88,9 +90,9 @@ function statements(major: number): fc.Arbitrary<string> {
     return major >= ({ pg_monitor: 13, pg_maintain: 17 }[name] ?? 14);
   });
   // Groups stand before their members, so that no chain closes; on 16+ any role with ADMIN OPTION may grant.
-  const membership = fc.tuple(rank, rank, options, fc.option(role)).map(([a, b, text, grantor]) => {
+  const membership = fc.tuple(rank, rank, options, grantor).map(([a, b, text, granting]) => {
     const [group, member] = a < b ? [a, b] : [b, a];
-    const by = grantor === null || major < 16 ? '' : ` GRANTED BY ${grantor}`;
+    const by = granting === '' || major < 16 ? '' : ` GRANTED BY ${granting}`;
     return `GRANT ${ROLES[group]} TO ${ROLES[member]}${text}${by}`;
   });
   const predefinedMembership = fc
@@ -123,6 +125,7 @@ function statements(major: number): fc.Arbitrary<string> {
     { weight: 2, arbitrary: column },
     { weight: 2, arbitrary: owner },
     { weight: 1, arbitrary: ownerRevoke },
+    { weight: 1, arbitrary: role.map((name) => `ALTER DATABASE shop OWNER TO ${name}`) },
   );
 }
 

@@ -52,6 +52,46 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
     expect(bob?.until.toISOString()).toBe('2031-05-06T05:08:09.000Z');
   });
 
+  test('a plan tells whose access changes, and through what', async () => {
+    const { impact } = await engine.plan(name, {
+      memberships: [{ role: 'writers', member: 'ann' }],
+      databases: [{ name: 'shop' }],
+    });
+    const insert = impact.gained.filter(
+      ({ object, sentence }) => object === 'table app.orders' && sentence.includes('INSERT'),
+    );
+    expect(insert).toMatchObject([
+      { database: 'shop', object: 'table app.orders', logins: ['ann'], through: ['writers'] },
+    ]);
+    expect(insert[0]?.sentence).toContain('1 more login can INSERT');
+    expect(impact.lost).toEqual([]);
+  });
+
+  test('why a role may do something, or may not, is told with the way that leads there', async () => {
+    const ask = async (query: string) =>
+      (await engine.stack.call('GET', `/v1/servers/${name}/explain?database=shop&${query}`)).body;
+    expect(await ask('role=bob&object=app.orders&privilege=insert')).toMatchObject({
+      allowed: true,
+      usable: true,
+      ways: [{ via: 'member', path: ['bob', 'writers'] }],
+    });
+    expect(await ask('role=ann&object=app.orders&privilege=insert')).toMatchObject({ allowed: false, ways: [] });
+    expect(await ask('role=ann&object=app.pay(integer)&kind=routine&privilege=execute')).toMatchObject({
+      allowed: false,
+    });
+    const { body } = await engine.stack.call(
+      'GET',
+      `/v1/servers/${name}/roles/bob/privileges?database=shop&schema=app`,
+    );
+    expect(body.privileges).toContainEqual(
+      expect.objectContaining({ object: 'table app.orders', via: 'member', path: ['bob', 'writers'] }),
+    );
+    const findings = await engine.stack.call('GET', `/v1/servers/${name}/findings?database=shop`);
+    expect(findings.status).toBe(200);
+    expect(Array.isArray(findings.body.findings)).toBe(true);
+    expect((await engine.stack.call('GET', `/v1/servers/${name}/roles/nobody/privileges`)).status).toBe(404);
+  });
+
   test('objects that are made later are covered by the default privileges that the document pairs with "all"', async () => {
     await server.query(
       `SET ROLE shop_owner; CREATE TABLE app.later (id int); CREATE FUNCTION app.later_on() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
@@ -91,6 +131,7 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
   });
 
   test('the export of the live server is a document whose plan is empty', async () => {
+    await server.query('GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_reset() TO readers', { database: 'shop' });
     const document = await engine.exported(name, ['shop']);
     expect(await engine.plan(name, document)).toMatchObject({ steps: [], refusals: [] });
   });

@@ -26,7 +26,15 @@ export interface PlanAnswer {
   steps: { database: string | null; action: string; summary: string; sql: string[]; changes: number }[];
   refusals: { path: string; message: string; remedy?: string }[];
   notes: string[];
-  impact: { gained: { sentence: string }[]; lost: { sentence: string }[] };
+  impact: { gained: ImpactEntry[]; lost: ImpactEntry[] };
+}
+
+export interface ImpactEntry {
+  database: string;
+  object: string;
+  logins: string[];
+  through: string[];
+  sentence: string;
 }
 
 export interface TaskAnswer {
