@@ -144,6 +144,40 @@ test('a host goes before a service is started there, and removes it when it is b
   await stack.restartHostWorker(faults.interceptors);
 });
 
+/** A change of the server's roles, followed to its end. */
+async function acceptedOnServer(method: string, path: string, body?: unknown) {
+  const answer = await stack.call(method, `/v1/servers/host-1${path}`, body);
+  expect(answer.status).toBe(202);
+  const { task_id: taskId } = answer.body.task;
+  const { status } = await until(async () => {
+    const { body: task } = await stack.call('GET', `/v1/servers/host-1/tasks/${taskId}`);
+    return ['completed', 'failed'].includes(task.status) ? task : undefined;
+  });
+  return { status, taskId };
+}
+
+test('a document is applied, another one is refused by the server', async () => {
+  const document = { roles: [{ name: 'recorded', login: true, password: 'c4nary-password' }] };
+  const applied = await acceptedOnServer('POST', '/apply', { document, prove_login: true });
+  expect(applied.status).toBe('completed');
+  await record('apply-roles', `apply-roles/host-1/${applied.taskId}`);
+  const setting = { role: 'recorded', name: 'work_mem', value: 'much' };
+  const refused = await acceptedOnServer('POST', '/apply', { document: { settings: [setting] } });
+  expect(refused.status).toBe('failed');
+  await record('apply-roles-refused', `apply-roles/host-1/${refused.taskId}`);
+});
+
+test('requests are carried out together, and a role is dropped', async () => {
+  const answers = await Promise.all(
+    ['one', 'two', 'three'].map((role) => stack.call('PUT', `/v1/servers/host-1/roles/${role}`, { login: true })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  await recordFirst('change-roles', 'changeRoles');
+  const dropped = await acceptedOnServer('DELETE', '/roles/one');
+  expect(dropped.status).toBe('completed');
+  await record('drop-role', `drop-role/host-1/${dropped.taskId}`);
+});
+
 test.each([
   ['greet-host', 'greetHost'],
   ['join-host', 'joinHost'],

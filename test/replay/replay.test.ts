@@ -67,10 +67,13 @@ describe('a recorded history holds', () => {
 test('every workflow that can be started is known here, and has a history', async () => {
   const exported = Object.keys(workflows).sort();
   expect(exported).toEqual([
+    'applyRoles',
+    'changeRoles',
     'checkHosts',
     'cleanupTask',
     'confirmJoin',
     'deleteDatabase',
+    'dropRole',
     'greetHost',
     'joinHost',
     'leaveHost',

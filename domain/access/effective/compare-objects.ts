@@ -1,5 +1,5 @@
 import type { AclEntry, ObservedObject } from '../observed.ts';
-import type { AccessGroup, AccessGroups, AccessKind, LoginSet } from './access-groups.ts';
+import type { AccessGroup, AccessGroups, LoginChange, LoginSet } from './access-groups.ts';
 import type { Bits } from './bits.ts';
 import type { Comparer, Difference } from './compare-rights.ts';
 import { superuserOnly } from './rights.ts';
@@ -13,7 +13,7 @@ export type ObjectComparison = (before: ObservedObject | undefined, after: Obser
 
 /** What changes on objects of equal rights; the groups that they belong to, by schema. */
 interface Outcome {
-  changes: readonly AccessKind[];
+  changes: readonly LoginChange[];
   groups: Map<string | null, readonly AccessGroup[]>;
 }
 
@@ -31,7 +31,7 @@ export function createObjectComparison(of: {
   function outcomeOf(before: ObservedObject | undefined, after: ObservedObject | undefined): Outcome {
     const objectKind = (after ?? before)?.kind ?? 'table';
     const changes = mergeColumns(comparer.differences(before, after), loginSet).map((difference) =>
-      groups.kindOf({ ...difference, logins: loginSet(difference.logins) }, objectKind),
+      groups.known({ ...difference, logins: loginSet(difference.logins) }, objectKind),
     );
     return { changes, groups: new Map() };
   }

@@ -142,7 +142,7 @@ function compareDatabases(
   const rights = comparer.differences(databaseObject(before), database);
   for (const difference of [...doorDifferences(sides), ...rights.filter(({ privilege }) => privilege !== 'CONNECT')]) {
     const change = { ...difference, logins: everyone.loginSet(difference.logins) };
-    groups.add(groups.kindOf(change, 'database'), database, after.name);
+    groups.add(groups.known(change, 'database'), database, after.name);
   }
   if (before.contents === undefined || after.contents === undefined) return;
   const heirs = [states.before.graph.heirOf(before.owner), states.after.graph.heirOf(after.owner)];

@@ -2,8 +2,9 @@ import type { ObjectKind } from '../../../domain/access/objects.ts';
 
 /**
  * One row of {@link databaseSql}. `tag` says what it is: an {@link ObjectKind}, `column` (an attribute that has a list of its
- * own: `oid` is its relation's), `owned` (a sequence that follows the table whose oid is in `name`), `names` (the relation's column names as JSON, in `name`) or `default` followed by the letter
- * of pg_default_acl (`name` is empty, `owner` the creator).
+ * own: `oid` is its relation's), `owned` (a sequence that follows the table whose oid is in `name`), `names` (the relation's
+ * column names as JSON, in `name`) or `default` followed by the letter of pg_default_acl (`name` is empty, `owner` the
+ * creator).
  */
 export type CatalogRow = [
   tag: ObjectKind | 'column' | 'owned' | 'names' | `default ${string}`,

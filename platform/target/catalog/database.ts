@@ -30,8 +30,8 @@ export interface DatabaseInput {
 
 /**
  * Reads the objects of the connection's database with their owners and access control lists, and its default privileges, in
- * one statement whose rows are taken as they arrive: memory is what the answer takes. The order is the catalogs'. The connection's search_path
- * is `pg_catalog`, so that argument types are written with their schemas.
+ * one statement whose rows are taken as they arrive: memory is what the answer takes. The order is the catalogs'. The
+ * connection's search_path is `pg_catalog`, so that argument types are written with their schemas.
  *
  * Lists are shared between objects, and frozen.
  */
@@ -55,7 +55,8 @@ function eachRow(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let failure: { reason: unknown } | undefined;
-    const running = client.query(new pg.Query({ ...query, rowMode: 'array' }));
+    const config: pg.QueryArrayConfig = { ...query, rowMode: 'array' };
+    const running = client.query(new pg.Query<CatalogRow>(config));
     running.on('row', (row: CatalogRow) => {
       if (failure !== undefined) return;
       // An exception here would go to the connection's socket, and end the process.

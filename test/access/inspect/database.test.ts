@@ -220,6 +220,31 @@ onEachMajor('contents of a database', (server, major) => {
     expect(objects.filter(({ rowSecurity }) => rowSecurity === true).map(refLabel)).toEqual(['table app.part']);
   });
 
+  test('a sequence of a serial or identity column names its table', async () => {
+    const { objects } = await inspect(server());
+    const labelOf = (oid: number | undefined) => objects.filter((object) => object.oid === oid).map(refLabel);
+    const sequences = objects.filter(({ kind }) => kind === 'sequence');
+    expect(Object.fromEntries(sequences.map(({ name, ownedBy }) => [name, labelOf(ownedBy)]))).toEqual({
+      orders_id_seq: ['table app.orders'],
+      parted_id_seq: ['table app.parted'],
+      Seq: [],
+    });
+    for (const { kind, ownedBy } of objects) if (kind !== 'sequence') expect(ownedBy).toBeUndefined();
+  });
+
+  test('languages that nothing can be granted on are left out', async () => {
+    const client = await server().session();
+    const cluster = await server().cluster();
+    await client.query(`BEGIN;
+      CREATE LANGUAGE untrusted HANDLER plpgsql_call_handler; CREATE TRUSTED LANGUAGE trusted HANDLER plpgsql_call_handler`);
+    const { objects } = await inspectDatabase(client, { cluster });
+    await client.query('ROLLBACK');
+    expect(sortedLabels(objects.filter(({ kind }) => kind === 'language'))).toEqual([
+      'language plpgsql',
+      'language trusted',
+    ]);
+  });
+
   test('default privileges are read as they are, per creator, for a schema or for all', async () => {
     const { defaults } = await inspect(server());
     const creator = 'Owner, 1';
@@ -329,10 +354,21 @@ onEachMajor('contents of a database', (server, major) => {
     expect((await inspectDatabase(client, { cluster })).objects.length).toBeGreaterThan(20);
   });
 
-  test('more objects than one read takes are all there', async () => {
+  test('rows that cannot be understood fail the read, and the connection stays usable', async () => {
+    const client = await server().session();
+    const builtinAcls = new (class extends Map<string, AclEntry[]> {
+      override get(): never {
+        throw new Error('not understood');
+      }
+    })();
+    await expect(inspectDatabase(client, { cluster: { builtinAcls } })).rejects.toThrow('not understood');
+    const cluster = await server().cluster();
+    expect((await inspectDatabase(client, { cluster })).objects.length).toBeGreaterThan(20);
+  });
+
+  test('thousands of objects are all there, and share what is equal', async () => {
     const client = await server().session();
     const cluster = await server().cluster();
-    // 8,000 and what is there already: the last of several reads is a short one.
     await client.query(`BEGIN; DO $$ BEGIN FOR i IN 1..8000 LOOP
       EXECUTE format('CREATE FUNCTION app.many_%s() RETURNS int LANGUAGE sql AS ''SELECT 1''', i); END LOOP; END $$`);
     const { objects } = await inspectDatabase(client, { cluster });
