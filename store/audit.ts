@@ -34,15 +34,3 @@ export async function insertAudit(db: Queryable, row: AuditRow): Promise<void> {
     ],
   );
 }
-
-/** Several rows at once. */
-export async function insertAudits(db: Queryable, rows: readonly AuditRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  await db.query(
-    `INSERT INTO audit_log (kind, actor, source, request_id, action, resource, task_id, outcome, detail)
-     SELECT kind, actor, source, "requestId", action, resource, "taskId", outcome, coalesce(detail, '{}')
-     FROM jsonb_to_recordset($1) AS r (kind text, actor text, source text, "requestId" text, action text, resource text,
-       "taskId" uuid, outcome text, detail jsonb)`,
-    [JSON.stringify(rows)],
-  );
-}

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { MetadataConnection, Queryable } from './connection.ts';
+import { ENDS_CHANNEL } from './ended-requests.ts';
 import { findTask, type TaskRecord, type TaskStatus } from './tasks.ts';
 
-const CHANNEL = 'pgsteward_task_ended';
 /** A notification may be lost with its connection: whoever waits looks by itself, too. */
 const LOOK_EVERY_MS = 1_000;
 const RECONNECT_AFTER_MS = 1_000;
@@ -15,7 +15,7 @@ const ENDED: ReadonlySet<TaskStatus> = new Set(['completed', 'failed', 'canceled
 export async function announceEnds(tx: Queryable, taskIds: readonly string[]): Promise<void> {
   for (let start = 0; start < taskIds.length; start += IDS_PER_NOTIFICATION) {
     const payload = taskIds.slice(start, start + IDS_PER_NOTIFICATION).join(',');
-    await tx.query('SELECT pg_notify($1, $2)', [CHANNEL, payload]);
+    await tx.query('SELECT pg_notify($1, $2)', [ENDS_CHANNEL, payload]);
   }
 }
 
@@ -48,7 +48,7 @@ export function createCompletions(db: pg.Pool, connection: MetadataConnection): 
     });
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`LISTEN ${ENDS_CHANNEL}`);
       return client;
     } catch {
       // Those who wait look by themselves meanwhile.

@@ -53,19 +53,6 @@ export async function loadBatchWork(db: Queryable, batchId: string): Promise<Ser
   return rows;
 }
 
-/** Keeps what was asked, in the transaction that accepts it. */
-export async function insertAccessRequest(
-  db: Queryable,
-  request: { taskId: string; document: unknown; planHash?: string; options?: AccessOptions },
-): Promise<void> {
-  await db.query('INSERT INTO access_requests (task_id, document, plan_hash, options) VALUES ($1, $2, $3, $4)', [
-    request.taskId,
-    JSON.stringify(request.document),
-    request.planHash ?? null,
-    JSON.stringify(request.options ?? {}),
-  ]);
-}
-
 /** Adds to what came of a request. */
 export async function noteResults(
   db: Queryable,

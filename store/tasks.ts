@@ -178,21 +178,6 @@ export async function closeTask(
   return rowCount === 1;
 }
 
-/** Closes tasks. @returns ids of those that were open: the outcome of the others is not the caller's */
-export async function closeTasks(
-  db: Queryable,
-  ends: readonly { taskId: string; status: 'completed' | 'failed'; error: string | undefined }[],
-): Promise<string[]> {
-  if (ends.length === 0) return [];
-  const { rows } = await db.query<{ id: string }>(
-    `UPDATE tasks SET status = e.status, error = e.error, completed_at = now()
-     FROM jsonb_to_recordset($1) AS e ("taskId" uuid, status text, error text)
-     WHERE id = e."taskId" AND tasks.status IN ('pending', 'running', 'canceling') RETURNING id`,
-    [JSON.stringify(ends)],
-  );
-  return rows.map(({ id }) => id);
-}
-
 /** Wipes the tasks of an earlier database of the same id, when that id is created again. */
 export async function deleteTasksOf(db: Queryable, databaseId: string): Promise<void> {
   await db.query(`DELETE FROM tasks WHERE scope = 'database' AND entity_id = $1`, [databaseId]);
@@ -216,20 +201,6 @@ export async function appendLog(
      SELECT entry.id, $1, coalesce(entry.at, now()), entry.message, entry.fields
      FROM jsonb_to_recordset($2) AS entry (id uuid, at timestamptz, message text, fields jsonb)`,
     [input.taskId, JSON.stringify(input.entries.map((entry) => ({ id: uuidv7(), ...entry })))],
-  );
-}
-
-/** One line for each of several tasks. */
-export async function appendLogs(
-  db: Queryable,
-  lines: readonly { taskId: string; message: string; fields: Record<string, unknown> }[],
-): Promise<void> {
-  if (lines.length === 0) return;
-  await db.query(
-    `INSERT INTO task_log (id, task_id, message, fields)
-     SELECT line.id, line."taskId", line.message, line.fields
-     FROM jsonb_to_recordset($1) AS line (id uuid, "taskId" uuid, message text, fields jsonb)`,
-    [JSON.stringify(lines.map((line) => ({ id: uuidv7(), ...line })))],
   );
 }
 

@@ -2,13 +2,13 @@ import { z } from '@hono/zod-openapi';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
+import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted-requests.ts';
 import { type BatchRecord, openBatch } from '../../store/batches.ts';
 import { inTransaction } from '../../store/connection.ts';
-import { insertSecrets, taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
-import { type AccessOptions, insertAccessRequest } from '../../store/server-work.ts';
+import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
+import type { AccessOptions } from '../../store/server-work.ts';
 import { findServer } from '../../store/servers.ts';
-import { auditAction, insertTask, type ServerTaskType, type TaskRecord } from '../../store/tasks.ts';
-import { auditIntent } from '../audit-intent.ts';
+import type { ServerTaskType } from '../../store/tasks.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps, ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
@@ -33,8 +33,6 @@ export interface ServerChange {
 }
 
 const acceptedSchema = z.object({ taskId: z.uuid() });
-/** Tasks on servers are ordered by locks, not by epochs. */
-const NO_EPOCH = 0;
 
 /** The server of a request. @throws ApiError 404 */
 export async function requireServer(deps: Pick<ApiDeps, 'db'>, name: string) {
@@ -60,61 +58,55 @@ export async function acceptServerTask(
     answer: acceptedSchema,
   });
   const { taskId } = await request.once(async () => {
-    const { task, batch } = await inTransaction(deps.db, async (tx) => {
-      const { workflowType, kind: workflowKind } = TASK_WORKFLOWS[change.type];
-      const accepted = await insertTask(tx, {
-        scope: 'server',
-        entityId: change.serverName,
+    const taskId = newTaskId();
+    const batch = await inTransaction(deps.db, async (tx) => {
+      await insertRequest(tx, {
+        taskId,
+        serverName: change.serverName,
         type: change.type,
-        epoch: NO_EPOCH,
-        workflowType,
-        workflowKind,
         requestHash: request.hash,
-        actor: caller.account,
-      });
-      await insertAccessRequest(tx, {
-        taskId: accepted.id,
         document: change.document,
-        ...(change.planHash === undefined ? {} : { planHash: change.planHash }),
-        ...(change.options === undefined ? {} : { options: change.options }),
+        planHash: change.planHash ?? null,
+        options: change.options ?? {},
+        secrets: sealPasswords(deps, taskId, change.passwords),
+        audit: {
+          actor: caller.account,
+          requestId: caller.requestId,
+          ...(caller.source === undefined ? {} : { source: caller.source }),
+          detail: change.detail ?? { document: change.document },
+        },
       });
-      await insertSecrets(tx, sealPasswords(deps, accepted.id, change.passwords));
-      await auditIntent(tx, caller, {
-        action: auditAction(accepted),
-        resource: `server/${change.serverName}`,
-        taskId: accepted.id,
-        detail: change.detail ?? { document: change.document },
-      });
-      await request.keep(tx, { taskId: accepted.id });
-      const opened = change.type === 'change_role' ? await openBatch(tx, change.serverName) : undefined;
-      return { task: accepted, batch: opened };
+      await request.keep(tx, { taskId });
+      return change.type === 'change_role' ? openBatch(tx, change.serverName) : undefined;
     });
     fresh = true;
-    await startAccepted(deps, task, batch);
-    return { taskId: task.id };
+    await startAccepted(deps, { taskId, serverName: change.serverName, type: change.type }, batch);
+    return { taskId };
   });
   return { taskId, fresh };
 }
 
 /** The request is on record: a Temporal that does not answer is no error for the caller, the reconciler starts what waits. */
-async function startAccepted(deps: ServerApiDeps, task: TaskRecord, batch: BatchRecord | undefined): Promise<void> {
+async function startAccepted(
+  deps: ServerApiDeps,
+  task: { taskId: string; serverName: string; type: ServerTaskType },
+  batch: BatchRecord | undefined,
+): Promise<void> {
+  const { taskId, serverName, type } = task;
   if (batch !== undefined) return startBatchRun(deps, batch);
-  if (task.type === 'change_role') return deps.dispatcher.poke(task.entityId);
+  if (type === 'change_role') return deps.dispatcher.poke(serverName);
   try {
     await startTask(deps.workflows, {
-      workflowId: task.workflowId,
-      workflowType: task.workflowType,
+      workflowId: serverWorkflowId(task),
+      workflowType: TASK_WORKFLOWS[type].workflowType,
       taskQueue: deps.taskQueue,
-      argument: { taskId: task.id },
-      labels: { operation: task.type, server: task.entityId },
-      summary: `${task.type} on server ${task.entityId}`,
+      argument: { taskId },
+      labels: { operation: type, server: serverName },
+      summary: `${type} on server ${serverName}`,
       eager: deps.eagerStart,
     });
   } catch (error) {
-    deps.log.warn(
-      { err: error, taskId: task.id },
-      'Temporal did not take the start; the reconciler will start the task',
-    );
+    deps.log.warn({ err: error, taskId }, 'Temporal did not take the start; the reconciler will start the task');
   }
 }
 

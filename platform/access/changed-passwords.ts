@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
 import type { ObservedServer } from '../../domain/access/observed.ts';
 import type { Sealer } from '../secrets/seal.ts';
+import type { SessionFacts } from '../target/catalog/cluster.ts';
 import { unchangedPasswords } from '../target/catalog/passwords.ts';
 
 /**
@@ -15,6 +16,8 @@ export async function changedPasswords(
     observed: ObservedServer;
     passwords: ReadonlyMap<string, SubmittedPassword>;
     sealer: Sealer;
+    /** As read before. */
+    facts?: SessionFacts;
     fingerprints: (roles: readonly { roleName: string; oid: number }[]) => Promise<ReadonlyMap<string, string>>;
   },
 ): Promise<ReadonlySet<string>> {
@@ -22,7 +25,7 @@ export async function changedPasswords(
   const changed = new Set(input.passwords.keys());
   const existing = new Map([...input.passwords].filter(([role]) => observed.roles.has(role)));
   if (existing.size === 0) return changed;
-  const { readable, unchanged } = await unchangedPasswords(client, existing);
+  const { readable, unchanged } = await unchangedPasswords(client, existing, input.facts);
   if (readable) {
     for (const role of unchanged) changed.delete(role);
     return changed;

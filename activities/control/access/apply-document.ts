@@ -10,6 +10,8 @@ import { SESSION_LOCKS_SQL } from '../../../domain/sql/locks.ts';
 import { changedPasswords } from '../../../platform/access/changed-passwords.ts';
 import { observeCluster, observeDatabase, observeDatabases, withDatabases } from '../../../platform/access/observe.ts';
 import { planOn } from '../../../platform/access/plan.ts';
+import { type SessionFacts, sessionFacts } from '../../../platform/target/catalog/cluster.ts';
+import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
 import { failureTypeOf } from '../../../platform/target/errors.ts';
 import type { ConnectionLease, LeasedConnection } from '../../../platform/target/target-server.ts';
 import { passwordFingerprints } from '../../../store/credentials.ts';
@@ -72,11 +74,13 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
   const locks = documentLocks(document);
   const keys = [...locks.exclusive, ...locks.shared];
   await control.client.query(SESSION_LOCKS_SQL, [keys, keys.map((_, index) => index >= locks.exclusive.length)]);
-  const observed = await observeAll(control.client, input);
+  const facts = await sessionFacts(control.client);
+  const observed = await observeAll(control.client, input, facts);
   const changed = await changedPasswords(control.client, {
     observed,
     passwords: input.passwords,
     sealer: deps.sealer,
+    facts,
     fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: observed.name, roles }),
   });
   const { plan, changes } = planOrThrow({ ...input, observed, changedPasswords: changed });
@@ -86,8 +90,8 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
       `the plan has changed: it was ${input.planHash} and is now ${plan.hash}; look at the new plan and apply that`,
     );
   }
-  const literals = await literalsFor(control.client, input, plan);
-  await applySteps({ ...input, control, observed, literals }, plan);
+  const literals = await literalsFor(facts, input, plan);
+  await applySteps({ ...input, control, observed, facts, literals }, plan);
   const created = changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : []));
   return { plan, roles: await changedRoles(control.client, { ...input, created, literals }) };
 }
@@ -95,6 +99,7 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
 interface Surroundings extends Application {
   control: LeasedConnection;
   observed: ObservedServer;
+  facts: SessionFacts;
   literals: PasswordLiterals;
 }
 
@@ -158,7 +163,7 @@ async function attemptCommit(client: pg.ClientBase, around: Surroundings, transa
   const warnings = await runSteps(client, transaction.steps, around.literals);
   const remaining = await transaction.verify(client, around, transaction.home);
   if (remaining.length > 0) throw notAsPlanned(remaining, warnings);
-  await assertPasswordsStored(client, transaction.steps, around.literals);
+  await assertPasswordsStored(client, transaction.steps, around.literals, around.facts);
   // A lock connection that broke has given its locks back: somebody else may be at work.
   if (client !== around.control.client) await around.control.client.query('SELECT');
   await around.assertHolds();
@@ -166,20 +171,20 @@ async function attemptCommit(client: pg.ClientBase, around: Surroundings, transa
 }
 
 const verifyAll: Verify = async (client, around, home) => {
-  const cluster = await observeCluster(client, { serverName: around.serverName });
+  const cluster = await observeCluster(client, { serverName: around.serverName, facts: around.facts });
   const others = [...around.observed.databases.values()].filter(({ name }) => name !== home);
   const read = home === null ? [] : [await observeDatabase(client, { cluster, scope: scopeIn(around.document, home) })];
   return stepsLeft(around, around.document, withDatabases(cluster, [...withContents(cluster, others), ...read]));
 };
 
 const verifyServer: Verify = async (client, around) => {
-  const cluster = await observeCluster(client, { serverName: around.serverName });
+  const cluster = await observeCluster(client, { serverName: around.serverName, facts: around.facts });
   const observed = withDatabases(cluster, withContents(cluster, [...around.observed.databases.values()]));
   return stepsLeft(around, around.document, observed).filter(({ database }) => database === null);
 };
 
 const verifyDatabase: Verify = async (client, around, home) => {
-  const cluster = await observeCluster(client, { serverName: around.serverName });
+  const cluster = await observeCluster(client, { serverName: around.serverName, facts: around.facts });
   const databases = around.document.databases.filter(({ name }) => name === home);
   const read = await observeDatabase(client, { cluster, scope: scopeIn(around.document, home ?? '') });
   return stepsLeft(around, { ...around.document, databases }, withDatabases(cluster, [read])).filter(
@@ -207,8 +212,8 @@ function stepsLeft(around: Surroundings, document: AccessDocument, observed: Obs
   return planOrThrow({ ...around, document, observed, changedPasswords: new Set() }).plan.steps;
 }
 
-async function observeAll(client: pg.ClientBase, input: Application): Promise<ObservedServer> {
-  const cluster = await observeCluster(client, { serverName: input.serverName });
+async function observeAll(client: pg.ClientBase, input: Application, facts: SessionFacts): Promise<ObservedServer> {
+  const cluster = await observeCluster(client, { serverName: input.serverName, facts });
   const scopes = documentScope(input.document);
   return observeDatabases(input.lease, { cluster, scopes, parallel: input.connections - 1 });
 }
@@ -228,19 +233,11 @@ export function planOrThrow(input: Parameters<typeof planOn>[0]): Extract<Return
   return planned;
 }
 
-async function literalsFor(client: pg.ClientBase, input: Application, plan: Plan): Promise<PasswordLiterals> {
+async function literalsFor(facts: SessionFacts, input: Application, plan: Plan): Promise<PasswordLiterals> {
   const roles = plan.steps.flatMap(({ statements }) => statements.flatMap(({ verifierOf }) => verifierOf ?? []));
   if (roles.length === 0) return new Map();
   const { passwords, plainText } = input;
-  return passwordLiterals({ passwords, roles, plainText, iterations: await scramIterations(client) });
-}
-
-/** 4096 before 16, where it became a parameter. */
-export async function scramIterations(client: pg.ClientBase): Promise<number> {
-  const { rows } = await client.query<{ iterations: number }>(
-    `SELECT coalesce(current_setting('scram_iterations', true), '4096')::int AS iterations`,
-  );
-  return rows[0]?.iterations ?? 4096;
+  return passwordLiterals({ passwords, roles, plainText, iterations: iterationsOf(facts) });
 }
 
 async function changedRoles(

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { PlanStep } from '../../../domain/access/plan.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { isScramVerifier } from '../../../platform/scram/verifier.ts';
+import type { SessionFacts } from '../../../platform/target/catalog/cluster.ts';
 import { unchangedPasswords } from '../../../platform/target/catalog/passwords.ts';
 import type { PasswordLiterals } from './verifiers.ts';
 
@@ -14,6 +15,7 @@ export async function assertPasswordsStored(
   client: pg.ClientBase,
   steps: readonly PlanStep[],
   literals: PasswordLiterals,
+  facts?: SessionFacts,
 ): Promise<void> {
   const sent = new Map(
     steps
@@ -23,7 +25,7 @@ export async function assertPasswordsStored(
       .map(([role, verifier]) => [role, { kind: 'verifier' as const, verifier }]),
   );
   if (sent.size === 0) return;
-  const { readable, unchanged } = await unchangedPasswords(client, sent);
+  const { readable, unchanged } = await unchangedPasswords(client, sent, facts);
   if (!readable) return;
   const missing = [...sent.keys()].filter((role) => !unchanged.has(role));
   if (missing.length === 0) return;

@@ -7,6 +7,7 @@ export const ACL_LETTERS = ['c', 'd', 'f', 'F', 'l', 'L', 'n', 'r', 's', 'S', 't
  */
 export const PROBE_SQL = `
 SELECT current_setting('server_version_num')::int4 AS "versionNum",
+       current_setting('scram_iterations', true)::int4 AS "scramIterations",
        has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS "readsPasswords",
        r.rolname AS name, r.rolsuper AS superuser, r.rolcreaterole AS createrole, r.rolcreatedb AS createdb,
        r.rolreplication AS replication, r.rolbypassrls AS bypassrls

@@ -22,7 +22,25 @@ const QUOTED_LISTS: ReadonlySet<string> = new Set([
   'unix_socket_directories',
 ]);
 
-type Probe = AdminRole & { versionNum: number; readsPasswords: boolean };
+/** What the queries of a session depend on, and what passwords are made with. */
+export interface SessionFacts {
+  versionNum: number;
+  /** pg_authid is readable. */
+  readsPasswords: boolean;
+  /** Null before 16, where the server's own hashing always took 4096. */
+  scramIterations: number | null;
+  admin: AdminRole;
+}
+
+/** Reads {@link SessionFacts}, which change hardly ever: whoever reads much asks once. */
+export async function sessionFacts(client: pg.ClientBase): Promise<SessionFacts> {
+  const { versionNum, readsPasswords, scramIterations, ...admin } = await one<AdminRole & Omit<SessionFacts, 'admin'>>(
+    client,
+    PROBE_SQL,
+    [],
+  );
+  return { versionNum, readsPasswords, scramIterations, admin };
+}
 
 /** How much of a server is read. */
 export interface ClusterScope {
@@ -33,6 +51,8 @@ export interface ClusterScope {
   roles?: readonly string[];
   /** Roles whose members are all wanted, beside that. */
   groups?: readonly string[];
+  /** As read before; asked for unless given. */
+  facts?: SessionFacts;
   /** False leaves {@link ObservedServer.parameters} empty, which are read from hundreds of rows. */
   parameters?: boolean;
 }
@@ -48,8 +68,7 @@ export async function inspectCluster(
   client: pg.ClientBase,
   input: ClusterScope & { serverName: string },
 ): Promise<ObservedServer> {
-  const probe = await one<Probe>(client, PROBE_SQL, []);
-  const { versionNum, readsPasswords, ...admin } = probe;
+  const { versionNum, readsPasswords, admin } = input.facts ?? (await sessionFacts(client));
   const { roles, groups = [], parameters = true } = input;
   const sql = clusterSql({ versionNum, readsPasswords, some: roles !== undefined, parameters });
   const row = await one<ClusterRow>(client, sql, roles === undefined ? [] : [roles, groups]);

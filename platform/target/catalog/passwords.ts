@@ -1,13 +1,15 @@
 import type pg from 'pg';
 import type { SubmittedPassword } from '../../../domain/access/document.ts';
 import { verifierMatches } from '../../scram/verifier.ts';
+import { type SessionFacts, sessionFacts } from './cluster.ts';
 
 /** `scram_iterations` is a parameter since 16; before that the server's own hashing always took this many. */
 const FIXED_ITERATIONS = 4_096;
 
-const PROBE_SQL = `
-SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS readable,
-       current_setting('scram_iterations', true)::int4 AS iterations`;
+/** Iterations of a verifier that the server would make itself. */
+export function iterationsOf({ scramIterations }: Pick<SessionFacts, 'scramIterations'>): number {
+  return scramIterations ?? FIXED_ITERATIONS;
+}
 
 const VERIFIERS_SQL = `
 SELECT rolname AS role, rolpassword AS verifier FROM pg_catalog.pg_authid
@@ -25,19 +27,21 @@ export interface UnchangedPasswords {
  * Tells which submitted passwords the server has already, so that they are not sent again: each one costs the server one key
  * derivation. A password made with another number of iterations than the server's `scram_iterations` counts as changed, so
  * that raising that setting takes effect. Verifiers do not leave this function.
+ * @param known as read before; asked for unless given
  */
 export async function unchangedPasswords(
   client: pg.ClientBase,
   submitted: ReadonlyMap<string, SubmittedPassword>,
+  known?: SessionFacts,
 ): Promise<UnchangedPasswords> {
-  const probe = await client.query<{ readable: boolean; iterations: number | null }>(PROBE_SQL);
-  const { readable = false, iterations } = probe.rows[0] ?? {};
+  const facts = known ?? (await sessionFacts(client));
+  const readable = facts.readsPasswords;
   if (!readable || submitted.size === 0) return { readable, unchanged: new Set() };
   const stored = await client.query<{ role: string; verifier: string }>(VERIFIERS_SQL, [[...submitted.keys()]]);
   const found = await Promise.all(
     stored.rows.map(async ({ role, verifier }) => {
       const password = submitted.get(role);
-      return password !== undefined && (await isSame(password, verifier, iterations ?? FIXED_ITERATIONS)) ? [role] : [];
+      return password !== undefined && (await isSame(password, verifier, iterationsOf(facts))) ? [role] : [];
     }),
   );
   return { readable, unchanged: new Set(found.flat()) };

@@ -9,10 +9,12 @@ import { parseTaskMarker, renderTaskMarker } from '../../../../domain/marker.ts'
 import { TRY_LOCKS_SQL } from '../../../../domain/sql/locks.ts';
 import { changedPasswords } from '../../../../platform/access/changed-passwords.ts';
 import { observeCluster, observeDatabase, withDatabases } from '../../../../platform/access/observe.ts';
+import type { SessionFacts } from '../../../../platform/target/catalog/cluster.ts';
+import { iterationsOf } from '../../../../platform/target/catalog/passwords.ts';
 import { failureTypeOf, toFailure } from '../../../../platform/target/errors.ts';
 import { passwordFingerprints } from '../../../../store/credentials.ts';
 import type { ControlDeps } from '../../deps.ts';
-import { planOrThrow, scramIterations } from '../apply-document.ts';
+import { planOrThrow } from '../apply-document.ts';
 import { assertPasswordsStored } from '../assert-passwords.ts';
 import type { ChangedRole } from '../note-roles.ts';
 import { beginSql, notAsPlanned, runSteps, stepSql } from '../run-steps.ts';
@@ -26,7 +28,7 @@ export interface Share {
   client: pg.ClientBase;
   /** Where the locks are: in the maintenance database; may be the same connection. */
   lockClient: pg.ClientBase;
-  admin: { superuser: boolean };
+  facts: SessionFacts;
   /** Longest wait for a lock that somebody else holds, in milliseconds. */
   lockTimeoutMs: number;
   plainText: boolean;
@@ -58,7 +60,7 @@ async function inTransaction(
   const clients = [...new Set([client, lockClient])];
   const settings = `; SET LOCAL lock_timeout = ${share.lockTimeoutMs}`;
   try {
-    await Promise.all(clients.map((each) => each.query(beginSql(share.admin) + settings)));
+    await Promise.all(clients.map((each) => each.query(beginSql(share.facts.admin) + settings)));
     const { free, outcomes } = await takeLocks(lockClient, items);
     const done = free.length === 0 ? new Map() : await work(free);
     // The locks go after the changes are there for others to see.
@@ -116,7 +118,7 @@ async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]
     for (const { item } of planned) assertNothingLeft(item, after, warnings);
   }
   const steps = planned.flatMap((plan) => plan.steps);
-  await assertPasswordsStored(share.client, steps, literals);
+  await assertPasswordsStored(share.client, steps, literals, share.facts);
   const oids = await roleOids(share.client, planned, literals);
   for (const plan of planned) outcomes.set(plan.item.work.taskId, doneOf(plan, oids));
   return outcomes;
@@ -143,7 +145,7 @@ async function alone(deps: ControlDeps, share: Share, item: Item): Promise<ItemO
     const literals = await literalsOf(share, planned);
     const warnings = await runSteps(client, plan.steps, literals);
     if (plan.steps.length > 0) assertNothingLeft(item, await look(share, [item]), warnings);
-    await assertPasswordsStored(client, plan.steps, literals);
+    await assertPasswordsStored(client, plan.steps, literals, share.facts);
     const oids = await roleOids(client, planned, literals);
     await client.query('RELEASE SAVEPOINT item');
     return doneOf(plan, oids);
@@ -161,9 +163,9 @@ const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Reads what the requests mention. A superuser needs to know nothing about other roles. */
 async function look(share: Share, items: readonly Item[]): Promise<ObservedServer> {
-  const { client, serverName } = share;
+  const { client, serverName, facts } = share;
   const mentioned = roleScope(items.map(({ request }) => request.document));
-  const cluster = await observeCluster(client, { serverName, ...(share.admin.superuser ? mentioned : {}) });
+  const cluster = await observeCluster(client, { serverName, facts, ...(facts.admin.superuser ? mentioned : {}) });
   const scope = mergedScope(items);
   if (scope === undefined || !cluster.databases.has(scope.name)) return cluster;
   return withDatabases(cluster, [await observeDatabase(client, { cluster, scope })]);
@@ -193,6 +195,7 @@ async function planItems(
     observed,
     passwords,
     sealer: deps.sealer,
+    facts: share.facts,
     fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: observed.name, roles }),
   });
   const planned: Planned[] = [];
@@ -246,7 +249,7 @@ async function literalsOf(share: Share, planned: readonly Planned[]): Promise<Pa
   const roles = planned.flatMap(({ steps }) => steps.flatMap(verifiersIn));
   if (roles.length === 0) return new Map();
   const passwords = new Map<string, SubmittedPassword>(planned.flatMap(({ item }) => [...item.request.passwords]));
-  const iterations = await scramIterations(share.client);
+  const iterations = iterationsOf(share.facts);
   return passwordLiterals({ passwords, roles, iterations, plainText: share.plainText });
 }
 

@@ -1,12 +1,11 @@
 import type { FailureType } from '../../../../domain/failures.ts';
 import { TASK_WORKFLOWS } from '../../../../domain/task-workflows.ts';
 import { startTask } from '../../../../platform/temporal/start-task.ts';
-import { insertAudits } from '../../../../store/audit.ts';
 import { type BatchRecord, claimMore, continueBatch, separate } from '../../../../store/batches.ts';
-import { announceEnds } from '../../../../store/completions.ts';
 import { inTransaction, type Queryable } from '../../../../store/connection.ts';
-import { type AccessResult, noteResults, type ServerWork } from '../../../../store/server-work.ts';
-import { appendLogs, auditAction, closeTasks } from '../../../../store/tasks.ts';
+import { endRequests } from '../../../../store/ended-requests.ts';
+import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
+import { auditAction } from '../../../../store/tasks.ts';
 import type { ControlDeps } from '../../deps.ts';
 import type { BatchRound } from '../../types.ts';
 import { noteChangedRoles } from '../note-roles.ts';
@@ -69,60 +68,37 @@ function claimNext(tx: Queryable, batch: BatchRecord, staying: number): Promise<
 }
 
 async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, ended: readonly Ended[]): Promise<void> {
-  const closed = new Set(
-    await closeTasks(
-      tx,
-      ended.map(({ work, status, error }) => ({ taskId: work.taskId, status, error })),
-    ),
-  );
-  // A task that was closed before has its outcome; ours is a repetition.
-  const fresh = ended.filter(({ work }) => closed.has(work.taskId));
-  if (fresh.length === 0) return;
-  await appendLogs(
+  await endRequests(
     tx,
-    fresh.map(({ work, status, error, outcome }) => ({
+    ended.map(({ work, status, error, outcome }) => ({
       taskId: work.taskId,
+      status,
+      error,
       message: error === undefined ? 'done' : `${status}: ${error}`,
       fields: { success: error === undefined, ...(outcome.state === 'done' ? { steps: outcome.steps } : {}) },
-    })),
-  );
-  await noteResults(
-    tx,
-    fresh.flatMap(({ work, outcome }): { taskId: string; result: AccessResult }[] =>
-      outcome.state !== 'done'
-        ? [{ taskId: work.taskId, result: { failure: failureTypeOf(outcome) } }]
-        : [
-            {
-              taskId: work.taskId,
-              result: {
-                created: outcome.roles.filter(({ created }) => created).map(({ name }) => name),
-                passwords_set: outcome.roles
-                  .filter(({ passwordSet }) => passwordSet !== undefined)
-                  .map(({ name }) => name),
-                steps: outcome.steps,
-              },
-            },
-          ],
-    ),
-  );
-  await insertAudits(
-    tx,
-    fresh.map(({ work, status, outcome }) => ({
-      kind: 'outcome' as const,
+      result: resultOf(outcome),
       actor: work.actor,
       action: auditAction({ scope: 'server', type: work.type }),
       resource: `server/${serverName}`,
-      taskId: work.taskId,
-      outcome: status,
       detail: outcome.state === 'done' ? { steps: outcome.steps } : {},
     })),
   );
-  const changed = fresh.flatMap(({ outcome }) => (outcome.state === 'done' ? outcome.roles : []));
+  // Repeated for a task that was closed before, this says the same again.
+  const changed = ended.flatMap(({ outcome }) => (outcome.state === 'done' ? outcome.roles : []));
   await noteChangedRoles(deps, tx, {
     serverName,
     changed: changed.filter(({ created, passwordSet }) => created || passwordSet !== undefined),
   });
-  await announceEnds(tx, [...closed]);
+}
+
+function resultOf(outcome: ItemOutcome): AccessResult {
+  if (outcome.state !== 'done') return { failure: failureTypeOf(outcome) };
+  const { roles, steps } = outcome;
+  return {
+    created: roles.filter(({ created }) => created).map(({ name }) => name),
+    passwords_set: roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name),
+    steps,
+  };
 }
 
 /** The reconciler starts it where Temporal does not answer. */

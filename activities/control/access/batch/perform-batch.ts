@@ -1,5 +1,7 @@
 import { cancellationSignal } from '@temporalio/activity';
+import type pg from 'pg';
 import { taskApplicationName } from '../../../../domain/marker.ts';
+import { type SessionFacts, sessionFacts } from '../../../../platform/target/catalog/cluster.ts';
 import type { TargetServer } from '../../../../platform/target/target-server.ts';
 import { type BatchRecord, continueBatch, findBatch } from '../../../../store/batches.ts';
 import { inTransaction } from '../../../../store/connection.ts';
@@ -50,7 +52,6 @@ async function carryOut(
   const settings = {
     lockTimeoutMs: LOCK_TIMEOUT_MS[lane],
     plainText: record?.settings.allowPlainTextPasswords ?? false,
-    admin: { superuser: record?.probe?.admin.superuser ?? false },
   };
   const homes = [...new Set(now.map(({ home }) => home))];
   const shares = homes.flatMap((home) => {
@@ -72,7 +73,7 @@ async function carryOut(
 function onConnections(
   server: TargetServer,
   where: { batch: BatchRecord; home: string | null },
-  work: (clients: Pick<Share, 'client' | 'lockClient'>) => Promise<Map<string, ItemOutcome>>,
+  work: (clients: Pick<Share, 'client' | 'lockClient' | 'facts'>) => Promise<Map<string, ItemOutcome>>,
 ): Promise<Map<string, ItemOutcome>> {
   const { home, batch } = where;
   const session = {
@@ -84,6 +85,18 @@ function onConnections(
   return server.reserve(session, elsewhere ? 2 : 1, async (lease) => {
     const { client: lockClient } = await lease.connect();
     const client = elsewhere ? (await lease.connect({ database: home })).client : lockClient;
-    return work({ client, lockClient });
+    return work({ client, lockClient, facts: await recentFacts(server, lockClient) });
   });
+}
+
+/** How long facts of a server's sessions are taken for granted; a right that is gone since shows as a refused statement. */
+const FACTS_MS = 10_000;
+const factsOf = new WeakMap<TargetServer, { facts: SessionFacts; readAt: number }>();
+
+async function recentFacts(server: TargetServer, client: pg.ClientBase): Promise<SessionFacts> {
+  const known = factsOf.get(server);
+  if (known !== undefined && performance.now() - known.readAt < FACTS_MS) return known.facts;
+  const facts = await sessionFacts(client);
+  factsOf.set(server, { facts, readAt: performance.now() });
+  return facts;
 }

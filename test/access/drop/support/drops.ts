@@ -15,11 +15,10 @@ import { reassignOwned } from '../../../../activities/control/drop-role/reassign
 import { reportLockedOut } from '../../../../activities/control/drop-role/report-locked-out.ts';
 import { revokeFromRole } from '../../../../activities/control/drop-role/revoke-from-role.ts';
 import type { TaskRef } from '../../../../activities/control/types.ts';
-import { TASK_WORKFLOWS } from '../../../../domain/task-workflows.ts';
 import { readConfig } from '../../../../platform/config/read-config.ts';
 import type { TargetAddress } from '../../../../platform/target/target-server.ts';
-import { findResult, insertAccessRequest } from '../../../../store/server-work.ts';
-import { insertTask } from '../../../../store/tasks.ts';
+import { insertRequest, newTaskId } from '../../../../store/accepted-requests.ts';
+import { findResult } from '../../../../store/server-work.ts';
 import { openControlPlane } from '../../../../worker/control-plane.ts';
 import { registerServer } from '../../../../worker/register-server.ts';
 import type { VersionedServer } from '../../../support/versions.ts';
@@ -104,14 +103,19 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     serverName,
     actAs: (admin) => register(admin === 'limited' ? server.limited : server.address),
     async accept(role, options = {}) {
-      const { workflowType, kind: workflowKind } = TASK_WORKFLOWS.drop_role;
-      const task = await insertTask(control.db, {
-        ...{ scope: 'server', entityId: serverName, type: 'drop_role', epoch: 0, workflowType, workflowKind },
-        actor: 'test',
+      const taskId = newTaskId();
+      await insertRequest(control.db, {
+        taskId,
+        serverName,
+        type: 'drop_role',
+        requestHash: 'of a test',
+        document: { role, reassign_owned: false, drain_seconds: 0, force: false, ...options },
+        planHash: null,
+        options: {},
+        secrets: [],
+        audit: { actor: 'test' },
       });
-      const document = { role, reassign_owned: false, drain_seconds: 0, force: false, ...options };
-      await insertAccessRequest(control.db, { taskId: task.id, document });
-      return { taskId: task.id, epoch: 0 };
+      return { taskId, epoch: 0 };
     },
     async step(task, step, options = {}) {
       const logger = new DefaultLogger('ERROR');

@@ -1,0 +1,74 @@
+import { v7 as uuidv7 } from 'uuid';
+import { TASK_WORKFLOWS } from '../domain/task-workflows.ts';
+import type { AuditRow } from './audit.ts';
+import type { Queryable } from './connection.ts';
+import type { StoredSecret } from './secrets.ts';
+import type { AccessOptions } from './server-work.ts';
+import { auditAction, type ServerTaskType } from './tasks.ts';
+
+/** A change of a server, as it is accepted. */
+export interface AcceptedRequest {
+  taskId: string;
+  serverName: string;
+  type: ServerTaskType;
+  requestHash: string;
+  /** As submitted, without passwords. */
+  document: unknown;
+  /** Hash of the plan that the caller saw. */
+  planHash: string | null;
+  options: AccessOptions;
+  secrets: readonly StoredSecret[];
+  /** Who asked, from where, with what; no secrets. */
+  audit: Pick<AuditRow, 'actor' | 'source' | 'requestId' | 'detail'>;
+}
+
+/** Id of a task that is about to be accepted; ids sort by time. */
+export const newTaskId = (): string => uuidv7();
+
+/** Name of the run that performs a task on a server. */
+export function serverWorkflowId(request: Pick<AcceptedRequest, 'taskId' | 'serverName' | 'type'>): string {
+  return `${TASK_WORKFLOWS[request.type].kind}/${request.serverName}/${request.taskId}`;
+}
+
+/** Tasks on servers are ordered by locks, not by epochs. */
+const NO_EPOCH = 0;
+
+/** Records a request with its task, its sealed passwords and the audit intent, in one round trip. */
+export async function insertRequest(tx: Queryable, request: AcceptedRequest): Promise<void> {
+  const { audit, secrets } = request;
+  await tx.query(
+    `WITH task AS (
+       INSERT INTO tasks (id, scope, entity_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor)
+       VALUES ($1, 'server', $2, $3, 'pending', ${NO_EPOCH}, $4, $5, $6, $7)
+     ), request AS (
+       INSERT INTO access_requests (task_id, document, plan_hash, options) VALUES ($1, $8, $9, $10)
+     ), sealed AS (
+       INSERT INTO secrets (id, owner, version, key_id, sealed)
+       SELECT * FROM unnest($11::text[], $12::text[], $13::int[], $14::text[], $15::bytea[])
+     )
+     INSERT INTO audit_log (kind, actor, source, request_id, action, resource, task_id, detail)
+     VALUES ('intent', $7, $16, $17, $18, $19, $1, $20)`,
+    [
+      request.taskId,
+      request.serverName,
+      request.type,
+      TASK_WORKFLOWS[request.type].workflowType,
+      serverWorkflowId(request),
+      request.requestHash,
+      audit.actor,
+      JSON.stringify(request.document),
+      request.planHash,
+      JSON.stringify(request.options),
+      secrets.map((secret) => secret.id),
+      secrets.map((secret) => secret.owner),
+      secrets.map((secret) => secret.version),
+      secrets.map((secret) => secret.keyId),
+      secrets.map((secret) => secret.sealed),
+      audit.source ?? null,
+      audit.requestId ?? null,
+      auditAction({ scope: 'server', type: request.type }),
+      `server/${request.serverName}`,
+      JSON.stringify(audit.detail ?? {}),
+    ],
+  );
+}

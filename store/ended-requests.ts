@@ -1,0 +1,50 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Queryable } from './connection.ts';
+import type { AccessResult } from './server-work.ts';
+
+/** How one request of a batch ended. */
+export interface EndedRequest {
+  taskId: string;
+  status: 'completed' | 'failed';
+  error: string | undefined;
+  /** Line of the task's log. */
+  message: string;
+  fields: Record<string, unknown>;
+  result: AccessResult;
+  /** For the audit log; no secrets. */
+  actor: string;
+  action: string;
+  resource: string;
+  detail: Record<string, unknown>;
+}
+
+/** Channel on which ends are announced; `completions.ts` listens. */
+export const ENDS_CHANNEL = 'pgsteward_task_ended';
+
+/**
+ * Closes requests with log line, result and audit outcome, and announces them: one round trip however many there are. A task that
+ * was closed before keeps its outcome.
+ */
+export async function endRequests(db: Queryable, ended: readonly EndedRequest[]): Promise<void> {
+  if (ended.length === 0) return;
+  await db.query(
+    `WITH ended AS MATERIALIZED (
+       SELECT * FROM jsonb_to_recordset($1) AS e ("taskId" uuid, "logId" uuid, status text, error text, message text,
+         fields jsonb, result jsonb, actor text, action text, resource text, detail jsonb)
+     ), closed AS (
+       UPDATE tasks SET status = ended.status, error = ended.error, completed_at = now() FROM ended
+       WHERE id = ended."taskId" AND tasks.status IN ('pending', 'running', 'canceling') RETURNING id
+     ), fresh AS MATERIALIZED (SELECT ended.* FROM ended JOIN closed ON closed.id = ended."taskId"),
+     logged AS (
+       INSERT INTO task_log (id, task_id, message, fields) SELECT "logId", "taskId", message, fields FROM fresh
+     ), noted AS (
+       UPDATE access_requests r SET result = coalesce(r.result, '{}') || fresh.result FROM fresh
+       WHERE r.task_id = fresh."taskId"
+     ), audited AS (
+       INSERT INTO audit_log (kind, actor, action, resource, task_id, outcome, detail)
+       SELECT 'outcome', actor, action, resource, "taskId", status, detail FROM fresh
+     )
+     SELECT pg_notify('${ENDS_CHANNEL}', string_agg("taskId"::text, ',')) FROM fresh HAVING count(*) > 0`,
+    [JSON.stringify(ended.map((end) => ({ logId: uuidv7(), ...end })))],
+  );
+}
