@@ -72,6 +72,8 @@ export interface AccessResult {
   created?: string[];
   /** Roles whose password it set. */
   passwords_set?: string[];
+  /** What the server stored was compared with what was sent; false: only a login proves it. */
+  passwords_compared?: boolean;
   steps?: string[];
   failure?: FailureType;
   [key: string]: unknown;

@@ -19,7 +19,7 @@ export interface PutRole {
   definition: Record<string, unknown>;
   allow: string[];
   generatePassword: boolean;
-  /** Log in with the new password before answering. */
+  /** Log in with the new password before answering; done anyway where the admin role cannot see what the server stored. */
   proveLogin: boolean;
 }
 
@@ -56,7 +56,7 @@ export async function putRole(
     steps: result.steps ?? [],
     password_set: passwordSet,
     ...(password === undefined ? {} : { password }),
-    ...(put.proveLogin && passwordSet && typeof used === 'string'
+    ...((put.proveLogin || result.passwords_compared === false) && passwordSet && typeof used === 'string'
       ? { login: await tryLogin(deps, { serverName, role, password: used }) }
       : {}),
   };

@@ -64,8 +64,9 @@ export async function startStandIn(options: {
   };
   let url: string;
   try {
-    const [port] = (await once(stdout, 'data')) as [Buffer];
-    url = `http://127.0.0.1:${Number(port)}`;
+    const [output] = (await once(stdout, 'data')) as [Buffer];
+    // The port stands first; Flask's own words may come with it.
+    url = `http://127.0.0.1:${Number.parseInt(output.toString(), 10)}`;
     await firstAnswer(url);
   } catch (error) {
     await stop();

@@ -56,6 +56,8 @@ export interface ApplicationResult {
   plan: Plan;
   /** Roles that were created or got a password, with their OIDs. */
   roles: ChangedRole[];
+  /** What the server stored of passwords was compared with what was sent. */
+  passwordsCompared: boolean;
 }
 
 /** How many connections a document takes: one for locks and the whole server, the others read and change databases. */
@@ -93,7 +95,8 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
   const literals = await literalsFor(facts, input, plan);
   await applySteps({ ...input, control, observed, facts, literals }, plan);
   const created = changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : []));
-  return { plan, roles: await changedRoles(control.client, { ...input, created, literals }) };
+  const roles = await changedRoles(control.client, { ...input, created, literals });
+  return { plan, roles, passwordsCompared: facts.readsPasswords && !input.plainText };
 }
 
 interface Surroundings extends Application {

@@ -46,7 +46,18 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
       });
       const { hash, notes } = result.plan;
       const passwordsSet = result.roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name);
-      await noteResults(tx, [{ taskId, result: { plan_hash: hash, applied, notes, passwords_set: passwordsSet } }]);
+      await noteResults(tx, [
+        {
+          taskId,
+          result: {
+            plan_hash: hash,
+            applied,
+            notes,
+            passwords_set: passwordsSet,
+            passwords_compared: result.passwordsCompared,
+          },
+        },
+      ]);
     });
   });
 }

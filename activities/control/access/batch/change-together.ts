@@ -120,7 +120,7 @@ async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]
   const steps = planned.flatMap((plan) => plan.steps);
   await assertPasswordsStored(share.client, steps, literals, share.facts);
   const oids = await roleOids(share.client, planned, literals);
-  for (const plan of planned) outcomes.set(plan.item.work.taskId, doneOf(plan, oids));
+  for (const plan of planned) outcomes.set(plan.item.work.taskId, doneOf(share, plan, oids));
   return outcomes;
 }
 
@@ -148,7 +148,7 @@ async function alone(deps: ControlDeps, share: Share, item: Item): Promise<ItemO
     await assertPasswordsStored(client, plan.steps, literals, share.facts);
     const oids = await roleOids(client, planned, literals);
     await client.query('RELEASE SAVEPOINT item');
-    return doneOf(plan, oids);
+    return doneOf(share, plan, oids);
   } catch (error) {
     if (isConnectionError(error)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT item');
@@ -274,7 +274,7 @@ async function roleOids(
 
 const rolesOf = ({ request }: Item): string[] => request.document.roles.map(({ name }) => name);
 
-function doneOf(plan: Planned, oids: ReadonlyMap<string, number>): ItemOutcome {
+function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>): ItemOutcome {
   const created = new Set(plan.changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : [])));
   const own = new Set(plan.steps.flatMap(verifiersIn));
   const roles = rolesOf(plan.item).map(
@@ -285,7 +285,8 @@ function doneOf(plan: Planned, oids: ReadonlyMap<string, number>): ItemOutcome {
       passwordSet: own.has(name) || plan.madeBefore.has(name) ? plan.item.request.passwords.get(name) : undefined,
     }),
   );
-  return { state: 'done', roles, steps: plan.steps.map(({ summary }) => summary) };
+  const passwordsCompared = share.facts.readsPasswords && !share.plainText;
+  return { state: 'done', roles, steps: plan.steps.map(({ summary }) => summary), passwordsCompared };
 }
 
 /** Errors after which the connection is of no more use; what a statement alone got wrong is not among them. */

@@ -93,10 +93,11 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
 
 function resultOf(outcome: ItemOutcome): AccessResult {
   if (outcome.state !== 'done') return { failure: failureTypeOf(outcome) };
-  const { roles, steps } = outcome;
+  const { roles, steps, passwordsCompared } = outcome;
   return {
     created: roles.filter(({ created }) => created).map(({ name }) => name),
     passwords_set: roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name),
+    passwords_compared: passwordsCompared,
     steps,
   };
 }
