@@ -1,3 +1,4 @@
+import { locally } from './proxies.ts';
 import { runServerTask } from './task-run.ts';
 
 /**
@@ -7,9 +8,9 @@ import { runServerTask } from './task-run.ts';
 export function applyRoles(input: { taskId: string }): Promise<{ outcome: 'completed' }> {
   return runServerTask(input.taskId, async (run) => {
     const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
-    await run.step('applyRoles', 'apply', (on) => on.applyRoles(task));
-    await run.step('proveLogins', 'sql', (on) => on.proveLogins(task));
-    await run.publish((on) => on.finishServerTask(task));
+    const { loginsToProve } = await run.step('applyRoles', 'apply', (on) => on.applyRoles(task));
+    if (loginsToProve) await run.step('proveLogins', 'sql', (on) => on.proveLogins(task));
+    await locally('record success').finishServerTask(task);
     run.progress.headline(`apply roles on ${run.plan.subject}: completed`);
   });
 }

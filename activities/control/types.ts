@@ -87,9 +87,10 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   /**
    * Carries out a document: locks, inspects, compares with the plan that the caller saw, applies one transaction per database,
    * verifies. @throws PlanChanged, NotAllowed with what is missing, Contention
+   * @returns whether passwords were set that only a login proves, or that the request wants proven
    */
-  applyRoles(input: TaskRef): Promise<void>;
-  /** Logs in as every role whose password the task has set, where the request asks for it. @throws LoginNotProven */
+  applyRoles(input: TaskRef): Promise<{ loginsToProve: boolean }>;
+  /** Logs in as every role whose password the task has set. @throws LoginNotProven */
   proveLogins(input: TaskRef): Promise<void>;
   /** Looks whether a role may and can be dropped, and notes which one it is. @throws NotAllowed with all that stands in the way */
   previewDrop(input: TaskRef): Promise<void>;

@@ -12,37 +12,42 @@ import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { invalidInput } from '../errors.ts';
 
-/** Of the four connections of a server two are left to others. */
-const CONNECTIONS = 2;
+/** Of one server: one reads what belongs to the whole of it, the others read databases side by side. */
+const CONNECTIONS = 4;
 
 interface Look {
   serverName: string;
   caller: Caller;
 }
 
-/** Which databases are read with the server. */
-export type LookScope = (cluster: ObservedServer) => readonly DatabaseScope[];
+/** Which databases are read with the server, over how many connections. */
+export interface LookScope {
+  connections: number;
+  databases(cluster: ObservedServer): readonly DatabaseScope[];
+}
 
 /** Every database that accepts connections, templates left out. */
-export const everyDatabase: LookScope = (cluster) =>
-  [...cluster.databases.values()]
-    .filter(({ allowConnections, isTemplate }) => allowConnections && !isTemplate)
-    .map(({ name }) => whole(name));
+export const everyDatabase: LookScope = {
+  connections: CONNECTIONS,
+  databases: (cluster) =>
+    [...cluster.databases.values()]
+      .filter(({ allowConnections, isTemplate }) => allowConnections && !isTemplate)
+      .map(({ name }) => whole(name)),
+};
 
 /** The whole of the named databases. */
-export const databasesNamed =
-  (names: readonly string[]): LookScope =>
-  () =>
-    names.map(whole);
+export function databasesNamed(names: readonly string[]): LookScope {
+  return { connections: Math.min(CONNECTIONS, 1 + names.length), databases: () => names.map(whole) };
+}
 
 /** Nothing but what belongs to the whole server. */
-export const noDatabase: LookScope = () => [];
+export const noDatabase: LookScope = { connections: 1, databases: () => [] };
 
 const whole = (name: string): DatabaseScope => ({ name, schemas: undefined, systemSchemas: [], columnNames: true });
 
 /** Reads a server as it is now. */
 export function lookAt(deps: ApiDeps, look: Look, scope: LookScope): Promise<ObservedServer> {
-  return withLease(deps, look, async (lease) => (await read(lease, look, scope)).observed);
+  return withLease(deps, look, scope, async (lease) => (await read(lease, look, scope)).observed);
 }
 
 /** The plan of a document on a server as it is now. @throws ApiError 400 listing every problem */
@@ -58,11 +63,18 @@ export function planNow(
 ): Promise<Plan> {
   const { document, passwords } = request;
   const mentioned = new Map(documentScope(document).map((scope) => [scope.name, { ...scope, schemas: undefined }]));
-  const scope: LookScope = (cluster) =>
+  const named = [...mentioned.values()];
+  const scope: LookScope =
     request.impact === 'documented'
-      ? [...mentioned.values()]
-      : [...mentioned.values(), ...everyDatabase(cluster).filter(({ name }) => !mentioned.has(name))];
-  return withLease(deps, look, async (lease) => {
+      ? { connections: Math.min(CONNECTIONS, 1 + named.length), databases: () => named }
+      : {
+          connections: CONNECTIONS,
+          databases: (cluster) => [
+            ...named,
+            ...everyDatabase.databases(cluster).filter(({ name }) => !mentioned.has(name)),
+          ],
+        };
+  return withLease(deps, look, scope, async (lease) => {
     const [{ observed, client }, foreign] = await Promise.all([
       read(lease, look, scope),
       foreignRoles(deps.db, look.serverName),
@@ -82,16 +94,21 @@ export function planNow(
 async function read(lease: ConnectionLease, look: Look, scope: LookScope) {
   const { client } = await lease.connect();
   const cluster = await observeCluster(client, { serverName: look.serverName });
-  const scopes = scope(cluster);
-  const observed = await observeDatabases(lease, { cluster, scopes, parallel: CONNECTIONS - 1 });
+  const scopes = scope.databases(cluster);
+  const observed = await observeDatabases(lease, { cluster, scopes, parallel: scope.connections - 1 });
   return { client, observed };
 }
 
-async function withLease<T>(deps: ApiDeps, look: Look, work: (lease: ConnectionLease) => Promise<T>): Promise<T> {
+async function withLease<T>(
+  deps: ApiDeps,
+  look: Look,
+  { connections }: LookScope,
+  work: (lease: ConnectionLease) => Promise<T>,
+): Promise<T> {
   const server = await deps.targets.get(look.serverName);
   const session = {
     applicationName: `pgsteward:${look.caller.requestId}`.slice(0, 63),
     doing: `reading server ${look.serverName}`,
   };
-  return server.reserve(session, CONNECTIONS, work);
+  return server.reserve(session, connections, work);
 }

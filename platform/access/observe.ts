@@ -3,7 +3,7 @@ import type { ObservedDatabase, ObservedServer } from '../../domain/access/obser
 import type { DatabaseScope } from '../../domain/access/scope.ts';
 import { type ClusterScope, inspectCluster } from '../target/catalog/cluster.ts';
 import { inspectDatabase } from '../target/catalog/database.ts';
-import type { ConnectionLease } from '../target/target-server.ts';
+import type { ConnectionLease, LeasedConnection } from '../target/target-server.ts';
 
 /** Reads what belongs to the whole server, on the given connection. */
 export function observeCluster(
@@ -19,7 +19,13 @@ export function observeCluster(
  */
 export async function observeDatabases(
   lease: ConnectionLease,
-  input: { cluster: ObservedServer; scopes: readonly DatabaseScope[]; parallel: number },
+  input: {
+    cluster: ObservedServer;
+    scopes: readonly DatabaseScope[];
+    parallel: number;
+    /** Takes the connections, by database; else each is given back when its database is read. */
+    kept?: Map<string, LeasedConnection>;
+  },
 ): Promise<ObservedServer> {
   const { cluster } = input;
   const readable = input.scopes.filter(({ name }) => cluster.databases.get(name)?.allowConnections);
@@ -30,8 +36,9 @@ export async function observeDatabases(
       const connection = await lease.connect({ database: scope.name });
       try {
         found.push(await observeDatabase(connection.client, { cluster, scope }));
+        input.kept?.set(scope.name, connection);
       } finally {
-        await connection.release();
+        if (!input.kept?.has(scope.name)) await connection.release();
       }
     }
   };

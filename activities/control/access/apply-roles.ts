@@ -10,7 +10,7 @@ import { noteChangedRoles } from './note-roles.ts';
 import { openRequest } from './request.ts';
 
 /** Carries out an accepted document. Repeated, it finds done what was done and does the rest. */
-export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
+export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsToProve: boolean }> {
   return performServerStep(deps, { ...input, step: 'applyRoles' }, async (context) => {
     const { work } = context;
     const { serverName, taskId } = work;
@@ -39,13 +39,13 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
           },
         }),
     );
+    const passwordsSet = result.roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name);
     await inTransaction(deps.db, async (tx) => {
       await noteChangedRoles(deps, tx, {
         serverName,
         changed: result.roles,
       });
       const { hash, notes } = result.plan;
-      const passwordsSet = result.roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name);
       await noteResults(tx, [
         {
           taskId,
@@ -59,6 +59,8 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
         },
       ]);
     });
+    const compared = result.passwordsCompared && work.options.proveLogin !== true;
+    return { loginsToProve: passwordsSet.length > 0 && !compared };
   });
 }
 

@@ -13,16 +13,13 @@ import { openTaskPasswords } from './request.ts';
 const PARALLEL = 2;
 
 /**
- * Logs in as every role whose password the task has set, where the request asks for it or the admin role cannot see what the
- * server stored. What cannot be tried from here (no
+ * Logs in as every role whose password the task has set. What cannot be tried from here (no
  * pg_hba.conf entry, a role without LOGIN) is said and no failure; a refused password is one.
  * @throws Failure LoginNotProven
  */
 export function proveLogins(deps: ControlDeps, input: TaskRef): Promise<void> {
   return performServerStep(deps, { ...input, step: 'proveLogins' }, async ({ work }) => {
-    const { passwords_set: roles = [], passwords_compared: compared = false } =
-      (await findResult(deps.db, work.taskId)) ?? {};
-    if (roles.length === 0 || (compared && work.options.proveLogin !== true)) return;
+    const { passwords_set: roles = [] } = (await findResult(deps.db, work.taskId)) ?? {};
     const passwords = await openTaskPasswords(deps, work.taskId);
     const server = await deps.targets.get(work.serverName);
     const limit = pLimit(PARALLEL);

@@ -12,13 +12,13 @@ import type { PasswordLiterals } from './verifiers.ts';
 const QUIET_SQL = `; SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1;
  SET LOCAL log_min_error_statement = 'panic'; SET LOCAL log_duration = off`;
 
-/** Opens a transaction for the steps of a plan. */
+/** Opens a transaction for the steps of a plan: a message of its own, for the server logs a message before it runs it. */
 export function beginSql(admin: { superuser: boolean }): string {
   return `BEGIN${admin.superuser ? QUIET_SQL : ''}`;
 }
 
 /** The SQL of a step, verifiers in place. Holds secrets. */
-export function stepSql(step: PlanStep, literals: PasswordLiterals): string {
+function stepSql(step: PlanStep, literals: PasswordLiterals): string {
   return step.statements.map((statement) => statementSql(statement, literals)).join(';\n');
 }
 
@@ -34,15 +34,12 @@ function statementSql(statement: PlannedStatement, literals: PasswordLiterals): 
  * @returns warnings of the server: a GRANT that did nothing, or less than it says, is no more than that
  * @throws Failure naming the step
  */
-export async function runSteps(
+export function runSteps(
   client: pg.ClientBase,
   steps: readonly PlanStep[],
   literals: PasswordLiterals,
 ): Promise<string[]> {
-  const warnings: string[] = [];
-  const listen = (notice: { message?: string | undefined }) => void warnings.push(notice.message ?? '');
-  client.on('notice', listen);
-  try {
+  return hearingWarnings(client, async () => {
     for (const step of steps) {
       try {
         await client.query(stepSql(step, literals));
@@ -51,6 +48,26 @@ export async function runSteps(
         throw toFailure(error, `to ${step.summary}${where}`);
       }
     }
+  });
+}
+
+/** The same in one message for all: one round trip. @throws the server's error, which does not tell the step */
+export function runAtOnce(
+  client: pg.ClientBase,
+  steps: readonly PlanStep[],
+  literals: PasswordLiterals,
+): Promise<string[]> {
+  return hearingWarnings(client, async () => {
+    if (steps.length > 0) await client.query(steps.map((step) => stepSql(step, literals)).join(';\n'));
+  });
+}
+
+async function hearingWarnings(client: pg.ClientBase, work: () => Promise<void>): Promise<string[]> {
+  const warnings: string[] = [];
+  const listen = (notice: { message?: string | undefined }) => void warnings.push(notice.message ?? '');
+  client.on('notice', listen);
+  try {
+    await work();
     return warnings;
   } finally {
     client.off('notice', listen);

@@ -14,10 +14,10 @@ import { iterationsOf } from '../../../../platform/target/catalog/passwords.ts';
 import { failureTypeOf, toFailure } from '../../../../platform/target/errors.ts';
 import { passwordFingerprints } from '../../../../store/credentials.ts';
 import type { ControlDeps } from '../../deps.ts';
-import { planOrThrow } from '../apply-document.ts';
 import { assertPasswordsStored } from '../assert-passwords.ts';
 import type { ChangedRole } from '../note-roles.ts';
-import { beginSql, notAsPlanned, runSteps, stepSql } from '../run-steps.ts';
+import { planOrThrow } from '../plan-or-throw.ts';
+import { beginSql, notAsPlanned, runAtOnce, runSteps } from '../run-steps.ts';
 import { type PasswordLiterals, passwordLiterals } from '../verifiers.ts';
 import type { Item, ItemOutcome } from './items.ts';
 
@@ -41,12 +41,10 @@ type Outcomes = Map<string, ItemOutcome>;
  * with a savepoint for each request, so that one that cannot succeed harms no other.
  */
 export async function changeTogether(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
-  if (items.length > 1) {
-    try {
-      return await inTransaction(share, items, (free) => allAtOnce(deps, share, free));
-    } catch (error) {
-      if (isConnectionError(error)) throw toFailure(error, `changing roles on server ${share.serverName}`);
-    }
+  try {
+    return await inTransaction(share, items, (free) => allAtOnce(deps, share, free));
+  } catch (error) {
+    if (isConnectionError(error)) throw toFailure(error, `changing roles on server ${share.serverName}`);
   }
   return inTransaction(share, items, (free) => oneByOne(deps, share, free));
 }
@@ -104,20 +102,12 @@ async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]
   const observed = await look(share, items);
   const { planned, outcomes } = await planItems(deps, share, { items, observed });
   const literals = await literalsOf(share, planned);
-  const sql = planned.flatMap(({ steps }) => steps.map((step) => stepSql(step, literals)));
-  const warnings: string[] = [];
-  const listen = (notice: { message?: string | undefined }) => void warnings.push(notice.message ?? '');
-  share.client.on('notice', listen);
-  try {
-    if (sql.length > 0) await share.client.query(sql.join(';\n'));
-  } finally {
-    share.client.off('notice', listen);
-  }
+  const steps = planned.flatMap((plan) => plan.steps);
+  const warnings = await runAtOnce(share.client, steps, literals);
   if (warnings.length > 0 || planned.some(({ changes }) => changes.some(needsSecondLook))) {
     const after = await look(share, items);
     for (const { item } of planned) assertNothingLeft(item, after, warnings);
   }
-  const steps = planned.flatMap((plan) => plan.steps);
   await assertPasswordsStored(share.client, steps, literals, share.facts);
   const oids = await roleOids(share.client, planned, literals);
   for (const plan of planned) outcomes.set(plan.item.work.taskId, doneOf(share, plan, oids));
