@@ -4,7 +4,7 @@ import type { ParseSql } from '../domain/spec/scripts.ts';
 import type { Log } from '../platform/log.ts';
 import type { Sealer } from '../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../platform/target/registry.ts';
-import type { Completions } from '../store/completions.ts';
+import type { Signals } from '../store/signals.ts';
 import type { Dispatcher } from './roles/dispatcher.ts';
 
 /** What the API acts through. One object per process; the API itself keeps no state. */
@@ -16,8 +16,8 @@ export interface ApiDeps {
   taskQueue: string;
   /** Whether this process runs a control worker on the same connection, which may take first workflow tasks directly. */
   eagerStart: boolean;
-  /** Waits for tasks to end. */
-  completions: Completions;
+  /** What other processes tell of tasks. */
+  signals: Signals;
   sealer: Sealer;
   targets: TargetRegistry;
   parseSql: ParseSql;

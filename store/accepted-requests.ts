@@ -2,8 +2,10 @@ import { v7 as uuidv7 } from 'uuid';
 import { TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { AuditRow } from './audit.ts';
 import type { Queryable } from './connection.ts';
+import { prepared } from './prepared.ts';
 import type { StoredSecret } from './secrets.ts';
 import type { AccessOptions } from './server-work.ts';
+import { CHANNELS } from './signals.ts';
 import { auditAction, type ServerTaskType } from './tasks.ts';
 
 /** A change of a server, as it is accepted. */
@@ -33,22 +35,33 @@ export function serverWorkflowId(request: Pick<AcceptedRequest, 'taskId' | 'serv
 /** Tasks on servers are ordered by locks, not by epochs. */
 const NO_EPOCH = 0;
 
-/** Records a request with its task, its sealed passwords and the audit intent, in one round trip. */
-export async function insertRequest(tx: Queryable, request: AcceptedRequest): Promise<void> {
-  const { audit, secrets } = request;
-  await tx.query(
-    `WITH task AS (
-       INSERT INTO tasks (id, scope, entity_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor)
-       VALUES ($1, 'server', $2, $3, 'pending', ${NO_EPOCH}, $4, $5, $6, $7)
-     ), request AS (
-       INSERT INTO access_requests (task_id, document, plan_hash, options) VALUES ($1, $8, $9, $10)
-     ), sealed AS (
-       INSERT INTO secrets (id, owner, version, key_id, sealed)
-       SELECT * FROM unnest($11::text[], $12::text[], $13::int[], $14::text[], $15::bytea[])
-     )
+const INSERT_REQUEST = prepared(
+  'insert_request',
+  `WITH task AS (
+     INSERT INTO tasks (id, scope, entity_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor)
+     SELECT $1::uuid, 'server', name, $3, 'pending', ${NO_EPOCH}, $4, $5, $6, $7 FROM servers WHERE name = $2
+     RETURNING id
+   ), request AS (
+     INSERT INTO access_requests (task_id, document, plan_hash, options)
+     SELECT id, $8::jsonb, $9::text, $10::jsonb FROM task
+   ), sealed AS (
+     INSERT INTO secrets (id, owner, version, key_id, sealed)
+     SELECT s.* FROM task, unnest($11::text[], $12::text[], $13::int[], $14::text[], $15::bytea[]) AS s
+   ), audited AS (
      INSERT INTO audit_log (kind, actor, source, request_id, action, resource, task_id, detail)
-     VALUES ('intent', $7, $16, $17, $18, $19, $1, $20)`,
-    [
+     SELECT 'intent', $7, $16::text, $17::text, $18::text, $19::text, id, $20::jsonb FROM task
+   )
+   SELECT CASE WHEN $3 = 'change_role' THEN pg_notify('${CHANNELS.requested}', $2) END FROM task`,
+);
+
+/**
+ * Records a request with its task, its sealed passwords and the audit intent, in one round trip, and tells a batch that waits for
+ * more. @returns false when there is no such server
+ */
+export async function insertRequest(tx: Queryable, request: AcceptedRequest): Promise<boolean> {
+  const { audit, secrets } = request;
+  const { rowCount } = await tx.query(
+    INSERT_REQUEST([
       request.taskId,
       request.serverName,
       request.type,
@@ -69,6 +82,7 @@ export async function insertRequest(tx: Queryable, request: AcceptedRequest): Pr
       auditAction({ scope: 'server', type: request.type }),
       `server/${request.serverName}`,
       JSON.stringify(audit.detail ?? {}),
-    ],
+    ]),
   );
+  return rowCount === 1;
 }

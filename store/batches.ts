@@ -1,6 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { Queryable } from './connection.ts';
+import { prepared } from './prepared.ts';
+import { type ServerWork, WORK_COLUMNS } from './server-work.ts';
 
 /** Requests of one server that are carried out together. */
 export interface BatchRecord {
@@ -29,39 +31,54 @@ const CLAIM = `UPDATE tasks SET batch_id = $1, status = 'running', started_at = 
 export async function openBatch(db: Queryable, serverName: string): Promise<BatchRecord | undefined> {
   const id = uuidv7();
   // The rows are locked only where a batch was opened: whoever closes the one under way skips rows that are locked.
-  const { rows } = await db.query<BatchRecord>(
-    `WITH opened AS (
-       INSERT INTO batches (id, server_name, lane, state, workflow_id)
-       SELECT $1, $2, 'shared', 'running', $3 WHERE EXISTS (SELECT FROM tasks t WHERE ${UNCLAIMED})
-       ON CONFLICT (server_name) WHERE state = 'running' AND lane = 'shared' DO NOTHING RETURNING ${COLUMNS}
-     ), claimed AS (${CLAIM} WHERE id IN (SELECT t.id FROM tasks t, opened WHERE ${UNCLAIMED} ${OLDEST}))
-     SELECT * FROM opened`,
-    [id, serverName, workflowIdOf(serverName, id)],
-  );
+  const { rows } = await db.query<BatchRecord>(OPEN_BATCH([id, serverName, workflowIdOf(serverName, id)]));
   return rows[0];
 }
+
+const OPEN_BATCH = prepared(
+  'open_batch',
+  `WITH opened AS (
+     INSERT INTO batches (id, server_name, lane, state, workflow_id)
+     SELECT $1, $2, 'shared', 'running', $3 WHERE EXISTS (SELECT FROM tasks t WHERE ${UNCLAIMED})
+     ON CONFLICT (server_name) WHERE state = 'running' AND lane = 'shared' DO NOTHING RETURNING ${COLUMNS}
+   ), claimed AS (${CLAIM} WHERE id IN (SELECT t.id FROM tasks t, opened WHERE ${UNCLAIMED} ${OLDEST}))
+   SELECT * FROM opened`,
+);
+
+const CLAIM_MORE = prepared(
+  'claim_more',
+  `WITH claimed AS (
+     ${CLAIM} WHERE id IN (SELECT t.id FROM tasks t WHERE ${UNCLAIMED} ${OLDEST}) RETURNING *
+   )
+   SELECT ${WORK_COLUMNS} FROM claimed t JOIN access_requests r ON r.task_id = t.id ORDER BY t.id`,
+);
 
 /**
  * Ends a batch, or lets it go on with what came in meanwhile. The batch is closed first and looked at afterwards, so that a
  * request is either seen here or opens a batch of its own.
- * @returns how many requests were claimed; 0 when the batch is closed
+ * @returns the requests that were claimed; none when the batch is closed
  */
-export async function continueBatch(tx: Queryable, batch: Pick<BatchRecord, 'id' | 'serverName'>): Promise<number> {
-  await tx.query(`UPDATE batches SET state = 'closed', closed_at = now() WHERE id = $1`, [batch.id]);
+export async function continueBatch(
+  tx: Queryable,
+  batch: Pick<BatchRecord, 'id' | 'serverName'>,
+): Promise<ServerWork[]> {
+  await closeBatch(tx, batch.id);
   const claimed = await claimMore(tx, batch);
-  if (claimed > 0) {
+  if (claimed.length > 0) {
     await tx.query(`UPDATE batches SET state = 'running', closed_at = NULL WHERE id = $1`, [batch.id]);
   }
   return claimed;
 }
 
-/** Takes what came in for a batch that goes on anyway. @returns how many requests */
-export async function claimMore(tx: Queryable, batch: Pick<BatchRecord, 'id' | 'serverName'>): Promise<number> {
-  const { rowCount } = await tx.query(`${CLAIM} WHERE id IN (SELECT t.id FROM tasks t WHERE ${UNCLAIMED} ${OLDEST})`, [
-    batch.id,
-    batch.serverName,
-  ]);
-  return rowCount ?? 0;
+/** Ends a batch whose requests have all ended, without another look. */
+export async function closeBatch(tx: Queryable, batchId: string): Promise<void> {
+  await tx.query(`UPDATE batches SET state = 'closed', closed_at = now() WHERE id = $1`, [batchId]);
+}
+
+/** Takes what came in for a batch that goes on anyway. */
+export async function claimMore(tx: Queryable, batch: Pick<BatchRecord, 'id' | 'serverName'>): Promise<ServerWork[]> {
+  const { rows } = await tx.query<ServerWork>(CLAIM_MORE([batch.id, batch.serverName]));
+  return rows;
 }
 
 /** Puts a request into a batch of its own. @returns that batch; its run is to be started */

@@ -1,6 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Queryable } from './connection.ts';
+import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
+import { CHANNELS } from './signals.ts';
 
 /** How one request of a batch ended. */
 export interface EndedRequest {
@@ -18,17 +20,9 @@ export interface EndedRequest {
   detail: Record<string, unknown>;
 }
 
-/** Channel on which ends are announced; `completions.ts` listens. */
-export const ENDS_CHANNEL = 'pgsteward_task_ended';
-
-/**
- * Closes requests with log line, result and audit outcome, and announces them: one round trip however many there are. A task that
- * was closed before keeps its outcome.
- */
-export async function endRequests(db: Queryable, ended: readonly EndedRequest[]): Promise<void> {
-  if (ended.length === 0) return;
-  await db.query(
-    `WITH ended AS MATERIALIZED (
+const END_REQUESTS = prepared(
+  'end_requests',
+  `WITH ended AS MATERIALIZED (
        SELECT * FROM jsonb_to_recordset($1) AS e ("taskId" uuid, "logId" uuid, status text, error text, message text,
          fields jsonb, result jsonb, actor text, action text, resource text, detail jsonb)
      ), closed AS (
@@ -44,7 +38,14 @@ export async function endRequests(db: Queryable, ended: readonly EndedRequest[])
        INSERT INTO audit_log (kind, actor, action, resource, task_id, outcome, detail)
        SELECT 'outcome', actor, action, resource, "taskId", status, detail FROM fresh
      )
-     SELECT pg_notify('${ENDS_CHANNEL}', string_agg("taskId"::text, ',')) FROM fresh HAVING count(*) > 0`,
-    [JSON.stringify(ended.map((end) => ({ logId: uuidv7(), ...end })))],
-  );
+     SELECT pg_notify('${CHANNELS.ended}', string_agg("taskId"::text, ',')) FROM fresh HAVING count(*) > 0`,
+);
+
+/**
+ * Closes requests with log line, result and audit outcome, and announces them: one round trip however many there are. A task that
+ * was closed before keeps its outcome.
+ */
+export async function endRequests(db: Queryable, ended: readonly EndedRequest[]): Promise<void> {
+  if (ended.length === 0) return;
+  await db.query(END_REQUESTS([JSON.stringify(ended.map((end) => ({ logId: uuidv7(), ...end })))]));
 }

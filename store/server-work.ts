@@ -30,13 +30,14 @@ export interface ServerWork {
   createdAt: Date;
 }
 
-const COLUMNS = `t.id AS "taskId", t.type, t.epoch, t.entity_id AS "serverName", t.actor, r.document,
+/** Columns of {@link ServerWork}, of `tasks t` and `access_requests r`. */
+export const WORK_COLUMNS = `t.id AS "taskId", t.type, t.epoch, t.entity_id AS "serverName", t.actor, r.document,
   r.plan_hash AS "planHash", r.options, t.created_at AS "createdAt"`;
 
 /** @throws StaleTask when the task is unknown */
 export async function loadServerWork(db: Queryable, taskId: string): Promise<ServerWork> {
   const { rows } = await db.query<ServerWork>(
-    `SELECT ${COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id WHERE t.id = $1 AND t.scope = 'server'`,
+    `SELECT ${WORK_COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id WHERE t.id = $1 AND t.scope = 'server'`,
     [taskId],
   );
   if (rows[0] === undefined) throw new Failure('StaleTask', `task ${taskId} is unknown`);
@@ -46,7 +47,7 @@ export async function loadServerWork(db: Queryable, taskId: string): Promise<Ser
 /** Open requests of a batch, oldest first. */
 export async function loadBatchWork(db: Queryable, batchId: string): Promise<ServerWork[]> {
   const { rows } = await db.query<ServerWork>(
-    `SELECT ${COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id
+    `SELECT ${WORK_COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id
      WHERE t.batch_id = $1 AND t.status IN ('pending', 'running', 'canceling') ORDER BY t.id`,
     [batchId],
   );

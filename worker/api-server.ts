@@ -39,7 +39,7 @@ export async function startApi(options: {
     eagerStart: options.eagerStart,
     sealer: control.sealer,
     targets: control.targets,
-    completions: control.completions,
+    signals: control.signals,
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),

@@ -5,10 +5,10 @@ import { ensureJoinToken } from '../platform/secrets/join-token.ts';
 import { ensureKeyring } from '../platform/secrets/keyring.ts';
 import { createSealer, type Sealer } from '../platform/secrets/seal.ts';
 import { createTargetRegistry, type TargetRegistry } from '../platform/target/registry.ts';
-import { type Completions, createCompletions } from '../store/completions.ts';
 import { createMetadataPool, type MetadataConnection } from '../store/connection.ts';
 import { ensureInstallationId } from '../store/installation.ts';
 import { migrateMetadata } from '../store/migrate.ts';
+import { createSignals, type Signals } from '../store/signals.ts';
 import { loadTarget } from './load-target.ts';
 
 /** What API and control worker share within a process: the metadata database, the sealed secrets, the target servers. */
@@ -18,8 +18,8 @@ export interface ControlPlane {
   sealer: Sealer;
   targets: TargetRegistry;
   joinToken: string;
-  /** Waits for tasks to end. */
-  completions: Completions;
+  /** What other processes tell of tasks. */
+  signals: Signals;
   close(): Promise<void>;
 }
 
@@ -35,16 +35,16 @@ export async function openControlPlane(config: Config, metadata: MetadataConnect
     const joinToken = await ensureJoinToken(config.files.joinToken);
     const installationId = await ensureInstallationId(db);
     const targets = createTargetRegistry({ load: (name) => loadTarget({ db, sealer }, name) });
-    const completions = createCompletions(db, metadata);
+    const signals = createSignals(metadata);
     return {
       db,
-      completions,
+      signals,
       installationId,
       sealer,
       targets,
       joinToken,
       async close() {
-        await completions.close();
+        await signals.close();
         await targets.close();
         await db.end();
       },

@@ -42,6 +42,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       installationId: control.installationId,
       targets: control.targets,
       sealer: control.sealer,
+      signals: control.signals,
       joinToken: control.joinToken,
       workflows: temporal.client.workflow,
       taskQueue: CONTROL_TASK_QUEUE,

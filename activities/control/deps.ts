@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Log } from '../../platform/log.ts';
 import type { Sealer } from '../../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../../platform/target/registry.ts';
+import type { Signals } from '../../store/signals.ts';
 
 /** What control activities act through. One object per process, made by the worker's entry point. */
 export interface ControlDeps {
@@ -11,6 +12,8 @@ export interface ControlDeps {
   installationId: string;
   targets: TargetRegistry;
   sealer: Sealer;
+  /** What other processes tell of tasks. */
+  signals: Signals;
   workflows: WorkflowClient;
   /** Task queue that control workflows are started on. */
   taskQueue: string;

@@ -37,8 +37,12 @@ const acceptedSchema = z.object({ taskId: z.uuid() });
 /** The server of a request. @throws ApiError 404 */
 export async function requireServer(deps: Pick<ApiDeps, 'db'>, name: string) {
   const server = await findServer(deps.db, name);
-  if (server === undefined) throw new ApiError('not_found', `no server found with the name ${JSON.stringify(name)}`);
+  if (server === undefined) throw noSuchServer(name);
   return server;
+}
+
+function noSuchServer(name: string): ApiError {
+  return new ApiError('not_found', `no server found with the name ${JSON.stringify(name)}`);
 }
 
 /**
@@ -60,7 +64,7 @@ export async function acceptServerTask(
   const { taskId } = await request.once(async () => {
     const taskId = newTaskId();
     const batch = await inTransaction(deps.db, async (tx) => {
-      await insertRequest(tx, {
+      const known = await insertRequest(tx, {
         taskId,
         serverName: change.serverName,
         type: change.type,
@@ -76,6 +80,7 @@ export async function acceptServerTask(
           detail: change.detail ?? { document: change.document },
         },
       });
+      if (!known) throw noSuchServer(change.serverName);
       await request.keep(tx, { taskId });
       return change.type === 'change_role' ? openBatch(tx, change.serverName) : undefined;
     });

@@ -2,7 +2,7 @@ import { withoutSecrets } from '../../domain/access/document/parse.ts';
 import type { AccessResult } from '../../store/server-work.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
-import { acceptServerTask, requireServer } from './accept-server-task.ts';
+import { acceptServerTask } from './accept-server-task.ts';
 import { parseSubmitted } from './check.ts';
 import { resultOf } from './wait.ts';
 
@@ -25,7 +25,6 @@ export async function changeNow(
   change: SingleChange,
 ): Promise<{ taskId: string; fresh: boolean; result: AccessResult }> {
   const { passwords } = parseSubmitted(change.document, change.prefix);
-  await requireServer(deps, change.serverName);
   const accepted = await acceptServerTask(deps, caller, {
     serverName: change.serverName,
     type: 'change_role',

@@ -124,7 +124,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     eagerStart: options.workers !== false,
     sealer: control.sealer,
     targets: control.targets,
-    completions: control.completions,
+    signals: control.signals,
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),

@@ -1,5 +1,5 @@
 import { insertAudit } from '../../../store/audit.ts';
-import { announceEnds } from '../../../store/completions.ts';
+import { announceEnd } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { deleteCredentials } from '../../../store/credentials.ts';
 import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
@@ -21,7 +21,7 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     const left = input.leftovers.map((leftover) => `not undone: ${leftover}`);
     const error = [input.reason, ...left].join('\n');
     if (!(await closeTask(tx, { taskId: input.taskId, status: input.outcome, error }))) return;
-    await announceEnds(tx, [input.taskId]);
+    await announceEnd(tx, input.taskId);
     await appendLog(tx, {
       taskId: input.taskId,
       entries: [

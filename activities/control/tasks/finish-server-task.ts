@@ -1,5 +1,5 @@
 import { insertAudit } from '../../../store/audit.ts';
-import { announceEnds } from '../../../store/completions.ts';
+import { announceEnd } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { findResult } from '../../../store/server-work.ts';
 import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
@@ -21,6 +21,6 @@ export async function finishServerTask(deps: ControlDeps, input: TaskRef): Promi
       outcome: 'completed',
       detail: (await findResult(tx, task.id)) ?? {},
     });
-    await announceEnds(tx, [task.id]);
+    await announceEnd(tx, task.id);
   });
 }

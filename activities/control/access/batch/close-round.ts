@@ -1,13 +1,12 @@
 import type { FailureType } from '../../../../domain/failures.ts';
 import { TASK_WORKFLOWS } from '../../../../domain/task-workflows.ts';
 import { startTask } from '../../../../platform/temporal/start-task.ts';
-import { type BatchRecord, claimMore, continueBatch, separate } from '../../../../store/batches.ts';
+import { type BatchRecord, claimMore, separate } from '../../../../store/batches.ts';
 import { inTransaction, type Queryable } from '../../../../store/connection.ts';
 import { endRequests } from '../../../../store/ended-requests.ts';
 import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
 import { auditAction } from '../../../../store/tasks.ts';
 import type { ControlDeps } from '../../deps.ts';
-import type { BatchRound } from '../../types.ts';
 import { noteChangedRoles } from '../note-roles.ts';
 import type { ItemOutcome } from './items.ts';
 
@@ -24,11 +23,12 @@ interface Ended {
 /**
  * Closes what has ended, gives a batch of its own to each request that waits for somebody else's lock, and claims what came in
  * meanwhile: one transaction.
+ * @returns requests that are not closed yet, and the pause before the next round, in milliseconds
  */
 export async function closeRound(
   deps: ControlDeps,
   round: { batch: BatchRecord; works: readonly ServerWork[]; outcomes: ReadonlyMap<string, ItemOutcome> },
-): Promise<BatchRound> {
+): Promise<{ open: ServerWork[]; pauseMs: number }> {
   const { batch, works, outcomes } = round;
   const ended: Ended[] = [];
   const waiting: { work: ServerWork; held: boolean }[] = [];
@@ -46,25 +46,16 @@ export async function closeRound(
     }
   }
   const moved = batch.lane === 'shared' ? waiting.filter(({ held }) => held) : [];
-  const staying = waiting.length - moved.length;
+  const staying = waiting.filter((entry) => !moved.includes(entry)).map(({ work }) => work);
   const { claimed, separated } = await inTransaction(deps.db, async (tx) => {
     await closeAll(deps, tx, batch.serverName, ended);
     const own: BatchRecord[] = [];
     for (const { work } of moved) own.push(await separate(tx, { taskId: work.taskId, serverName: batch.serverName }));
-    return { claimed: await claimNext(tx, batch, staying), separated: own };
+    return { claimed: batch.lane === 'shared' ? await claimMore(tx, batch) : [], separated: own };
   });
   await Promise.all(separated.map((own) => startSingle(deps, own)));
-  const progress = ended.length > 0 || claimed > 0;
-  return { open: staying + claimed, pauseMs: progress ? 0 : pauseFor(works) };
-}
-
-/** A batch that waits goes on; one with nothing left ends unless something came in. */
-function claimNext(tx: Queryable, batch: BatchRecord, staying: number): Promise<number> {
-  return staying > 0 && batch.lane === 'shared'
-    ? claimMore(tx, batch)
-    : staying > 0
-      ? Promise.resolve(0)
-      : continueBatch(tx, batch);
+  const progress = ended.length > 0 || claimed.length > 0;
+  return { open: [...staying, ...claimed], pauseMs: progress ? 0 : pauseFor(works) };
 }
 
 async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, ended: readonly Ended[]): Promise<void> {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { taskApplicationName } from '../../../../domain/marker.ts';
 import { type SessionFacts, sessionFacts } from '../../../../platform/target/catalog/cluster.ts';
 import type { TargetServer } from '../../../../platform/target/target-server.ts';
-import { type BatchRecord, continueBatch, findBatch } from '../../../../store/batches.ts';
+import { type BatchRecord, claimMore, closeBatch, continueBatch, findBatch } from '../../../../store/batches.ts';
 import { inTransaction } from '../../../../store/connection.ts';
 import { loadBatchWork, type ServerWork } from '../../../../store/server-work.ts';
 import { findServer } from '../../../../store/servers.ts';
@@ -20,39 +20,74 @@ const SMALLEST_SHARE = 8;
 /** Longest wait for somebody else's lock where others wait as well, and where nobody does. */
 const LOCK_TIMEOUT_MS = { shared: 250, single: 5_000 } as const;
 
+/** How long a batch with nothing left waits for more: callers that ask again and again find it there. */
+const LINGER_MS = 100;
+/** How long one activity goes on taking rounds; the workflow then starts the next one. */
+const STAY_MS = 4_000;
+
 const CLOSED: BatchRound = { open: 0, pauseMs: 0 };
 
 /**
- * One round of a batch: the requests that do not depend on each other are carried out together, each is closed by itself, and what
+ * Rounds of a batch: the requests that do not depend on each other are carried out together, each is closed by itself, and what
  * came in meanwhile is claimed. May run twice at any point: what is done is found done.
  */
 export async function performBatch(deps: ControlDeps, input: { batchId: string }): Promise<BatchRound> {
   const [batch, works] = await Promise.all([findBatch(deps.db, input.batchId), loadBatchWork(deps.db, input.batchId)]);
   if (batch?.state !== 'running') return CLOSED;
-  if (works.length === 0) {
-    const claimed = await inTransaction(deps.db, (tx) => continueBatch(tx, batch));
-    return { open: claimed, pauseMs: 0 };
+  const place = await placeOf(deps, batch);
+  const until = performance.now() + STAY_MS;
+  for (let open = works; ; ) {
+    if (open.length === 0) open = await awaitMore(deps, batch, until);
+    if (open.length === 0) return CLOSED;
+    const outcomes = await carryOut(deps, place, open);
+    const round = await closeRound(deps, { batch, works: open, outcomes });
+    open = round.open;
+    if (round.pauseMs > 0 || (open.length > 0 && performance.now() > until)) {
+      return { open: open.length, pauseMs: round.pauseMs };
+    }
   }
-  return closeRound(deps, { batch, works, outcomes: await carryOut(deps, batch, works) });
+}
+
+/** Waits a moment for more requests, and closes the batch when none comes. */
+async function awaitMore(deps: ControlDeps, batch: BatchRecord, until: number): Promise<ServerWork[]> {
+  if (batch.lane === 'single') {
+    await closeBatch(deps.db, batch.id);
+    return [];
+  }
+  const wake = deps.signals.next('requested', batch.serverName, LINGER_MS, cancellationSignal());
+  const at = await claimMore(deps.db, batch);
+  if (at.length > 0 || performance.now() > until) wake.cancel();
+  if (at.length > 0) return at;
+  await wake.promise;
+  const claimed = await claimMore(deps.db, batch);
+  return claimed.length > 0 ? claimed : inTransaction(deps.db, (tx) => continueBatch(tx, batch));
+}
+
+/** The server of a batch, and what is allowed there. */
+interface Place {
+  batch: BatchRecord;
+  server: TargetServer;
+  plainText: boolean;
+}
+
+async function placeOf(deps: ControlDeps, batch: BatchRecord): Promise<Place> {
+  const [server, record] = await Promise.all([
+    deps.targets.get(batch.serverName),
+    findServer(deps.db, batch.serverName),
+  ]);
+  return { batch, server, plainText: record?.settings.allowPlainTextPasswords ?? false };
 }
 
 async function carryOut(
   deps: ControlDeps,
-  batch: BatchRecord,
+  { batch, server, plainText }: Place,
   works: readonly ServerWork[],
 ): Promise<Map<string, ItemOutcome>> {
   const { serverName, lane } = batch;
-  const [{ items, outcomes }, server, record] = await Promise.all([
-    loadItems(deps, serverName, works),
-    deps.targets.get(serverName),
-    findServer(deps.db, serverName),
-  ]);
+  const { items, outcomes } = await loadItems(deps, serverName, works);
   const { now, later } = independent(items);
   for (const { work } of later) outcomes.set(work.taskId, { state: 'waiting', held: false, reason: 'its turn' });
-  const settings = {
-    lockTimeoutMs: LOCK_TIMEOUT_MS[lane],
-    plainText: record?.settings.allowPlainTextPasswords ?? false,
-  };
+  const settings = { lockTimeoutMs: LOCK_TIMEOUT_MS[lane], plainText };
   const homes = [...new Set(now.map(({ home }) => home))];
   const shares = homes.flatMap((home) => {
     const there = now.filter((item) => item.home === home);
