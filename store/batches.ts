@@ -24,8 +24,8 @@ const OLDEST = `ORDER BY t.id LIMIT ${BATCH_SIZE} FOR UPDATE OF t SKIP LOCKED`;
 const CLAIM = `UPDATE tasks SET batch_id = $1, status = 'running', started_at = now()`;
 
 /**
- * Opens a batch with the requests that wait for a server, unless one is under way: that one takes them when it ends. Called in
- * the transaction that accepts a request, and again after it: what the batch under way did not see any more is claimed then.
+ * Opens a batch with the requests that wait for a server, unless one is under way: that one takes them when it ends. Called
+ * after a request was committed: what the batch under way did not see any more is claimed then.
  * @returns the batch whose run is to be started, or undefined
  */
 export async function openBatch(db: Queryable, serverName: string): Promise<BatchRecord | undefined> {

@@ -2,11 +2,11 @@ import type pg from 'pg';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
-import { CHANNELS, type Signals } from './signals.ts';
+import { CHANNELS, type Signals, type Wake } from './signals.ts';
 import type { TaskStatus } from './tasks.ts';
 
-/** A signal may be lost: whoever waits looks by itself, too. */
-const LOOK_EVERY_MS = 1_000;
+/** A signal may be lost: whoever waits looks by itself, too. In milliseconds. */
+export const LOOK_EVERY_MS = 1_000;
 
 /** A task on a server that has ended. */
 export interface EndedTask {
@@ -33,11 +33,13 @@ export async function announceEnd(tx: Queryable, taskId: string): Promise<void> 
  */
 export async function taskEnd(
   deps: { db: pg.Pool; signals: Signals },
-  wait: { taskId: string; boundMs: number },
+  wait: { taskId: string; boundMs: number; wake?: Wake },
 ): Promise<EndedTask | undefined> {
   const { taskId } = wait;
   const deadline = performance.now() + wait.boundMs;
   await deps.signals.ready();
+  // Begun before there was a task to end.
+  await wait.wake?.promise;
   for (;;) {
     const wake = deps.signals.next('ended', taskId, Math.min(LOOK_EVERY_MS, deadline - performance.now()));
     const { rows } = await deps.db.query<EndedTask>(FIND_ENDED([taskId]));

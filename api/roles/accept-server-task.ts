@@ -3,8 +3,7 @@ import type { SubmittedPassword } from '../../domain/access/document.ts';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted-requests.ts';
-import { type BatchRecord, openBatch } from '../../store/batches.ts';
-import { inTransaction } from '../../store/connection.ts';
+import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
 import type { AccessOptions } from '../../store/server-work.ts';
 import { findServer } from '../../store/servers.ts';
@@ -13,7 +12,6 @@ import type { Caller } from '../caller.ts';
 import type { ApiDeps, ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
-import { startBatchRun } from './dispatcher.ts';
 
 /** A change of a server that was checked as far as it can be beforehand. */
 export interface ServerChange {
@@ -48,11 +46,13 @@ function noSuchServer(name: string): ApiError {
 /**
  * Records a change of a server with its passwords sealed, and starts its run: a run of its own, or for `change_role` the batch
  * that is next. The same request under the same key gives the same task (R7); `fresh` tells whether it is a new one.
+ * @param beforeAccepting hears the id of a new task before anybody else can, so that its end is not missed
  */
 export async function acceptServerTask(
   deps: ServerApiDeps,
   caller: Caller,
   change: ServerChange,
+  beforeAccepting: (taskId: string) => void = () => undefined,
 ): Promise<{ taskId: string; fresh: boolean }> {
   let fresh = false;
   const request = changeRequest(deps, {
@@ -63,8 +63,9 @@ export async function acceptServerTask(
   });
   const { taskId } = await request.once(async () => {
     const taskId = newTaskId();
-    const batch = await inTransaction(deps.db, async (tx) => {
-      const known = await insertRequest(tx, {
+    beforeAccepting(taskId);
+    const record = async (db: Queryable) => {
+      const known = await insertRequest(db, {
         taskId,
         serverName: change.serverName,
         type: change.type,
@@ -81,11 +82,17 @@ export async function acceptServerTask(
         },
       });
       if (!known) throw noSuchServer(change.serverName);
-      await request.keep(tx, { taskId });
-      return change.type === 'change_role' ? openBatch(tx, change.serverName) : undefined;
-    });
+    };
+    // One statement is a transaction by itself; the answer for a key belongs into the same one.
+    if (caller.idempotencyKey === undefined) await record(deps.db);
+    else {
+      await inTransaction(deps.db, async (tx) => {
+        await record(tx);
+        await request.keep(tx, { taskId });
+      });
+    }
     fresh = true;
-    await startAccepted(deps, { taskId, serverName: change.serverName, type: change.type }, batch);
+    await startAccepted(deps, { taskId, serverName: change.serverName, type: change.type });
     return { taskId };
   });
   return { taskId, fresh };
@@ -95,11 +102,13 @@ export async function acceptServerTask(
 async function startAccepted(
   deps: ServerApiDeps,
   task: { taskId: string; serverName: string; type: ServerTaskType },
-  batch: BatchRecord | undefined,
 ): Promise<void> {
   const { taskId, serverName, type } = task;
-  if (batch !== undefined) return startBatchRun(deps, batch);
-  if (type === 'change_role') return deps.dispatcher.poke(serverName);
+  if (type === 'change_role') {
+    // Whoever waits for the end waits for this, too; it reports its own failure.
+    void deps.dispatcher.poke(serverName);
+    return;
+  }
   try {
     await startTask(deps.workflows, {
       workflowId: serverWorkflowId(task),

@@ -1,8 +1,10 @@
 import { withoutSecrets } from '../../domain/access/document/parse.ts';
+import { LOOK_EVERY_MS } from '../../store/completions.ts';
 import type { AccessResult } from '../../store/server-work.ts';
+import type { Wake } from '../../store/signals.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
-import { acceptServerTask } from './accept-server-task.ts';
+import { acceptServerTask, type ServerChange } from './accept-server-task.ts';
 import { parseSubmitted } from './check.ts';
 import { resultOf } from './wait.ts';
 
@@ -25,13 +27,19 @@ export async function changeNow(
   change: SingleChange,
 ): Promise<{ taskId: string; fresh: boolean; result: AccessResult }> {
   const { passwords } = parseSubmitted(change.document, change.prefix);
-  const accepted = await acceptServerTask(deps, caller, {
+  await deps.signals.ready();
+  let wake: Wake | undefined;
+  const waitFor = (taskId: string) => {
+    wake = deps.signals.next('ended', taskId, LOOK_EVERY_MS);
+  };
+  const request: ServerChange = {
     serverName: change.serverName,
     type: 'change_role',
     route: change.route,
     content: change.content,
     document: withoutSecrets(change.document),
     passwords,
-  });
-  return { ...accepted, result: await resultOf(deps, accepted.taskId) };
+  };
+  const accepted = await acceptServerTask(deps, caller, request, waitFor);
+  return { ...accepted, result: await resultOf(deps, accepted.taskId, accepted.fresh ? wake : undefined) };
 }

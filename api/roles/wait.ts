@@ -1,6 +1,7 @@
 import { isFailureType } from '../../domain/failures.ts';
 import { taskEnd } from '../../store/completions.ts';
 import type { AccessResult } from '../../store/server-work.ts';
+import type { Wake } from '../../store/signals.ts';
 import type { ApiDeps } from '../deps.ts';
 import { FAILURE_ERRORS } from '../error-handler.ts';
 import { ApiError } from '../errors.ts';
@@ -10,10 +11,11 @@ const WAIT_MS = 25_000;
 
 /**
  * Waits until a change of a server is carried out.
+ * @param wake of a wait that began before the task was accepted: there is no need to look at once
  * @throws ApiError with the failure's reason; 503 with Retry-After when it takes longer
  */
-export async function resultOf(deps: ApiDeps, taskId: string): Promise<AccessResult> {
-  const end = await taskEnd(deps, { taskId, boundMs: WAIT_MS });
+export async function resultOf(deps: ApiDeps, taskId: string, wake?: Wake): Promise<AccessResult> {
+  const end = await taskEnd(deps, { taskId, boundMs: WAIT_MS, ...(wake === undefined ? {} : { wake }) });
   if (end === undefined) {
     throw new ApiError(
       'unavailable',
