@@ -23,8 +23,8 @@ export interface Wake {
  * only makes that earlier.
  */
 export interface Signals {
-  /** To be called before the look that decides whether to wait. */
-  next(channel: Channel, name: string, boundMs: number, signal?: AbortSignal): Wake;
+  /** To be called before the look that decides whether to wait. With `count` that many signals have to come. */
+  next(channel: Channel, name: string, boundMs: number, options?: { signal?: AbortSignal; count?: number }): Wake;
   /** Resolves once the process listens, or cannot. */
   ready(): Promise<void>;
   close(): Promise<void>;
@@ -81,8 +81,9 @@ export function createSignals(connection: MetadataConnection): Signals {
     async ready() {
       await ready();
     },
-    next(channel, name, boundMs, signal) {
+    next(channel, name, boundMs, { signal, count = 1 } = {}) {
       void ready();
+      let missing = count;
       const key = `${channel}:${name}`;
       const wakes = waiting.get(key) ?? new Set();
       waiting.set(key, wakes);
@@ -91,12 +92,16 @@ export function createSignals(connection: MetadataConnection): Signals {
         const wake = () => {
           clearTimeout(timer);
           signal?.removeEventListener('abort', wake);
-          wakes.delete(wake);
+          wakes.delete(heard);
           if (wakes.size === 0 && waiting.get(key) === wakes) waiting.delete(key);
           resolve();
         };
+        const heard = () => {
+          missing -= 1;
+          if (missing <= 0) wake();
+        };
         const timer = setTimeout(wake, Math.max(0, boundMs));
-        wakes.add(wake);
+        wakes.add(heard);
         if (signal?.aborted) wake();
         else signal?.addEventListener('abort', wake, { once: true });
         cancel = wake;

@@ -22,6 +22,8 @@ const LOCK_TIMEOUT_MS = { shared: 250, single: 5_000 } as const;
 
 /** How long a batch with nothing left waits for more: callers that ask again and again find it there. */
 const LINGER_MS = 100;
+/** From how many requests on their callers are expected again, and how long. */
+const CROWD = { least: 4, msEach: 1.5, mostMs: 60 };
 /** How long one activity goes on taking rounds; the workflow then starts the next one. */
 const STAY_MS = 4_000;
 
@@ -40,12 +42,25 @@ export async function performBatch(deps: ControlDeps, input: { batchId: string }
     if (open.length === 0) open = await awaitMore(deps, batch, until);
     if (open.length === 0) return CLOSED;
     const outcomes = await carryOut(deps, place, open);
+    const crowd = expectCrowd(deps, batch, open.length);
     const round = await closeRound(deps, { batch, works: open, outcomes });
+    await crowd;
     open = round.open;
+    if (crowd !== undefined && round.pauseMs === 0) open = [...open, ...(await claimMore(deps.db, batch))];
     if (round.pauseMs > 0 || (open.length > 0 && performance.now() > until)) {
       return { open: open.length, pauseMs: round.pauseMs };
     }
   }
+}
+
+/**
+ * Callers whose requests ended together ask again at about the same time. To begin with the first of them would make the others
+ * wait for a whole round: so the next round begins when as many have come, or after a moment that grows with their number.
+ */
+function expectCrowd(deps: ControlDeps, batch: BatchRecord, count: number): Promise<void> | undefined {
+  if (batch.lane === 'single' || count < CROWD.least) return undefined;
+  const boundMs = Math.min(CROWD.mostMs, count * CROWD.msEach);
+  return deps.signals.next('requested', batch.serverName, boundMs, { signal: cancellationSignal(), count }).promise;
 }
 
 /** Waits a moment for more requests, and closes the batch when none comes. */
@@ -54,7 +69,7 @@ async function awaitMore(deps: ControlDeps, batch: BatchRecord, until: number): 
     await closeBatch(deps.db, batch.id);
     return [];
   }
-  const wake = deps.signals.next('requested', batch.serverName, LINGER_MS, cancellationSignal());
+  const wake = deps.signals.next('requested', batch.serverName, LINGER_MS, { signal: cancellationSignal() });
   const at = await claimMore(deps.db, batch);
   if (at.length > 0 || performance.now() > until) wake.cancel();
   if (at.length > 0) return at;
