@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_MS = { shared: 250, single: 5_000 } as const;
 /** How long a batch with nothing left waits for more: callers that ask again and again find it there. */
 const LINGER_MS = 100;
 /** From how many requests on their callers are expected again, and how long. */
-const CROWD = { least: 4, msEach: 1.5, mostMs: 60 };
+const CROWD = { least: 4, msEach: 1.5, mostMs: 100 };
 /** How long one activity goes on taking rounds; the workflow then starts the next one. */
 const STAY_MS = 4_000;
 
