@@ -1,5 +1,6 @@
 import { checkDocument } from '../../domain/access/document/check.ts';
 import { parseDocument } from '../../domain/access/document/parse.ts';
+import { mentionsSettings } from '../../domain/access/scope.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { invalidInput } from '../errors.ts';
@@ -29,6 +30,7 @@ export async function checkOnServer(
   look: { serverName: string; caller: Caller },
   { document }: ParsedDocument,
 ): Promise<void> {
-  const problems = checkDocument(document, await lookAt(deps, look, noDatabase));
+  const scope = { ...noDatabase, parameters: mentionsSettings(document) };
+  const problems = checkDocument(document, await lookAt(deps, look, scope));
   if (problems.length > 0) throw invalidInput(problems);
 }

@@ -2,7 +2,7 @@ import type { AccessDocument, SubmittedPassword } from '../../domain/access/docu
 import { computeImpact } from '../../domain/access/effective/impact.ts';
 import type { ObservedServer } from '../../domain/access/observed.ts';
 import type { Plan } from '../../domain/access/plan.ts';
-import { type DatabaseScope, documentScope } from '../../domain/access/scope.ts';
+import { type DatabaseScope, documentScope, mentionsSettings } from '../../domain/access/scope.ts';
 import { changedPasswords } from '../../platform/access/changed-passwords.ts';
 import { observeCluster, observeDatabases } from '../../platform/access/observe.ts';
 import { planOn } from '../../platform/access/plan.ts';
@@ -23,6 +23,8 @@ interface Look {
 /** Which databases are read with the server, over how many connections. */
 export interface LookScope {
   connections: number;
+  /** False leaves the server's parameters out. */
+  parameters?: boolean;
   databases(cluster: ObservedServer): readonly DatabaseScope[];
 }
 
@@ -64,10 +66,12 @@ export function planNow(
   const { document, passwords } = request;
   const mentioned = new Map(documentScope(document).map((scope) => [scope.name, { ...scope, schemas: undefined }]));
   const named = [...mentioned.values()];
+  const parameters = mentionsSettings(document);
   const scope: LookScope =
     request.impact === 'documented'
-      ? { connections: Math.min(CONNECTIONS, 1 + named.length), databases: () => named }
+      ? { parameters, connections: Math.min(CONNECTIONS, 1 + named.length), databases: () => named }
       : {
+          parameters,
           connections: CONNECTIONS,
           databases: (cluster) => [
             ...named,
@@ -93,7 +97,8 @@ export function planNow(
 
 async function read(lease: ConnectionLease, look: Look, scope: LookScope) {
   const { client } = await lease.connect();
-  const cluster = await observeCluster(client, { serverName: look.serverName });
+  const { parameters = true } = scope;
+  const cluster = await observeCluster(client, { serverName: look.serverName, parameters });
   const scopes = scope.databases(cluster);
   const observed = await observeDatabases(lease, { cluster, scopes, parallel: scope.connections - 1 });
   return { client, observed };

@@ -47,6 +47,11 @@ export interface RoleScope {
   parameters: boolean;
 }
 
+/** Whether settings are managed somewhere: only then the server's parameters matter. */
+export function mentionsSettings(document: AccessDocument): boolean {
+  return document.settings.length > 0 || document.roles.some(({ settings }) => settings !== undefined);
+}
+
 /** What documents mention of roles; undefined where objects are involved. */
 export function roleScope(documents: readonly AccessDocument[]): RoleScope | undefined {
   const roles = new Set<string>();
@@ -63,11 +68,10 @@ export function roleScope(documents: readonly AccessDocument[]): RoleScope | und
       role.memberOf?.forEach(both);
       role.members?.forEach(both);
       if (role.members !== undefined) groups.add(role.name);
-      parameters ||= role.settings !== undefined;
     }
     document.memberships.forEach(both);
     for (const setting of document.settings) roles.add(setting.role);
-    parameters ||= document.settings.length > 0;
+    parameters ||= mentionsSettings(document);
   }
   return { roles: [...roles], groups: [...groups], parameters };
 }

@@ -3,7 +3,7 @@ import type { AccessDocument } from '../../../domain/access/document.ts';
 import { documentLocks } from '../../../domain/access/locks.ts';
 import type { ObservedServer } from '../../../domain/access/observed.ts';
 import type { Plan } from '../../../domain/access/plan.ts';
-import { documentScope } from '../../../domain/access/scope.ts';
+import { documentScope, mentionsSettings } from '../../../domain/access/scope.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { SESSION_LOCKS_SQL } from '../../../domain/sql/locks.ts';
 import { changedPasswords } from '../../../platform/access/changed-passwords.ts';
@@ -101,7 +101,8 @@ async function observeAll(
   input: Application & { facts: SessionFacts; kept: Map<string, LeasedConnection> },
 ): Promise<ObservedServer> {
   const { lease, serverName, facts, kept } = input;
-  const cluster = await observeCluster(client, { serverName, facts });
+  const parameters = mentionsSettings(input.document);
+  const cluster = await observeCluster(client, { serverName, facts, parameters });
   const scopes = documentScope(input.document);
   const parallel = input.connections - 1;
   return observeDatabases(lease, { cluster, scopes, parallel, ...(scopes.length <= parallel ? { kept } : {}) });

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { AccessDocument } from '../../../domain/access/document.ts';
 import type { ObservedDatabase, ObservedServer } from '../../../domain/access/observed.ts';
 import type { Plan, PlanStep } from '../../../domain/access/plan.ts';
-import { databaseScope } from '../../../domain/access/scope.ts';
+import { databaseScope, mentionsSettings } from '../../../domain/access/scope.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { observeCluster, observeDatabase, withDatabases } from '../../../platform/access/observe.ts';
 import type { SessionFacts } from '../../../platform/target/catalog/cluster.ts';
@@ -164,8 +164,9 @@ async function leftOfDatabase(
   return stepsLeft(around, document, withDatabases(cluster, [read]));
 }
 
-function clusterNow(client: pg.ClientBase, { serverName, facts }: Surroundings): Promise<ObservedServer> {
-  return observeCluster(client, { serverName, facts });
+function clusterNow(client: pg.ClientBase, around: Surroundings): Promise<ObservedServer> {
+  const { serverName, facts, document } = around;
+  return observeCluster(client, { serverName, facts, parameters: mentionsSettings(document) });
 }
 
 function databaseNow(

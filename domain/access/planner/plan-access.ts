@@ -77,7 +77,7 @@ export function planAccess(input: PlanInput): PlanResult {
     steps,
     refusals,
     notes: [...new Set([...found.flatMap((diff) => diff.notes), ...unreadNotes(observed, memberships.changes)])],
-    impact: input.impact?.({ before: observed, after, changes }) ?? NO_IMPACT,
+    impact: (changes.length > 0 && input.impact?.({ before: observed, after, changes })) || NO_IMPACT,
   };
   return { ok: true, plan, changes, after };
 }
