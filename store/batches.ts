@@ -15,7 +15,7 @@ export interface BatchRecord {
 }
 
 /** Requests that one batch takes at a time. */
-export const BATCH_SIZE = 128;
+const BATCH_SIZE = 128;
 
 const COLUMNS = `id, server_name AS "serverName", lane, state, workflow_id AS "workflowId"`;
 const UNCLAIMED = `t.scope = 'server' AND t.entity_id = $2 AND t.status = 'pending'

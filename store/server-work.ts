@@ -6,14 +6,6 @@ import type { ServerTaskType } from './tasks.ts';
 export interface AccessOptions {
   /** Log in as every role whose password is set. */
   proveLogin?: boolean;
-  /** Role to drop. */
-  dropRole?: string;
-  /** Role that gets what the dropped one owns; made for the purpose when left out. */
-  heir?: string;
-  /** Consent to drop a role that owns objects or has rights beyond what this control plane gave. */
-  reassignOwned?: boolean;
-  /** What happens to open sessions: ended at once unless a drain is asked for, in seconds. */
-  drainSeconds?: number;
 }
 
 /** Everything that was accepted for a task on a server: activities act on this, never on workflow arguments (R13). */

@@ -1,5 +1,4 @@
-import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
-import { startTask } from '../../platform/temporal/start-task.ts';
+import { startBatch } from '../../platform/temporal/start-batch.ts';
 import { type BatchRecord, openBatch } from '../../store/batches.ts';
 import type { ApiDeps } from '../deps.ts';
 
@@ -41,20 +40,12 @@ export function createDispatcher(deps: ApiDeps): Dispatcher {
 }
 
 /** Starts the run of a batch; the reconciler starts it where Temporal does not answer. */
-export async function startBatchRun(
+async function startBatchRun(
   deps: Pick<ApiDeps, 'workflows' | 'taskQueue' | 'eagerStart' | 'log'>,
   batch: BatchRecord,
 ): Promise<void> {
   try {
-    await startTask(deps.workflows, {
-      workflowId: batch.workflowId,
-      workflowType: TASK_WORKFLOWS.change_role.workflowType,
-      taskQueue: deps.taskQueue,
-      argument: { batchId: batch.id },
-      labels: { operation: 'change_role', server: batch.serverName },
-      summary: `change roles on server ${batch.serverName}`,
-      eager: deps.eagerStart,
-    });
+    await startBatch(deps.workflows, batch, { taskQueue: deps.taskQueue, eager: deps.eagerStart });
   } catch (error) {
     deps.log.warn({ err: error, batchId: batch.id }, 'Temporal did not take the start; the reconciler will start it');
   }

@@ -100,12 +100,6 @@ export function dropRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
       content: { serverName, ...document },
       document,
       passwords: new Map(),
-      options: {
-        dropRole: role,
-        reassignOwned: document.reassign_owned,
-        drainSeconds: document.drain_seconds,
-        ...(document.heir === undefined ? {} : { heir: document.heir }),
-      },
     });
     const task = await findTask(deps.db, { taskId });
     if (task === undefined) throw new ApiError('not_found', 'the task is gone');

@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { findResult } from '../../store/server-work.ts';
-import { findTask, lastLogEntryId, listLog, listTasks } from '../../store/tasks.ts';
+import { findTask, listTasks } from '../../store/tasks.ts';
 import { type ApiVariables, requireAdmin } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
@@ -8,7 +8,8 @@ import { answerInvalidShape } from '../request-validation.ts';
 import { serverTaskSchema } from '../schemas/access.ts';
 import { json, malformed } from '../schemas/responses.ts';
 import { taskListSchema, taskLogSchema } from '../schemas/task.ts';
-import { renderTask, renderTaskLog } from '../tasks/render.ts';
+import { logOf } from '../tasks/log-of.ts';
+import { renderTask } from '../tasks/render.ts';
 import { forbidden, notFound, serverParams } from './params.ts';
 
 const taskParams = serverParams.extend({ task_id: z.uuid().openapi({ param: { name: 'task_id', in: 'path' } }) });
@@ -72,14 +73,7 @@ export function serverTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.openapi(logRoute, async (c) => {
     requireAdmin(c);
     const task = await requireTask(c.req.valid('param'));
-    const { after_entry_id: afterEntryId, limit: pageSize } = c.req.valid('query');
-    const entries = await listLog(deps.db, {
-      taskId: task.id,
-      limit: pageSize,
-      ...(afterEntryId === undefined ? {} : { afterEntryId }),
-    });
-    const lastEntryId = entries.at(-1)?.id ?? (await lastLogEntryId(deps.db, task.id));
-    return c.json(renderTaskLog(task, { entries, lastEntryId }), 200);
+    return c.json(await logOf(deps.db, task, c.req.valid('query')), 200);
   });
 
   return app;

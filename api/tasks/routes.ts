@@ -1,5 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { findTask, lastLogEntryId, listLog, listTasks } from '../../store/tasks.ts';
+import { findTask, listTasks } from '../../store/tasks.ts';
 import type { ApiVariables } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
@@ -7,7 +7,8 @@ import { answerInvalidShape } from '../request-validation.ts';
 import { pathIdentifier } from '../schemas/common.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { taskListSchema, taskLogSchema, taskSchema } from '../schemas/task.ts';
-import { renderTask, renderTaskLog } from './render.ts';
+import { logOf } from './log-of.ts';
+import { renderTask } from './render.ts';
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
@@ -81,14 +82,7 @@ export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(logRoute, async (c) => {
     const task = await requireTask(c.req.valid('param'));
-    const { after_entry_id: afterEntryId, limit: pageSize } = c.req.valid('query');
-    const entries = await listLog(deps.db, {
-      taskId: task.id,
-      limit: pageSize,
-      ...(afterEntryId === undefined ? {} : { afterEntryId }),
-    });
-    const lastEntryId = entries.at(-1)?.id ?? (await lastLogEntryId(deps.db, task.id));
-    return c.json(renderTaskLog(task, { entries, lastEntryId }), 200);
+    return c.json(await logOf(deps.db, task, c.req.valid('query')), 200);
   });
 
   return app;

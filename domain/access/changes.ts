@@ -21,8 +21,6 @@ export type Change =
   | GrantDefault
   | RevokeDefault;
 
-export type ChangeType = Change['type'];
-
 /** Before 16 the options are not part of the row. */
 export interface GrantMembership {
   type: 'grant_membership';

@@ -1,5 +1,3 @@
-import type { Problem } from '../spec/problems.ts';
-
 /** One SQL statement; where it sets a password, the verifier stands between the two parts and is never kept with it. */
 export interface PlannedStatement {
   sql: string;
@@ -72,11 +70,6 @@ export interface AccessChange {
   through: string[];
   /** `3 more logins can SELECT table billing.cards, through group reporting` */
   sentence: string;
-}
-
-/** A document that cannot be planned on this server: each problem with its path. */
-export interface PlanProblems {
-  problems: Problem[];
 }
 
 export const VERIFIER_MASK = "'********'";

@@ -11,14 +11,12 @@ export const SESSION_LOCK_SQL = `SELECT pg_advisory_lock(hashtextextended('pgste
 
 /**
  * Session locks, some of them shared: `$1` is the array of keys, `$2` whether each is shared. They outlive the transactions of
- * the session; {@link UNLOCK_SESSION_SQL} gives them back.
+ * the session and go with it.
  */
 export const SESSION_LOCKS_SQL = `SELECT CASE WHEN shared
     THEN pg_advisory_lock_shared(hashtextextended('pgsteward:' || key, 0))
     ELSE pg_advisory_lock(hashtextextended('pgsteward:' || key, 0)) END
   FROM (SELECT key, shared FROM unnest($1::text[], $2::boolean[]) AS wanted (key, shared) ORDER BY key) AS ordered`;
-
-export const UNLOCK_SESSION_SQL = 'SELECT pg_advisory_unlock_all()';
 
 /** Transaction locks as far as they are free; gives back the keys that somebody else holds. Parameters as above. */
 export const TRY_LOCKS_SQL = `SELECT key FROM (

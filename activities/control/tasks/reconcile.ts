@@ -1,7 +1,8 @@
 import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
-import { CLEANUP_WORKFLOW, cleanupWorkflowId, TASK_WORKFLOWS } from '../../../domain/task-workflows.ts';
+import { CLEANUP_WORKFLOW, cleanupWorkflowId } from '../../../domain/task-workflows.ts';
+import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
-import { type BatchRecord, listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
+import { listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
 import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
@@ -40,26 +41,15 @@ export async function reconcileTasks(
 
 /** Requests that are carried out together have the batch's run: one that is gone is started anew, and finds done what is done. */
 async function reconcileBatches(deps: ControlDeps, input: { olderThanMs: number }): Promise<void> {
+  const options = { taskQueue: deps.taskQueue, repeatable: true };
   for (const batch of await listRunningBatches(deps.db, { ...input, limit: BATCH })) {
     const run = await runState(deps, batch);
-    if (run.state !== 'running') await startBatch(deps, batch);
+    if (run.state !== 'running') await startBatch(deps.workflows, batch, options);
   }
   for (const serverName of await serversWithUnclaimed(deps.db, input)) {
     const batch = await openBatch(deps.db, serverName);
-    if (batch !== undefined) await startBatch(deps, batch);
+    if (batch !== undefined) await startBatch(deps.workflows, batch, options);
   }
-}
-
-function startBatch(deps: ControlDeps, batch: BatchRecord): Promise<boolean> {
-  return startTask(deps.workflows, {
-    workflowId: batch.workflowId,
-    workflowType: TASK_WORKFLOWS.change_role.workflowType,
-    taskQueue: deps.taskQueue,
-    argument: { batchId: batch.id },
-    repeatable: true,
-    labels: { operation: 'change_role', server: batch.serverName },
-    summary: `change roles on server ${batch.serverName}`,
-  });
 }
 
 async function runState(deps: ControlDeps, task: { workflowId: string }): Promise<{ state: RunState; reason: string }> {

@@ -1,6 +1,5 @@
 import type { FailureType } from '../../../../domain/failures.ts';
-import { TASK_WORKFLOWS } from '../../../../domain/task-workflows.ts';
-import { startTask } from '../../../../platform/temporal/start-task.ts';
+import { startBatch } from '../../../../platform/temporal/start-batch.ts';
 import { type BatchRecord, claimMore, separate } from '../../../../store/batches.ts';
 import { inTransaction, type Queryable } from '../../../../store/connection.ts';
 import { endRequests } from '../../../../store/ended-requests.ts';
@@ -96,14 +95,7 @@ function resultOf(outcome: ItemOutcome): AccessResult {
 /** The reconciler starts it where Temporal does not answer. */
 async function startSingle(deps: ControlDeps, batch: BatchRecord): Promise<void> {
   try {
-    await startTask(deps.workflows, {
-      workflowId: batch.workflowId,
-      workflowType: TASK_WORKFLOWS.change_role.workflowType,
-      taskQueue: deps.taskQueue,
-      argument: { batchId: batch.id },
-      labels: { operation: 'change_role', server: batch.serverName },
-      summary: `change a role on server ${batch.serverName} that somebody else has locked`,
-    });
+    await startBatch(deps.workflows, batch, { taskQueue: deps.taskQueue });
   } catch (error) {
     deps.log.warn({ err: error, batchId: batch.id }, 'Temporal did not take the start; the reconciler will start it');
   }
