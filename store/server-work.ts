@@ -67,6 +67,8 @@ export interface AccessResult {
   passwords_set?: string[];
   /** What the server stored was compared with what was sent; false: only a login proves it. */
   passwords_compared?: boolean;
+  /** Roles whose password was sent as it is, because the server's setting allows it. */
+  passwords_in_plain_text?: string[];
   steps?: string[];
   failure?: FailureType;
   [key: string]: unknown;

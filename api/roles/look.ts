@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { AccessDocument, SubmittedPassword } from '../../domain/access/document.ts';
 import { computeImpact } from '../../domain/access/effective/impact.ts';
 import type { ObservedServer } from '../../domain/access/observed.ts';
@@ -91,8 +92,20 @@ export function planNow(
     });
     const planned = planOn({ document, observed, changedPasswords: changed, foreign, impact: computeImpact });
     if (!planned.ok) throw invalidInput(planned.problems);
-    return planned.plan;
+    const { plan } = planned;
+    return { ...plan, impact: { ...plan.impact, sessions: await openSessions(client, plan) } };
   });
+}
+
+const SESSIONS_SQL = `SELECT usename AS role, count(*)::int AS sessions FROM pg_stat_activity
+  WHERE usename = ANY ($1) AND pid <> pg_backend_pid() GROUP BY usename ORDER BY usename`;
+
+/** Sessions of those whom a plan concerns: what it takes from them, an open session may keep. */
+async function openSessions(client: pg.ClientBase, { impact }: Plan): Promise<{ role: string; sessions: number }[]> {
+  const concerned = new Set([...impact.roles, ...impact.lost.flatMap(({ logins }) => logins)]);
+  if (concerned.size === 0) return [];
+  const { rows } = await client.query<{ role: string; sessions: number }>(SESSIONS_SQL, [[...concerned]]);
+  return rows;
 }
 
 async function read(lease: ConnectionLease, look: Look, scope: LookScope) {

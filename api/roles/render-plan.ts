@@ -18,6 +18,7 @@ export function renderPlan(plan: Plan): z.infer<typeof planSchema> {
     notes: plan.notes,
     impact: {
       ...plan.impact,
+      sessions: plan.impact.sessions ?? [],
       gained: plan.impact.gained.map(renderChange),
       lost: plan.impact.lost.map(renderChange),
     },

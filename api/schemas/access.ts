@@ -44,6 +44,9 @@ export const planSchema = z
       roles: names,
       gained: z.array(impactEntry),
       lost: z.array(impactEntry),
+      sessions: z
+        .array(z.object({ role: z.string(), sessions: z.number().int() }))
+        .openapi({ description: 'Open sessions of roles that are changed and of logins that lose access.' }),
       more: z
         .object({ objects: z.number(), roles: z.number(), gained: z.number(), lost: z.number() })
         .optional()

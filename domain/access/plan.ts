@@ -48,6 +48,8 @@ export interface Impact {
   /** Effective access of logins that changes. */
   gained: AccessChange[];
   lost: AccessChange[];
+  /** Open sessions of roles that are changed and of logins that lose access: they keep what they hold until they end. */
+  sessions?: { role: string; sessions: number }[];
   /** How many more entries each list would have; left out where all are there. */
   more?: { objects: number; roles: number; gained: number; lost: number };
 }

@@ -40,6 +40,10 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsT
         }),
     );
     const passwordsSet = result.roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name);
+    const plainText = record?.settings.allowPlainTextPasswords ?? false;
+    const inPlainText = result.roles
+      .filter(({ passwordSet }) => plainText && passwordSet?.kind === 'password')
+      .map(({ name }) => name);
     await inTransaction(deps.db, async (tx) => {
       await noteChangedRoles(deps, tx, {
         serverName,
@@ -55,6 +59,7 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsT
             notes,
             passwords_set: passwordsSet,
             passwords_compared: result.passwordsCompared,
+            ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText }),
           },
         },
       ]);

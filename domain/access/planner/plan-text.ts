@@ -24,6 +24,10 @@ export function renderPlanText(plan: Plan): string {
       'Access lost',
       plan.impact.lost.map(({ sentence }) => bullet(sentence)),
     ),
+    section(
+      'Open sessions of those concerned, which keep what they hold until they end',
+      (plan.impact.sessions ?? []).map(({ role, sessions }) => bullet(`${role}: ${sessions}`)),
+    ),
     section('Notes', plan.notes.map(bullet)),
     [`Plan ${plan.hash}`],
   ];

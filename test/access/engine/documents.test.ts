@@ -67,6 +67,17 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
     expect(impact.lost).toEqual([]);
   });
 
+  test('a plan tells which open sessions it concerns', async () => {
+    await server.query(`ALTER ROLE ann PASSWORD 'for a session'`);
+    const session = await server.connect({ user: 'ann', password: 'for a session', database: 'shop' });
+    try {
+      const { impact } = await engine.plan(name, { roles: [{ name: 'ann', connection_limit: 6 }] });
+      expect(impact.sessions).toEqual([{ role: 'ann', sessions: 1 }]);
+    } finally {
+      await session.end();
+    }
+  });
+
   test('why a role may do something, or may not, is told with the way that leads there', async () => {
     const ask = async (query: string) =>
       (await engine.stack.call('GET', `/v1/servers/${name}/explain?database=shop&${query}`)).body;

@@ -275,8 +275,9 @@ function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>):
       passwordSet: own.has(name) || plan.madeBefore.has(name) ? plan.item.request.passwords.get(name) : undefined,
     }),
   );
-  const passwordsCompared = share.facts.readsPasswords && !share.plainText;
-  return { state: 'done', roles, steps: plan.steps.map(({ summary }) => summary), passwordsCompared };
+  const { plainText, facts } = share;
+  const steps = plan.steps.map(({ summary }) => summary);
+  return { state: 'done', roles, steps, plainText, passwordsCompared: facts.readsPasswords && !plainText };
 }
 
 /** Errors after which the connection is of no more use; what a statement alone got wrong is not among them. */

@@ -70,7 +70,7 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
       actor: work.actor,
       action: auditAction({ scope: 'server', type: work.type }),
       resource: `server/${serverName}`,
-      detail: outcome.state === 'done' ? { steps: outcome.steps } : {},
+      detail: outcome.state === 'done' ? resultOf(outcome) : {},
     })),
   );
   // Repeated for a task that was closed before, this says the same again.
@@ -84,9 +84,12 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
 function resultOf(outcome: ItemOutcome): AccessResult {
   if (outcome.state !== 'done') return { failure: failureTypeOf(outcome) };
   const { roles, steps, passwordsCompared } = outcome;
+  const passwordsSet = roles.filter(({ passwordSet }) => passwordSet !== undefined);
+  const inPlainText = passwordsSet.filter(({ passwordSet }) => outcome.plainText && passwordSet?.kind === 'password');
   return {
     created: roles.filter(({ created }) => created).map(({ name }) => name),
-    passwords_set: roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name),
+    passwords_set: passwordsSet.map(({ name }) => name),
+    ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText.map(({ name }) => name) }),
     passwords_compared: passwordsCompared,
     steps,
   };

@@ -17,7 +17,7 @@ export interface Item {
 
 /** What came of a request in one round. */
 export type ItemOutcome =
-  | { state: 'done'; roles: ChangedRole[]; steps: string[]; passwordsCompared: boolean }
+  | { state: 'done'; roles: ChangedRole[]; steps: string[]; passwordsCompared: boolean; plainText: boolean }
   | { state: 'failed'; failure: Failure }
   /** Not in this round. `held`: somebody who is not ours holds a lock on it. */
   | { state: 'waiting'; held: boolean; reason: string };

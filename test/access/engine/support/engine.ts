@@ -9,7 +9,7 @@ export type AdminKind = 'superuser' | 'limited';
 export interface Engine {
   stack: TestStack;
   /** Registers a server under a name. */
-  register(name: string, server: VersionedServer, as: AdminKind): Promise<void>;
+  register(name: string, server: VersionedServer, as: AdminKind, settings?: Record<string, unknown>): Promise<void>;
   /** The plan of a document. @throws Error with the refusal */
   plan(server: string, document: unknown): Promise<PlanAnswer>;
   /** Applies a document and waits for the end of its task. */
@@ -26,7 +26,7 @@ export interface PlanAnswer {
   steps: { database: string | null; action: string; summary: string; sql: string[]; changes: number }[];
   refusals: { path: string; message: string; remedy?: string }[];
   notes: string[];
-  impact: { gained: ImpactEntry[]; lost: ImpactEntry[] };
+  impact: { gained: ImpactEntry[]; lost: ImpactEntry[]; sessions: { role: string; sessions: number }[] };
 }
 
 export interface ImpactEntry {
@@ -51,13 +51,14 @@ export async function startEngine(): Promise<Engine> {
   const stack = await startTestStack({ runtime: 'process' });
   const engine: Engine = {
     stack,
-    async register(name, server, as) {
+    async register(name, server, as, settings = {}) {
       const { address, tls, user, password } = registrationOf(server, as);
       const { status, body } = await stack.call('POST', '/v1/servers', {
         name,
         endpoints: address,
         tls,
         admin: { user, password },
+        settings,
       });
       if (status !== 201) throw new Error(`server ${name} was refused: ${status} ${JSON.stringify(body)}`);
     },
