@@ -17,10 +17,9 @@ import { databasesNamed, everyDatabase, lookAt, planNow } from './look.ts';
 import { forbidden, idempotencyHeaders, notFound, serverParams, unavailable } from './params.ts';
 import { renderPlan } from './render-plan.ts';
 
+const { $schema: _, ...documentDescription } = z.toJSONSchema(accessDocumentSchema, { io: 'input' });
 /** Shape and rules of a document are told with their paths by its own parser; here it only has to be there. */
-const document = z
-  .unknown()
-  .openapi({ ref: 'AccessDocument', ...z.toJSONSchema(accessDocumentSchema, { io: 'input' }) } as never);
+const document = z.unknown().openapi(documentDescription as never);
 
 const planBody = z.strictObject({
   document,
