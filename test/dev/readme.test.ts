@@ -60,10 +60,11 @@ describe('the README', () => {
       ran.push(commands);
       if (answer !== undefined) expect(JSON.parse(printed)).toMatchObject(lasting(JSON.parse(answer)));
       // The README asks for a second or two of patience here.
-      if (commands.includes('POST http://localhost:3000')) await databaseIs(apiUrl, 'storefront', 'available');
+      if (commands.includes('POST http://localhost:3000/v1/databases'))
+        await databaseIs(apiUrl, 'storefront', 'available');
     }
     await databaseIsGone(apiUrl, 'storefront');
-    expect(ran).toHaveLength(6);
+    expect(ran).toHaveLength(7);
   });
 });
 
