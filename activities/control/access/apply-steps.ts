@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import type pg from 'pg';
 import type { AccessDocument } from '../../../domain/access/document.ts';
+import { groupBy } from '../../../domain/access/groups.ts';
 import type { ObservedDatabase, ObservedServer } from '../../../domain/access/observed.ts';
 import type { Plan, PlanStep } from '../../../domain/access/plan.ts';
 import { databaseScope, mentionsSettings } from '../../../domain/access/scope.ts';
@@ -40,8 +41,7 @@ interface Transaction {
 
 /** One transaction where one is enough; else first what belongs to the server, then the databases side by side. */
 export async function applySteps(around: Surroundings, plan: Plan): Promise<void> {
-  const byDatabase = new Map<string | null, PlanStep[]>();
-  for (const step of plan.steps) byDatabase.set(step.database, [...(byDatabase.get(step.database) ?? []), step]);
+  const byDatabase = groupBy(plan.steps, ({ database }) => database);
   const server = byDatabase.get(null) ?? [];
   const databases = [...byDatabase.keys()].filter((database) => database !== null);
   // Three databases look at the lock connection at the same time; it answers one at a time.

@@ -1,3 +1,4 @@
+import { groupBy } from '../groups.ts';
 import { DEFAULT_KINDS, type DefaultKind, OBJECT_KINDS, type ObjectKind } from '../objects.ts';
 import {
   type AclEntry,
@@ -14,7 +15,6 @@ import { normalArguments, parseRoutineName } from '../privileges/routine-names.t
 import { isSystemSchema } from '../privileges/select-objects.ts';
 import { maskOf, namesOf, type PrivilegeMask } from '../privileges.ts';
 import { granteeLabel, refLabel } from '../refs.ts';
-import { groupBy } from '../roles/group-by.ts';
 import { isExpressible } from './export-roles.ts';
 import { possiblePrivileges } from './privilege-words.ts';
 import type { SubmittedDocument } from './schema.ts';

@@ -1,7 +1,7 @@
+import { groupBy } from '../groups.ts';
 import { type ObservedMembership, type ObservedRole, type ObservedServer, PUBLIC } from '../observed.ts';
 import { compareTexts } from '../privileges/contents-index.ts';
 import { hasMembershipOptions, serverVersion } from '../roles/context.ts';
-import { groupBy } from '../roles/group-by.ts';
 import { parameterOf, parameterProblem } from '../roles/parameters.ts';
 import { type MembershipOptions, unionOf } from '../roles/role-members.ts';
 import { isPredefined, SERVER_ACCESS_ROLES } from '../roles/rules.ts';

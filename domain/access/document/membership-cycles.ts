@@ -1,3 +1,5 @@
+import { groupBy } from '../groups.ts';
+
 /** One membership: `member` is, or is to be, a member of `role`. */
 interface MembershipEdge {
   role: string;
@@ -11,13 +13,8 @@ interface MembershipEdge {
  * reported with another one. Edges of a role with itself are no circles here.
  */
 export function membershipCycles(edges: readonly MembershipEdge[]): MembershipEdge[][] {
-  const groups = new Map<string, MembershipEdge[]>();
-  for (const edge of edges) {
-    if (edge.role === edge.member) continue;
-    const known = groups.get(edge.member);
-    if (known === undefined) groups.set(edge.member, [edge]);
-    else known.push(edge);
-  }
+  const others = edges.filter(({ role, member }) => role !== member);
+  const groups = groupBy(others, ({ member }) => member);
   const cycles: MembershipEdge[][] = [];
   const reported = new Set<string>();
   /** Position on the way of the roles that lie on it; -1 for those that were left. */

@@ -1,8 +1,8 @@
+import { groupBy } from '../groups.ts';
 import type { ObjectRef } from '../observed.ts';
 import type { AccessChange } from '../plan.ts';
 import { compareObjects, compareTexts } from '../privileges/contents-index.ts';
 import type { PrivilegeName } from '../privileges.ts';
-import { groupBy } from '../roles/group-by.ts';
 import type { Difference } from './compare-rights.ts';
 import { SEVERAL_DATABASES, toAccessChange } from './sentences.ts';
 

@@ -1,8 +1,6 @@
+import { groupBy } from '../groups.ts';
 import type { ObservedServer } from '../observed.ts';
-import { groupBy } from '../roles/group-by.ts';
-
-/** Every database's owner is a member of this role there, without any row (14 and later). */
-const DATABASE_OWNER_ROLE = 'pg_database_owner';
+import { DATABASE_OWNER_ROLE } from '../roles/rules.ts';
 
 /**
  * What a path of memberships is to carry: `inherit` the privileges of a role without SET ROLE (ROLERECURSE_PRIVS), `set` the

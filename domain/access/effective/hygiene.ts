@@ -1,9 +1,9 @@
+import { groupBy } from '../groups.ts';
 import { type AclEntry, type ObservedDatabase, type ObservedObject, type ObservedServer, PUBLIC } from '../observed.ts';
 import { databaseObject } from '../privileges/contents-index.ts';
 import { counted, describeObjects, describePrivileges } from '../privileges/describe.ts';
 import { maskOf } from '../privileges.ts';
 import { granteeLabel, refLabel } from '../refs.ts';
-import { groupBy } from '../roles/group-by.ts';
 import { hasPassed } from './entry.ts';
 import { joined } from './words.ts';
 

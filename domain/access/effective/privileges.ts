@@ -1,9 +1,9 @@
+import { groupBy } from '../groups.ts';
 import type { ObjectKind } from '../objects.ts';
 import { type AclEntry, type ObservedDatabase, type ObservedObject, type ObservedServer, PUBLIC } from '../observed.ts';
 import { databaseObject } from '../privileges/contents-index.ts';
 import { describeObjects } from '../privileges/describe.ts';
 import { maskOf, namesOf, type PrivilegeMask, type PrivilegeName } from '../privileges.ts';
-import { groupBy } from '../roles/group-by.ts';
 import { createMembershipGraph } from './closure.ts';
 import { type Grant, grantsOn, type RightsContext, superuserOnly } from './rights.ts';
 import { setRolesOf, type Via, viaOf } from './ways.ts';

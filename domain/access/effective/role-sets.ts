@@ -1,4 +1,5 @@
 import { type AclEntry, type ObservedDatabase, PUBLIC } from '../observed.ts';
+import { DATABASE_OWNER_ROLE } from '../roles/rules.ts';
 import { addBit, allBits, type Bits, mapBits, noBits, word } from './bits.ts';
 import { CONNECT, type RightsContext } from './rights.ts';
 import { setRolesOf } from './ways.ts';
@@ -76,7 +77,7 @@ export function createRoleSets(context: RightsContext, universe: Universe): Role
     if (known !== undefined) return known;
     const members = membersOf.get(holder);
     if (members === undefined) {
-      const heir = holder === 'pg_database_owner' ? graph.heirOf(databaseOwner) : undefined;
+      const heir = holder === DATABASE_OWNER_ROLE ? graph.heirOf(databaseOwner) : undefined;
       return heir === undefined ? undefined : of(heir, databaseOwner);
     }
     const bits = noBits(words);

@@ -1,6 +1,6 @@
+import { groupBy } from '../groups.ts';
 import { type ObservedDatabase, type ObservedObject, PUBLIC } from '../observed.ts';
 import type { PrivilegeMask } from '../privileges.ts';
-import { groupBy } from '../roles/group-by.ts';
 import { type Grant, grantsOn, PREDEFINED_ROLES, type RightsContext } from './rights.ts';
 import { joined } from './words.ts';
 

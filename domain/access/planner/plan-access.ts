@@ -1,5 +1,6 @@
 import { listed, type Problem } from '../../spec/problems.ts';
 import { type Change, databaseOf } from '../changes.ts';
+import { groupBy } from '../groups.ts';
 import type { ObservedServer } from '../observed.ts';
 import { type Impact, maskedSql, type Plan, type PlanStep, type Refusal } from '../plan.ts';
 import { diffObjects } from '../privileges/diff-objects.ts';
@@ -10,7 +11,6 @@ import type { AccessContext } from '../roles/context.ts';
 import { diffMemberships } from '../roles/diff-memberships.ts';
 import { diffRoles } from '../roles/diff-roles.ts';
 import { diffSettings } from '../roles/diff-settings.ts';
-import { groupBy } from '../roles/group-by.ts';
 import { membershipGraph } from '../roles/membership-graph.ts';
 import { renderRoles } from '../roles/render-roles.ts';
 import { simulateRoles } from '../roles/simulate-roles.ts';

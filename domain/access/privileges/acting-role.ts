@@ -1,8 +1,8 @@
 import type { Change, GrantPrivileges, RevokePrivileges } from '../changes.ts';
+import { getOrAdd } from '../groups.ts';
 import type { ObjectRef, ObservedObject, ObservedServer } from '../observed.ts';
 import { refKey } from '../refs.ts';
 import { databaseObject, indexOfContents } from './contents-index.ts';
-import { getOrAdd } from './groups.ts';
 import { simulatePrivileges } from './simulate.ts';
 
 /**

@@ -1,5 +1,5 @@
+import { addToGroup, getOrAdd } from '../groups.ts';
 import { compareTexts } from './contents-index.ts';
-import { addToGroup, getOrAdd } from './groups.ts';
 
 /** Something that a grantee is granted or loses something on. */
 export interface Pair<Target> {

@@ -1,6 +1,6 @@
+import { addToGroup, getOrAdd } from '../groups.ts';
 import type { ObjectKind } from '../objects.ts';
 import type { DatabaseContents, ObjectRef, ObservedDatabase, ObservedObject } from '../observed.ts';
-import { addToGroup, getOrAdd } from './groups.ts';
 
 /** Finds objects of a database by where they lie. */
 export interface ContentsIndex {

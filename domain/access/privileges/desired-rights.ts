@@ -1,5 +1,6 @@
 import { listed, quoted } from '../../spec/problems.ts';
 import type { DesiredDatabase, DesiredGrant } from '../document.ts';
+import { getOrAdd } from '../groups.ts';
 import { COLUMN_PRIVILEGES, OBJECT_KINDS, privilegesOf, RELATION_KINDS } from '../objects.ts';
 import { type ObservedDatabase, type ObservedObject, PUBLIC } from '../observed.ts';
 import { maskOf, type PrivilegeName } from '../privileges.ts';
@@ -7,7 +8,6 @@ import { granteeLabel, refLabel } from '../refs.ts';
 import type { Held } from './acl-list.ts';
 import { counted, describePrivileges } from './describe.ts';
 import { type Findings, knownGrantees } from './findings.ts';
-import { getOrAdd } from './groups.ts';
 import { kindLabel, selectObjects } from './select-objects.ts';
 
 /** A column by name, or the object as a whole. */

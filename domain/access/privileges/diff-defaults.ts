@@ -1,6 +1,7 @@
 import { type Problem, quoted } from '../../spec/problems.ts';
 import type { GrantDefault, RevokeDefault } from '../changes.ts';
 import type { DesiredDatabase, DesiredDefault, DesiredGrant } from '../document.ts';
+import { getOrAdd } from '../groups.ts';
 import { DEFAULT_KINDS, type DefaultKind, privilegesOf } from '../objects.ts';
 import { type ObservedDatabase, type ObservedServer, PUBLIC } from '../observed.ts';
 import { maskOf } from '../privileges.ts';
@@ -11,7 +12,6 @@ import { type DefaultAcls, type DefaultPlace, defaultAclsOf, defaultKey } from '
 import { describePrivileges } from './describe.ts';
 import { unknownPrivileges } from './desired-rights.ts';
 import { type DiffContext, type Findings, knownGrantees, knownRoles, missingRole, noFindings } from './findings.ts';
-import { getOrAdd } from './groups.ts';
 import { hasSchema, kindLabel, unreadContents } from './select-objects.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { type Problem, quoted } from '../../spec/problems.ts';
 import type { GrantPrivileges, RevokePrivileges } from '../changes.ts';
 import type { DesiredDatabase } from '../document.ts';
+import { addToGroup } from '../groups.ts';
 import { type ObservedDatabase, type ObservedObject, type ObservedServer, PUBLIC } from '../observed.ts';
 import { maskOf } from '../privileges.ts';
 import { granteeLabel } from '../refs.ts';
@@ -9,7 +10,6 @@ import { compareObjects, databaseObject, indexOfContents, refOf } from './conten
 import { describeGrantees, describeObjects, describePrivileges } from './describe.ts';
 import { desiredRights, type ObjectWishes } from './desired-rights.ts';
 import { type DiffContext, type Findings, knownGrantees, knownRoles, noFindings } from './findings.ts';
-import { addToGroup } from './groups.ts';
 import { type ObjectPlan, planObject, planSchema } from './plan-object.ts';
 import { privilegeReach } from './role-reach.ts';
 import { isSystemSchema, unreadContents } from './select-objects.ts';

@@ -1,9 +1,9 @@
 import type { GrantPrivileges, RevokePrivileges } from '../changes.ts';
+import { getOrAdd } from '../groups.ts';
 import { COLUMN_PRIVILEGES } from '../objects.ts';
 import type { AclEntry } from '../observed.ts';
 import { maskOf } from '../privileges.ts';
 import { type AclList, aclListOf, aclOfNewOwner, addToAcl, type HasPrivilegesOf, removeFromAcl } from './acl-list.ts';
-import { getOrAdd } from './groups.ts';
 
 /** Every privilege that can be held on a single column. */
 export const COLUMN_MASK = maskOf(COLUMN_PRIVILEGES);

@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteIdentifiers } from '../../sql/quote.ts';
 import type { GrantDefault, RevokeDefault } from '../changes.ts';
+import { getOrAdd } from '../groups.ts';
 import { DEFAULT_KINDS, type DefaultKind } from '../objects.ts';
 import type { PlanStep } from '../plan.ts';
 import { namesOf, type PrivilegeMask } from '../privileges.ts';
@@ -7,7 +8,6 @@ import { granteeSql } from '../refs.ts';
 import { batchPairs, type Pair } from './batch.ts';
 import { compareTexts } from './contents-index.ts';
 import { describeGrantees, describePrivileges } from './describe.ts';
-import { getOrAdd } from './groups.ts';
 
 type DefaultChange = GrantDefault | RevokeDefault;
 

@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../../sql/quote.ts';
 import type { GrantPrivileges, RevokePrivileges } from '../changes.ts';
+import { addToGroup, getOrAdd } from '../groups.ts';
 import { OBJECT_KINDS } from '../objects.ts';
 import type { ObjectRef } from '../observed.ts';
 import type { PlannedStatement, PlanStep } from '../plan.ts';
@@ -9,7 +10,6 @@ import type { ActingRole } from './acting-role.ts';
 import { batchPairs, chunks, type Pair } from './batch.ts';
 import { compareTexts } from './contents-index.ts';
 import { describeGrantees, describeObjects, describePrivileges } from './describe.ts';
-import { addToGroup, getOrAdd } from './groups.ts';
 
 type RightsChange = GrantPrivileges | RevokePrivileges;
 

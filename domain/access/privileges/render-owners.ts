@@ -1,11 +1,11 @@
 import { quoteIdentifier } from '../../sql/quote.ts';
 import type { Change } from '../changes.ts';
+import { addToGroup } from '../groups.ts';
 import { OBJECT_KINDS } from '../objects.ts';
 import type { ObjectRef } from '../observed.ts';
 import type { PlanStep } from '../plan.ts';
 import { refSql } from '../refs.ts';
 import { describeObjects } from './describe.ts';
-import { addToGroup } from './groups.ts';
 
 type OwnerChange = Extract<Change, { type: 'own_object' | 'own_database' }>;
 

@@ -1,9 +1,9 @@
 import { type Change, databaseOf } from '../changes.ts';
+import { addToGroup } from '../groups.ts';
 import type { ObservedServer } from '../observed.ts';
 import type { PlanStep } from '../plan.ts';
 import { actingRoles } from './acting-role.ts';
 import { compareTexts } from './contents-index.ts';
-import { addToGroup } from './groups.ts';
 import { renderDefaults } from './render-defaults.ts';
 import { renderObjects } from './render-objects.ts';
 import { renderOwners } from './render-owners.ts';

@@ -1,9 +1,7 @@
+import { addToGroup } from '../groups.ts';
 import type { ObservedServer } from '../observed.ts';
+import { DATABASE_OWNER_ROLE } from '../roles/rules.ts';
 import type { HasPrivilegesOf } from './acl-list.ts';
-import { addToGroup } from './groups.ts';
-
-/** Every database's owner is a member of this role there, without any row (14 and later). */
-const DATABASE_OWNER_ROLE = 'pg_database_owner';
 
 /**
  * Whose rights a role has in a database: its own, those of roles that it inherits from, and all for a superuser

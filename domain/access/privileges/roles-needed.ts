@@ -1,6 +1,6 @@
 import { type Change, databaseOf } from '../changes.ts';
+import { getOrAdd } from '../groups.ts';
 import type { ObservedServer } from '../observed.ts';
-import { getOrAdd } from './groups.ts';
 import { actualRole } from './role-reach.ts';
 
 /**

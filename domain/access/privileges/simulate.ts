@@ -1,11 +1,11 @@
 import type { Change, GrantDefault, GrantPrivileges, RevokeDefault, RevokePrivileges } from '../changes.ts';
+import { addToGroup, getOrAdd } from '../groups.ts';
 import { RELATION_KINDS } from '../objects.ts';
 import type { DatabaseContents, ObservedDatabase, ObservedObject, ObservedServer } from '../observed.ts';
 import { refKey } from '../refs.ts';
 import { addToAcl, type HasPrivilegesOf, removeFromAcl } from './acl-list.ts';
 import { databaseObject } from './contents-index.ts';
 import { type DefaultAcls, defaultAclsOf } from './default-acls.ts';
-import { addToGroup, getOrAdd } from './groups.ts';
 import { applyGrant, applyRevoke, changeOwner, type ObjectRights, rightsOf } from './object-rights.ts';
 import { privilegeReach } from './role-reach.ts';
 

@@ -1,10 +1,10 @@
 import { quoteIdentifier } from '../../sql/quote.ts';
 import type { GrantMembership, RevokeMembership } from '../changes.ts';
+import { groupBy } from '../groups.ts';
 import type { ObservedMembership, ObservedServer } from '../observed.ts';
 import { type AccessContext, type AccessDiff, addChange, emptyDiff, hasMembershipOptions } from './context.ts';
 import { sameOptions, type WantedMemberships, wantedMemberships } from './desired-memberships.ts';
 import { ownGrantor } from './grantors.ts';
-import { groupBy } from './group-by.ts';
 import { groupsOf, type MembershipGraph, membershipGraph } from './membership-graph.ts';
 import { planPerGrantor, planSingleRows, type RolePlan } from './membership-plan.ts';
 import { type MembershipOptions, OPTION_NAMES, RoleMembers, unionOf } from './role-members.ts';

@@ -1,9 +1,9 @@
 import { quoteIdentifier } from '../../sql/quote.ts';
 import type { DesiredSetting } from '../document.ts';
+import { groupBy } from '../groups.ts';
 import type { ObservedServer, ObservedSetting } from '../observed.ts';
 import type { Refusal } from '../plan.ts';
 import { type AccessContext, type AccessDiff, addChange, emptyDiff, serverVersion } from './context.ts';
-import { groupBy } from './group-by.ts';
 import { joinGucList, sameGucList, splitGucList } from './guc-list.ts';
 import { type Parameter, parameterOf, parameterProblem } from './parameters.ts';
 import { resetSettingSql, setSettingSql } from './role-sql.ts';

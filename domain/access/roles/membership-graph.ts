@@ -1,5 +1,5 @@
+import { groupBy } from '../groups.ts';
 import type { ObservedMembership } from '../observed.ts';
-import { groupBy } from './group-by.ts';
 
 /** Memberships by member. */
 export type MembershipGraph = ReadonlyMap<string, readonly ObservedMembership[]>;

@@ -1,8 +1,8 @@
 import type { Change, GrantMembership, RevokeMembership } from '../changes.ts';
+import { groupBy } from '../groups.ts';
 import type { ObservedServer } from '../observed.ts';
 import type { PlannedStatement, PlanStep } from '../plan.ts';
 import { hasMembershipOptions } from './context.ts';
-import { groupBy } from './group-by.ts';
 import {
   commentRoleSql,
   defineRoleSql,

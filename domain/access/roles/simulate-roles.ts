@@ -1,8 +1,8 @@
 import type { Change } from '../changes.ts';
+import { groupBy } from '../groups.ts';
 import type { ObservedMembership, ObservedRole, ObservedServer, ObservedSetting, RoleAttributes } from '../observed.ts';
 import { hasMembershipOptions } from './context.ts';
 import { bootstrapSuperuser } from './grantors.ts';
-import { groupBy } from './group-by.ts';
 import { RoleMembers } from './role-members.ts';
 
 /** Attributes of CREATE ROLE without any. */

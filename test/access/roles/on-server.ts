@@ -5,7 +5,7 @@ import type { AccessDocument } from '../../../domain/access/document.ts';
 import type { ObservedServer } from '../../../domain/access/observed.ts';
 import type { Plan, PlanStep } from '../../../domain/access/plan.ts';
 import { planAccess } from '../../../domain/access/planner/plan-access.ts';
-import { groupBy } from '../../../domain/access/roles/group-by.ts';
+import { groupBy } from '../../../domain/access/groups.ts';
 import { splitGucList } from '../../../domain/access/roles/guc-list.ts';
 import { quoteLiteral } from '../../../domain/sql/quote.ts';
 import { scramVerifier } from '../../../platform/scram/verifier.ts';

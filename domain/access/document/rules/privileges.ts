@@ -1,9 +1,9 @@
 import { type Problem, quoted } from '../../../spec/problems.ts';
 import type { DesiredDatabase, DesiredGrant, Selector } from '../../document.ts';
+import { groupBy } from '../../groups.ts';
 import type { ObjectKind } from '../../objects.ts';
 import { maskOf, namesOf, type PrivilegeMask, type PrivilegeName } from '../../privileges.ts';
 import { granteeLabel } from '../../refs.ts';
-import { groupBy } from '../../roles/group-by.ts';
 import { possiblePrivileges } from '../privilege-words.ts';
 import type { Rule } from './rule.ts';
 

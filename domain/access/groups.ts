@@ -13,3 +13,10 @@ export function addToGroup<K, V>(groups: Map<K, V[]>, key: K, value: V): void {
   if (group === undefined) groups.set(key, [value]);
   else group.push(value);
 }
+
+/** Entries by key, both in the order of their first appearance (`Map.groupBy`, which Node.js has from 21 on). */
+export function groupBy<T, K>(entries: Iterable<T>, keyOf: (entry: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const entry of entries) addToGroup(groups, keyOf(entry), entry);
+  return groups;
+}
