@@ -1,5 +1,6 @@
 import { insertAudit } from '../store/audit.ts';
 import type { Queryable } from '../store/connection.ts';
+import { askedBy } from './audit-intent.ts';
 import type { Caller } from './caller.ts';
 
 /**
@@ -11,12 +12,7 @@ export async function auditChange(
   by: Pick<Caller, 'account' | 'source'> & { requestId?: string },
   change: { action: string; resource: string; detail?: Record<string, unknown> },
 ): Promise<void> {
-  const row = {
-    actor: by.account,
-    ...(by.requestId === undefined ? {} : { requestId: by.requestId }),
-    ...(by.source === undefined ? {} : { source: by.source }),
-    ...change,
-  };
+  const row = { ...askedBy(by), ...change };
   await insertAudit(tx, { kind: 'intent', ...row });
   await insertAudit(tx, { kind: 'outcome', ...row, outcome: 'completed' });
 }

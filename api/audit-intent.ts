@@ -1,6 +1,17 @@
-import { insertAudit } from '../store/audit.ts';
+import { type AuditRow, insertAudit } from '../store/audit.ts';
 import type { Queryable } from '../store/connection.ts';
 import type { Caller } from './caller.ts';
+
+/** Who asked, for a row of the audit log. */
+export function askedBy(
+  caller: Pick<Caller, 'account' | 'source'> & { requestId?: string },
+): Pick<AuditRow, 'actor' | 'source' | 'requestId'> {
+  return {
+    actor: caller.account,
+    ...(caller.requestId === undefined ? {} : { requestId: caller.requestId }),
+    ...(caller.source === undefined ? {} : { source: caller.source }),
+  };
+}
 
 /** Writes who asked for what, in the transaction that accepts it; the task's end writes the outcome. No secrets in `detail`. */
 export async function auditIntent(
@@ -10,9 +21,7 @@ export async function auditIntent(
 ): Promise<void> {
   await insertAudit(tx, {
     kind: 'intent',
-    actor: caller.account,
-    requestId: caller.requestId,
-    ...(caller.source === undefined ? {} : { source: caller.source }),
+    ...askedBy(caller),
     ...intent,
   });
 }

@@ -6,7 +6,7 @@ import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
-import { pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { acceptCreate } from './accept-create.ts';
@@ -15,9 +15,6 @@ import { renderDatabase, renderSummary } from './render.ts';
 import { surroundings } from './surroundings.ts';
 
 const params = z.object({ database_id: pathIdentifier('database_id') });
-const headers = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
-});
 const notFound = refused('There is no such database.');
 const conflict = refused('The state of the database, or an earlier use of the Idempotency-Key, does not allow it.');
 
@@ -27,7 +24,7 @@ const createDatabaseRoute = createRoute({
   summary: 'Create a database with its users and services',
   middleware: [requireJsonBody()] as const,
   request: {
-    headers,
+    headers: idempotencyHeaders,
     body: { content: { 'application/json': { schema: createDatabaseSchema } }, required: true },
   },
   responses: {
@@ -58,7 +55,7 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: '/v1/databases/{database_id}',
   summary: 'Delete a database with everything that was made for it',
-  request: { params, headers },
+  request: { params, headers: idempotencyHeaders },
   responses: {
     200: json(acceptedTaskSchema, 'Accepted; follow the task.'),
     400: malformed,

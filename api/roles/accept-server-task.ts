@@ -6,12 +6,12 @@ import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted
 import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
 import type { AccessOptions } from '../../store/server-work.ts';
-import { findServer } from '../../store/servers.ts';
 import type { ServerTaskType } from '../../store/tasks.ts';
+import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps, ServerApiDeps } from '../deps.ts';
-import { ApiError } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
+import { noSuchServer } from '../servers/require-server.ts';
 
 /** A change of a server that was checked as far as it can be beforehand. */
 export interface ServerChange {
@@ -31,17 +31,6 @@ export interface ServerChange {
 }
 
 const acceptedSchema = z.object({ taskId: z.uuid() });
-
-/** The server of a request. @throws ApiError 404 */
-export async function requireServer(deps: Pick<ApiDeps, 'db'>, name: string) {
-  const server = await findServer(deps.db, name);
-  if (server === undefined) throw noSuchServer(name);
-  return server;
-}
-
-function noSuchServer(name: string): ApiError {
-  return new ApiError('not_found', `no server found with the name ${JSON.stringify(name)}`);
-}
 
 /**
  * Records a change of a server with its passwords sealed, and starts its run: a run of its own, or for `change_role` the batch
@@ -75,9 +64,7 @@ export async function acceptServerTask(
         options: change.options ?? {},
         secrets: sealPasswords(deps, taskId, change.passwords),
         audit: {
-          actor: caller.account,
-          requestId: caller.requestId,
-          ...(caller.source === undefined ? {} : { source: caller.source }),
+          ...askedBy(caller),
           detail: change.detail ?? { document: change.document },
         },
       });

@@ -11,7 +11,7 @@ import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { explanationSchema, findingsSchema, privilegeListSchema } from '../schemas/effective.ts';
 import { json, malformed } from '../schemas/responses.ts';
-import { requireServer } from './accept-server-task.ts';
+import { requireServer } from '../servers/require-server.ts';
 import { databasesNamed, everyDatabase, lookAt } from './look.ts';
 import { findNamedObject } from './object-name.ts';
 import { forbidden, notFound, roleParams, serverParams, unavailable } from './params.ts';

@@ -25,11 +25,13 @@ import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { acceptedServerTaskSchema } from '../schemas/access.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
 import { dropBodySchema, dropPreviewQuerySchema, dropPreviewSchema, dropQuerySchema } from '../schemas/drop.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
+import { requireServer } from '../servers/require-server.ts';
 import { renderTask } from '../tasks/render.ts';
-import { acceptServerTask, requireServer } from './accept-server-task.ts';
-import { forbidden, idempotencyHeaders, notFound, roleParams, unavailable } from './params.ts';
+import { acceptServerTask } from './accept-server-task.ts';
+import { forbidden, notFound, roleParams, unavailable } from './params.ts';
 
 const answers = { 400: malformed, 403: forbidden, 404: notFound, 503: unavailable };
 /** One connection reads what is of the whole server, the other one database after the other. */

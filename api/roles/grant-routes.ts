@@ -4,9 +4,10 @@ import { type ApiVariables, requireAdmin } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { changedSchema } from '../schemas/access.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { changeNow } from './change.ts';
-import { forbidden, idempotencyHeaders, notFound, serverParams, unavailable } from './params.ts';
+import { forbidden, notFound, serverParams, unavailable } from './params.ts';
 
 const database = z.string().min(1).describe('Database that the objects are in, or that is meant itself.');
 

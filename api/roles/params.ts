@@ -13,9 +13,6 @@ const roleName = (name: string) =>
 export const serverParams = z.object({ name: pathIdentifier('name') });
 export const roleParams = serverParams.extend({ role: roleName('role') });
 export const memberParams = roleParams.extend({ member: roleName('member') });
-export const idempotencyHeaders = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
-});
 export const notFound = refused('There is no such server, role or task.');
 export const forbidden = refused(
   'The caller, or the admin role on the server, may not do this; the message says what is missing.',

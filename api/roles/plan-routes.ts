@@ -9,12 +9,14 @@ import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { acceptedServerTaskSchema, planSchema } from '../schemas/access.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
+import { requireServer } from '../servers/require-server.ts';
 import { renderTask } from '../tasks/render.ts';
-import { acceptServerTask, requireServer } from './accept-server-task.ts';
+import { acceptServerTask } from './accept-server-task.ts';
 import { checkOnServer, parseSubmitted } from './check.ts';
 import { databasesNamed, everyDatabase, lookAt, planNow } from './look.ts';
-import { forbidden, idempotencyHeaders, notFound, serverParams, unavailable } from './params.ts';
+import { forbidden, notFound, serverParams, unavailable } from './params.ts';
 import { renderPlan } from './render-plan.ts';
 
 const { $schema: _, ...documentDescription } = z.toJSONSchema(accessDocumentSchema, { io: 'input' });

@@ -5,6 +5,7 @@ import { insertAudit } from '../../store/audit.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES } from '../../store/idempotency.ts';
 import { secretsOf, taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
 import { findTask } from '../../store/tasks.ts';
+import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
@@ -86,9 +87,7 @@ async function revealAgain(
   if (task === undefined || secret === undefined || age > IDEMPOTENCY_WINDOW_MINUTES * 60_000) return null;
   await insertAudit(deps.db, {
     kind: 'reveal',
-    actor: caller.account,
-    requestId: caller.requestId,
-    ...(caller.source === undefined ? {} : { source: caller.source }),
+    ...askedBy(caller),
     action: 'role.password',
     resource: `server/${task.entityId}/role/${of.role}`,
     taskId: of.taskId,

@@ -6,19 +6,12 @@ import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { changedSchema, putRoleAnswerSchema, roleDetailSchema, roleListSchema } from '../schemas/access.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
-import { requireServer } from './accept-server-task.ts';
+import { requireServer } from '../servers/require-server.ts';
 import { changeNow } from './change.ts';
 import { lookAt, noDatabase } from './look.ts';
-import {
-  forbidden,
-  idempotencyHeaders,
-  memberParams,
-  notFound,
-  roleParams,
-  serverParams,
-  unavailable,
-} from './params.ts';
+import { forbidden, memberParams, notFound, roleParams, serverParams, unavailable } from './params.ts';
 import { putRole } from './put-role.ts';
 import { renderRole, renderRoleDetail } from './render-role.ts';
 

@@ -81,7 +81,8 @@ export const putRoleAnswerSchema = changedSchema
   })
   .openapi('PutRoleAnswer');
 
-const membership = z.object({
+/** A row of pg_auth_members. */
+export const membershipSchema = z.object({
   role: z.string(),
   member: z.string(),
   grantor: z.string(),
@@ -111,8 +112,8 @@ export const roleSchema = z
 
 export const roleDetailSchema = roleSchema
   .extend({
-    member_of: z.array(membership),
-    members: z.array(membership),
+    member_of: z.array(membershipSchema),
+    members: z.array(membershipSchema),
     settings: z.array(z.object({ name: z.string(), value: z.string(), database: z.string().optional() })),
   })
   .openapi('RoleDetail');

@@ -33,3 +33,8 @@ export const schemaErrorSchema = z
     fault: z.boolean(),
   })
   .openapi('SchemaError');
+
+/** Headers of every request that changes something. */
+export const idempotencyHeaders = z.object({
+  'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
+});

@@ -1,16 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { MAX_DRAIN_SECONDS } from '../../domain/access/drop/request.ts';
+import { membershipSchema } from './access.ts';
 
 const names = z.array(z.string());
 const counts = z.record(z.string(), z.number().int()).openapi({ example: { relations: 12, routines: 1 } });
-const membership = z.object({
-  role: z.string(),
-  member: z.string(),
-  grantor: z.string(),
-  admin: z.boolean(),
-  inherit: z.boolean(),
-  set: z.boolean(),
-});
 
 const heir = z
   .string()
@@ -58,10 +51,10 @@ export const dropPreviewSchema = z
       }),
     ),
     heir: z.object({ role: z.string(), exists: z.boolean() }),
-    member_of: z.array(membership),
-    members: z.array(membership),
+    member_of: z.array(membershipSchema),
+    members: z.array(membershipSchema),
     granted: z.object({
-      memberships: z.array(membership).openapi({ description: 'Granted by the role to others: granted again.' }),
+      memberships: z.array(membershipSchema).openapi({ description: 'Granted by the role to others: granted again.' }),
     }),
     sessions: z.array(
       z.object({

@@ -25,6 +25,7 @@ import {
 } from './accept-register.ts';
 import { findAdminPassword, inspectServer, registrationOf, storeAdminPassword } from './register.ts';
 import { renderServer } from './render.ts';
+import { noSuchServer } from './require-server.ts';
 
 type Server = z.infer<typeof serverSchema>;
 type ChangeBody = z.infer<typeof changeServerSchema>;
@@ -102,8 +103,4 @@ function auditable({ endpoints, maintenanceDb, tls, adminUser, labels, settings,
 
 function changedMeanwhile(name: string): ApiError {
   return new ApiError('operation_already_in_progress', `server "${name}" was changed by another request; try again`);
-}
-
-export function noSuchServer(name: string): ApiError {
-  return new ApiError('not_found', `no server found with the name ${JSON.stringify(name)}`);
 }

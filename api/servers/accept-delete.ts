@@ -8,8 +8,8 @@ import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { serverSchema } from '../schemas/server.ts';
-import { noSuchServer } from './accept-change.ts';
 import { renderServer } from './render.ts';
+import { noSuchServer } from './require-server.ts';
 
 /** How many users are named. */
 const SHOWN = 10;

@@ -4,8 +4,8 @@ import { findServer, recordProbe } from '../../store/servers.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { serverProbeSchema } from '../schemas/server.ts';
-import { noSuchServer } from './accept-change.ts';
 import { renderProbe } from './render.ts';
+import { noSuchServer, requireServer } from './require-server.ts';
 
 /** Above what connecting to an endpoint that is down takes; the answer is due well before clients give up. */
 const PROBE_TIMEOUT_MS = 15_000;
@@ -16,7 +16,7 @@ export async function probeNow(
   caller: Caller,
   name: string,
 ): Promise<z.infer<typeof serverProbeSchema>> {
-  if ((await findServer(deps.db, name)) === undefined) throw noSuchServer(name);
+  await requireServer(deps, name);
   const server = await deps.targets.get(name);
   const { probe } = await probeServer(server, {
     applicationName: `pgsteward:${caller.requestId}`,

@@ -1,9 +1,9 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { findServer, listServersByLabels } from '../../store/servers.ts';
+import { listServersByLabels } from '../../store/servers.ts';
 import { type ApiVariables, requireAdmin } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
-import { pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import {
   changeServerSchema,
@@ -12,16 +12,14 @@ import {
   serverProbeSchema,
   serverSchema,
 } from '../schemas/server.ts';
-import { acceptChange, noSuchServer } from './accept-change.ts';
+import { acceptChange } from './accept-change.ts';
 import { acceptDelete } from './accept-delete.ts';
 import { acceptRegister } from './accept-register.ts';
 import { probeNow } from './probe.ts';
 import { renderServer } from './render.ts';
+import { requireServer } from './require-server.ts';
 
 const params = z.object({ name: pathIdentifier('name') });
-const headers = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional().describe('Makes a repeated request safe for 10 minutes.'),
-});
 const forbidden = refused('Only an administrator may.');
 const notFound = refused('There is no such server.');
 const notJson = json(schemaErrorSchema, 'The body is not JSON.');
@@ -35,7 +33,10 @@ const registerRoute = createRoute({
   path: '/v1/servers',
   summary: 'Register a PostgreSQL server, after logging in to it',
   middleware: [requireJsonBody()] as const,
-  request: { headers, body: { content: { 'application/json': { schema: registerServerSchema } }, required: true } },
+  request: {
+    headers: idempotencyHeaders,
+    body: { content: { 'application/json': { schema: registerServerSchema } }, required: true },
+  },
   responses: {
     201: json(serverSchema, 'Registered.'),
     400: malformed,
@@ -77,7 +78,7 @@ const changeRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     params,
-    headers,
+    headers: idempotencyHeaders,
     body: { content: { 'application/json': { schema: changeServerSchema } }, required: true },
   },
   responses: {
@@ -96,7 +97,7 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: '/v1/servers/{name}',
   summary: 'Forget a server that nothing uses; on the server itself nothing changes',
-  request: { params, headers },
+  request: { params, headers: idempotencyHeaders },
   responses: {
     200: json(serverSchema, 'As it was registered.'),
     400: malformed,
@@ -137,9 +138,7 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.openapi(getRoute, async (c) => {
     requireAdmin(c);
     const { name } = c.req.valid('param');
-    const server = await findServer(deps.db, name);
-    if (server === undefined) throw noSuchServer(name);
-    return c.json(renderServer(server), 200);
+    return c.json(renderServer(await requireServer(deps, name)), 200);
   });
 
   app.openapi(changeRoute, async (c) => {
