@@ -22,18 +22,7 @@ import {
   type RoleAttributes,
 } from '../../../../domain/access/observed.ts';
 import { maskOf, type PrivilegeName } from '../../../../domain/access/privileges.ts';
-
-export const DEFAULT_ATTRIBUTES: RoleAttributes = {
-  login: false,
-  superuser: false,
-  createdb: false,
-  createrole: false,
-  inherit: true,
-  replication: false,
-  bypassrls: false,
-  connectionLimit: -1,
-  validUntil: 'infinity',
-};
+import { CREATE_ROLE_DEFAULTS } from '../../../../domain/access/roles/simulate-roles.ts';
 
 /** What PostgreSQL gives to PUBLIC and the owner of an object without a list of its own (acldefault). */
 const BUILTIN: Readonly<Record<string, { owner: PrivilegeName[]; public: PrivilegeName[] }>> = {
@@ -73,7 +62,7 @@ export function role(
   attributes: Partial<RoleAttributes> = {},
   comment: string | null = null,
 ): ObservedRole {
-  return { name, oid: 16_384, attributes: { ...DEFAULT_ATTRIBUTES, ...attributes }, comment, password: 'none' };
+  return { name, oid: 16_384, attributes: { ...CREATE_ROLE_DEFAULTS, ...attributes }, comment, password: 'none' };
 }
 
 export function database(name: string, change: Partial<ObservedDatabase> = {}): ObservedDatabase {

@@ -8,18 +8,7 @@ import type {
   RoleAttributes,
 } from '../../../../../domain/access/observed.ts';
 import { maskOf, type PrivilegeName } from '../../../../../domain/access/privileges.ts';
-
-const ATTRIBUTES: RoleAttributes = {
-  login: false,
-  superuser: false,
-  createdb: false,
-  createrole: false,
-  inherit: true,
-  replication: false,
-  bypassrls: false,
-  connectionLimit: -1,
-  validUntil: 'infinity',
-};
+import { CREATE_ROLE_DEFAULTS } from '../../../../../domain/access/roles/simulate-roles.ts';
 
 /** An entry `grantee: privileges`; PUBLIC is the empty name, a privilege with `*` is held with grant option. */
 export type Acl = Record<string, string>;
@@ -52,7 +41,7 @@ export function stateOf(input: StateInput): ObservedServer {
         ([name, { password = 'scram', ...attributes }]: [string, StateInput['roles'][string]], at) => {
           return [
             name,
-            { name, oid: 16_384 + at, attributes: { ...ATTRIBUTES, ...attributes }, comment: null, password },
+            { name, oid: 16_384 + at, attributes: { ...CREATE_ROLE_DEFAULTS, ...attributes }, comment: null, password },
           ];
         },
       ),
