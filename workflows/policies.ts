@@ -38,6 +38,12 @@ export const POLICIES = {
   },
 } as const satisfies Record<string, ActivityOptions>;
 
+/**
+ * Longer pauses between attempts of a local activity are timers of the workflow. A worker that is asked to stop waits for the
+ * attempts that follow each other within its workflow task: a server that is down must not keep it.
+ */
+export const LOCAL_RETRY_THRESHOLD = '1s';
+
 export type PolicyName = keyof typeof POLICIES;
 
 /** A host that takes no task for this long counts as not answering; the workflow then tries again until its deadline. */

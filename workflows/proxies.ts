@@ -8,7 +8,7 @@ import {
 import type { ControlActivities } from '../activities/control/types.ts';
 import type { HostActivities } from '../domain/host-activities.ts';
 import { hostTaskQueue } from '../domain/identifiers.ts';
-import { HOST_SCHEDULE_TO_START_MS, POLICIES, type PolicyName } from './policies.ts';
+import { HOST_SCHEDULE_TO_START_MS, LOCAL_RETRY_THRESHOLD, POLICIES, type PolicyName } from './policies.ts';
 
 /** What a caller adds to a named policy. */
 export interface CallOptions {
@@ -39,5 +39,10 @@ function options(policy: PolicyName, call: CallOptions): ActivityOptions {
 /** Control activities inside the workflow's own task: for quick work on the metadata database, at a fraction of the cost. */
 export function locally(summary: string): LocalActivityInterfaceFor<ControlActivities> {
   const { startToCloseTimeout, retry } = POLICIES.bookkeeping;
-  return proxyLocalActivities<ControlActivities>({ startToCloseTimeout, retry, summary });
+  return proxyLocalActivities<ControlActivities>({
+    startToCloseTimeout,
+    retry,
+    localRetryThreshold: LOCAL_RETRY_THRESHOLD,
+    summary,
+  });
 }

@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../support/follow.ts';
 import { startServerOf, testMajors, type VersionedServer } from '../../support/versions.ts';
@@ -7,6 +8,9 @@ import { type Engine, startEngine } from './support/engine.ts';
 const CASES = testMajors()
   .filter((major) => major === 13 || major === 18)
   .map((major) => ({ major }));
+
+/** More than a worker makes within one workflow task. */
+const FAILED_ATTEMPTS = 3;
 
 let engine: Engine;
 beforeAll(async () => {
@@ -71,7 +75,8 @@ describe.each(CASES)('PostgreSQL $major', ({ major }) => {
         return rows[0]?.id as string | undefined;
       });
       const run = engine.stack.temporal.client.workflow.getHandle(workflowId);
-      await until(async () => ((await run.describe()).status.name === 'RUNNING' ? true : undefined));
+      // The batch is a row before it is a run.
+      await until(() => run.describe().then(({ status }) => (status.name === 'RUNNING' ? true : undefined), notYet));
       await run.terminate('by a test');
       await psql.query('COMMIT');
       const { status, body } = await answer;
@@ -85,3 +90,23 @@ describe.each(CASES)('PostgreSQL $major', ({ major }) => {
     }
   });
 });
+
+test('a server that is down keeps no worker from stopping', async () => {
+  const server = await startServerOf(CASES.at(-1)?.major ?? 18);
+  await engine.register('down', server, 'superuser');
+  await engine.stack.call('PUT', '/v1/servers/down/roles/present', { login: false });
+  await server.stop();
+  const answer = engine.stack.call('PUT', '/v1/servers/down/roles/present', { connection_limit: 4 });
+  await until(async () => {
+    const attempts = (await engine.stack.log()).split('\n').filter((line) => line.includes('on server down: connect'));
+    return attempts.length >= FAILED_ATTEMPTS ? true : undefined;
+  });
+  await engine.stack.controlWorker.stop();
+  await engine.stack.restartControlWorker();
+  // The request is kept for later: the caller is told to ask again.
+  expect((await answer).status).toBe(503);
+});
+
+function notYet(error: unknown): undefined {
+  if (!(error instanceof WorkflowNotFoundError)) throw error;
+}
