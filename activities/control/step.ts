@@ -48,6 +48,19 @@ export function performServerStep<T>(
   return journalled(deps, input, loadServerWork, body);
 }
 
+/**
+ * The same where more is to be read from the metadata database before the body can begin: that happens while the step is entered.
+ * @param prepare changes nothing, for the task may not hold any more
+ */
+export function performPreparedServerStep<Prepared, T>(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  prepare: (work: ServerWork) => Promise<Prepared>,
+  body: (context: StepContext<Prepared>) => Promise<T>,
+): Promise<T> {
+  return journalled(deps, input, async (db, taskId) => prepare(await loadServerWork(db, taskId)), body);
+}
+
 async function journalled<Accepted, T>(
   deps: ControlDeps,
   input: TaskRef & { step: StepName },

@@ -1,8 +1,9 @@
 import type pg from 'pg';
-import type { ObservedDatabase, ObservedServer } from '../../domain/access/observed.ts';
+import type { DatabaseContents, ObservedDatabase, ObservedServer } from '../../domain/access/observed.ts';
 import type { DatabaseScope } from '../../domain/access/scope.ts';
+import type { TouchedObjects } from '../../domain/access/verification.ts';
 import { type ClusterScope, inspectCluster } from '../target/catalog/cluster.ts';
-import { inspectDatabase } from '../target/catalog/database.ts';
+import { inspectDatabase, inspectObjects } from '../target/catalog/database.ts';
 import type { ConnectionLease, LeasedConnection } from '../target/target-server.ts';
 
 /** Reads what belongs to the whole server, on the given connection. */
@@ -20,31 +21,64 @@ export function observeCluster(
 export async function observeDatabases(
   lease: ConnectionLease,
   input: {
-    cluster: ObservedServer;
+    /** May still be on its way: what is in the databases does not depend on it. */
+    cluster: ObservedServer | Promise<ObservedServer>;
     scopes: readonly DatabaseScope[];
     parallel: number;
-    /** Takes the connections, by database; else each is given back when its database is read. */
+    /** Connections are opened before this, and read after it. */
+    after?: Promise<unknown>;
+    /** Takes the connections that the last databases were read with; the others make room for those. */
     kept?: Map<string, LeasedConnection>;
   },
 ): Promise<ObservedServer> {
-  const { cluster } = input;
-  const readable = input.scopes.filter(({ name }) => cluster.databases.get(name)?.allowConnections);
+  const { cluster, scopes } = input;
+  let known = cluster instanceof Promise ? undefined : cluster;
+  const arrived = Promise.resolve(cluster).then((server) => {
+    known = server;
+  });
+  // Whoever needs it hears of its failure.
+  arrived.catch(() => undefined);
   const found: ObservedDatabase[] = [];
-  const queue = readable.values();
+  let next = 0;
   const reader = async () => {
-    for (const scope of queue) {
-      const connection = await lease.connect({ database: scope.name });
+    for (let scope = scopes[next++]; scope !== undefined; scope = scopes[next++]) {
+      if (known !== undefined && !isReadable(known, scope.name)) continue;
+      const connection = await enter(lease, scope.name, cluster);
+      if (connection === undefined) continue;
+      let keep = false;
       try {
-        found.push(await observeDatabase(connection.client, { cluster, scope }));
-        input.kept?.set(scope.name, connection);
+        await input.after;
+        const contents = await contentsOf(connection.client, { cluster, scope });
+        const database = (await cluster).databases.get(scope.name);
+        if (database?.allowConnections) found.push({ ...database, contents });
+        keep = input.kept !== undefined && next >= scopes.length;
+        if (keep) input.kept?.set(scope.name, connection);
       } finally {
-        if (!input.kept?.has(scope.name)) await connection.release();
+        if (!keep) await connection.release();
       }
     }
   };
   const readers = await Promise.allSettled(Array.from({ length: Math.max(1, input.parallel) }, reader));
   for (const result of readers) if (result.status === 'rejected') throw result.reason;
-  return withDatabases(cluster, found);
+  return withDatabases(await cluster, found);
+}
+
+function isReadable(cluster: ObservedServer, name: string): boolean {
+  return cluster.databases.get(name)?.allowConnections === true;
+}
+
+/** A connection to a database; undefined where the server says that there can be none. */
+async function enter(
+  lease: ConnectionLease,
+  database: string,
+  cluster: ObservedServer | Promise<ObservedServer>,
+): Promise<LeasedConnection | undefined> {
+  try {
+    return await lease.connect({ database });
+  } catch (error) {
+    if (isReadable(await cluster, database)) throw error;
+    return undefined;
+  }
 }
 
 /** Reads the contents of the database that the connection is in. */
@@ -55,13 +89,34 @@ export async function observeDatabase(
   const { cluster, scope } = input;
   const database = cluster.databases.get(scope.name);
   if (database === undefined) throw new Error(`database ${scope.name} was not read`);
-  const contents = await inspectDatabase(client, {
+  return { ...database, contents: await contentsOf(client, input) };
+}
+
+function contentsOf(
+  client: pg.ClientBase,
+  { cluster, scope }: { cluster: ObservedServer | Promise<ObservedServer>; scope: DatabaseScope },
+): Promise<DatabaseContents> {
+  return inspectDatabase(client, {
     cluster,
     columnNames: scope.columnNames,
     systemSchemas: scope.systemSchemas,
     ...(scope.schemas === undefined ? {} : { schemas: scope.schemas }),
   });
-  return { ...database, contents };
+}
+
+/**
+ * Reads again what a transaction can have touched in the database that the connection is in; undefined where an event trigger may
+ * have gone further.
+ */
+export async function observeTouched(
+  client: pg.ClientBase,
+  input: { cluster: ObservedServer; database: string; touched: TouchedObjects; columnNames: boolean },
+): Promise<ObservedDatabase | undefined> {
+  const { cluster, touched, columnNames } = input;
+  const database = cluster.databases.get(input.database);
+  if (database === undefined) throw new Error(`database ${input.database} was not read`);
+  const { contents, eventTriggers } = await inspectObjects(client, { cluster, columnNames, ...touched });
+  return eventTriggers ? undefined : { ...database, contents };
 }
 
 /** The server with these databases in place of the ones of the same name. */

@@ -34,8 +34,8 @@ export interface Application extends AccessRequest {
   plainText: boolean;
   /** Throws when the task was closed meanwhile. */
   assertHolds(): Promise<void>;
-  /** A transaction was committed. */
-  applied(entry: AppliedTransaction): Promise<void>;
+  /** A transaction was committed, and others may follow. Nothing waits for what comes of it. */
+  applied(entry: AppliedTransaction, more: boolean): void;
 }
 
 /** One committed transaction. */
@@ -66,14 +66,9 @@ export function connectionsFor(document: AccessDocument): number {
  * @throws Failure PlanChanged, DocumentInvalid, NotAllowed, VerificationFailed, Contention
  */
 export async function applyDocument(deps: ControlDeps, input: Application): Promise<ApplicationResult> {
-  const { lease, document } = input;
-  const control = await lease.connect();
-  const locks = documentLocks(document);
-  const keys = [...locks.exclusive, ...locks.shared];
-  await control.client.query(SESSION_LOCKS_SQL, [keys, keys.map((_, index) => index >= locks.exclusive.length)]);
-  const facts = await sessionFacts(control.client);
+  const control = await input.lease.connect();
   const kept = new Map<string, LeasedConnection>();
-  const observed = await observeAll(control.client, { ...input, facts, kept });
+  const { facts, observed } = await lockAndObserve(control.client, input, kept);
   const changed = await changedPasswords(control.client, {
     observed,
     passwords: input.passwords,
@@ -89,23 +84,37 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
     );
   }
   const literals = await literalsFor(facts, input, plan);
-  await applySteps({ ...input, control, kept, observed, facts, literals }, plan);
+  await applySteps({ ...input, control, kept, observed, facts, literals }, plan, changes);
   const created = changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : []));
   const roles = await changedRoles(control.client, { ...input, created, literals });
+  // While the result is noted. The lease waits for it.
+  for (const connection of [control, ...kept.values()]) connection.release().catch(() => undefined);
   return { plan, roles, passwordsCompared: facts.readsPasswords && !input.plainText };
 }
 
-/** Reads the server and the databases of the document; where there are connections for all of these, each stays open. */
-async function observeAll(
+/**
+ * Locks what the document may change, then reads the server and the databases of the document. Nothing is read before the locks
+ * are there; connections open meanwhile, and the last ones stay open.
+ */
+async function lockAndObserve(
   client: pg.ClientBase,
-  input: Application & { facts: SessionFacts; kept: Map<string, LeasedConnection> },
-): Promise<ObservedServer> {
-  const { lease, serverName, facts, kept } = input;
-  const parameters = mentionsSettings(input.document);
-  const cluster = await observeCluster(client, { serverName, facts, parameters });
-  const scopes = documentScope(input.document);
-  const parallel = input.connections - 1;
-  return observeDatabases(lease, { cluster, scopes, parallel, ...(scopes.length <= parallel ? { kept } : {}) });
+  { lease, serverName, document, connections }: Application,
+  kept: Map<string, LeasedConnection>,
+): Promise<{ facts: SessionFacts; observed: ObservedServer }> {
+  const locked = lock(client, document);
+  const facts = locked.then(() => sessionFacts(client));
+  const parameters = mentionsSettings(document);
+  const cluster = facts.then((known) => observeCluster(client, { serverName, facts: known, parameters }));
+  const scopes = documentScope(document);
+  const reading = { cluster, scopes, parallel: connections - 1, after: locked, kept };
+  const observed = await observeDatabases(lease, reading);
+  return { facts: await facts, observed };
+}
+
+async function lock(client: pg.ClientBase, document: AccessDocument): Promise<void> {
+  const { exclusive, shared } = documentLocks(document);
+  const keys = [...exclusive, ...shared];
+  await client.query(SESSION_LOCKS_SQL, [keys, keys.map((_, index) => index >= exclusive.length)]);
 }
 
 async function literalsFor(facts: SessionFacts, input: Application, plan: Plan): Promise<PasswordLiterals> {

@@ -1,84 +1,83 @@
 import { inTransaction } from '../../../store/connection.ts';
-import { noteResults } from '../../../store/server-work.ts';
+import { noteResults, type ServerWork } from '../../../store/server-work.ts';
 import { findServer } from '../../../store/servers.ts';
-import { appendLog } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
-import { performServerStep } from '../step.ts';
+import { performPreparedServerStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
-import { type AppliedTransaction, applyDocument, connectionsFor } from './apply-document.ts';
+import { type AppliedLog, createAppliedLog } from './applied-log.ts';
+import { type ApplicationResult, applyDocument, connectionsFor } from './apply-document.ts';
 import { noteChangedRoles } from './note-roles.ts';
 import { openRequest } from './request.ts';
 
 /** Carries out an accepted document. Repeated, it finds done what was done and does the rest. */
 export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsToProve: boolean }> {
-  return performServerStep(deps, { ...input, step: 'applyRoles' }, async (context) => {
-    const { work } = context;
-    const { serverName, taskId } = work;
-    const [request, server, record] = await Promise.all([
-      openRequest(deps, work),
-      deps.targets.get(serverName),
-      findServer(deps.db, serverName),
-    ]);
-    const connections = connectionsFor(request.document);
-    const applied: AppliedTransaction[] = [];
-    const result = await server.reserve(
-      context.session(`applying roles on server ${serverName}`),
-      connections,
-      (lease) =>
-        applyDocument(deps, {
-          ...request,
-          serverName,
-          lease,
-          connections,
-          planHash: work.planHash,
-          plainText: record?.settings.allowPlainTextPasswords ?? false,
-          assertHolds: context.assertHolds,
-          applied: async (entry) => {
-            applied.push(entry);
-            await appendLog(deps.db, { taskId, entries: [describe(entry)] });
-          },
-        }),
-    );
-    const passwordsSet = result.roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name);
-    const plainText = record?.settings.allowPlainTextPasswords ?? false;
-    const inPlainText = result.roles
-      .filter(({ passwordSet }) => plainText && passwordSet?.kind === 'password')
-      .map(({ name }) => name);
-    await inTransaction(deps.db, async (tx) => {
-      await noteChangedRoles(deps, tx, {
-        serverName,
-        changed: result.roles,
+  const step = { ...input, step: 'applyRoles' as const };
+  return performPreparedServerStep(
+    deps,
+    step,
+    (work) => prepare(deps, work),
+    async (context) => {
+      const { work, request, server, plainText } = context.work;
+      const { serverName, taskId } = work;
+      const connections = connectionsFor(request.document);
+      const log = createAppliedLog(deps.db, taskId);
+      const session = context.session(`applying roles on server ${serverName}`);
+      return server.reserve(session, connections, async (lease) => {
+        const application = { ...request, serverName, lease, connections, planHash: work.planHash, plainText };
+        let result: ApplicationResult;
+        try {
+          result = await applyDocument(deps, { ...application, assertHolds: context.assertHolds, applied: log.note });
+        } catch (error) {
+          // What failed says more than a log that cannot be written.
+          await log.write(deps.db).catch(() => undefined);
+          throw error;
+        }
+        return noteResult(deps, { work, result, log, plainText });
       });
-      const { hash, notes } = result.plan;
-      await noteResults(tx, [
-        {
-          taskId,
-          result: {
-            plan_hash: hash,
-            applied,
-            notes,
-            passwords_set: passwordsSet,
-            passwords_compared: result.passwordsCompared,
-            ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText }),
-          },
-        },
-      ]);
-    });
-    const compared = result.passwordsCompared && work.options.proveLogin !== true;
-    return { loginsToProve: passwordsSet.length > 0 && !compared };
-  });
+    },
+  );
 }
 
-function describe({ database, steps, changes }: AppliedTransaction): {
-  message: string;
-  fields: Record<string, unknown>;
-} {
-  const where = database === null ? 'server' : `database ${database}`;
-  return {
-    message: `applied and verified on ${where}: ${changes} changes`,
-    fields: { ...(database === null ? {} : { database }), steps: steps.slice(0, MAX_LOGGED_STEPS), changes },
+async function prepare(deps: ControlDeps, work: ServerWork) {
+  const { serverName } = work;
+  const [request, server, record] = await Promise.all([
+    openRequest(deps, work),
+    deps.targets.get(serverName),
+    findServer(deps.db, serverName),
+  ]);
+  return { work, request, server, plainText: record?.settings.allowPlainTextPasswords ?? false };
+}
+
+async function noteResult(
+  deps: ControlDeps,
+  input: {
+    work: ServerWork;
+    result: ApplicationResult;
+    log: AppliedLog;
+    plainText: boolean;
+  },
+): Promise<{ loginsToProve: boolean }> {
+  const { work, result, log } = input;
+  const { serverName, taskId } = work;
+  const { roles, passwordsCompared } = result;
+  const passwordsSet = roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name);
+  const inPlainText = roles
+    .filter(({ passwordSet }) => input.plainText && passwordSet?.kind === 'password')
+    .map(({ name }) => name);
+  const { hash, notes } = result.plan;
+  const noted = {
+    plan_hash: hash,
+    applied: log.applied,
+    notes,
+    passwords_set: passwordsSet,
+    passwords_compared: passwordsCompared,
+    ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText }),
   };
+  await inTransaction(deps.db, async (tx) => {
+    await log.write(tx);
+    await noteChangedRoles(deps, tx, { serverName, changed: roles });
+    await noteResults(tx, [{ taskId, result: noted }]);
+  });
+  const compared = passwordsCompared && work.options.proveLogin !== true;
+  return { loginsToProve: passwordsSet.length > 0 && !compared };
 }
-
-/** A log line stays readable; the plan has all of them. */
-const MAX_LOGGED_STEPS = 50;

@@ -1,19 +1,21 @@
 import pLimit from 'p-limit';
 import type pg from 'pg';
-import type { AccessDocument } from '../../../domain/access/document.ts';
+import { type Change, databaseOf } from '../../../domain/access/changes.ts';
+import type { AccessDocument, DesiredDatabase } from '../../../domain/access/document.ts';
 import { groupBy } from '../../../domain/access/groups.ts';
 import type { ObservedDatabase, ObservedServer } from '../../../domain/access/observed.ts';
 import type { Plan, PlanStep } from '../../../domain/access/plan.ts';
 import { databaseScope, mentionsSettings } from '../../../domain/access/scope.ts';
+import { databaseItself, touchedBy, touchedPart } from '../../../domain/access/verification.ts';
 import { Failure } from '../../../domain/failures.ts';
-import { observeCluster, observeDatabase, withDatabases } from '../../../platform/access/observe.ts';
+import { observeCluster, observeDatabase, observeTouched, withDatabases } from '../../../platform/access/observe.ts';
 import type { SessionFacts } from '../../../platform/target/catalog/cluster.ts';
 import { failureTypeOf } from '../../../platform/target/errors.ts';
 import type { LeasedConnection } from '../../../platform/target/target-server.ts';
 import type { Application } from './apply-document.ts';
 import { assertPasswordsStored } from './assert-passwords.ts';
 import { planOrThrow } from './plan-or-throw.ts';
-import { beginSql, notAsPlanned, runAtOnce, runSteps } from './run-steps.ts';
+import { beginSql, holdsVerifiers, notAsPlanned, runAtOnce, runSteps } from './run-steps.ts';
 import type { PasswordLiterals } from './verifiers.ts';
 
 /** How often a transaction is repeated at once when another writer of the catalogs got in between. */
@@ -37,54 +39,74 @@ interface Transaction {
   steps: readonly PlanStep[];
   /** What is still to be done, seen from within the transaction. */
   remaining(client: pg.ClientBase): Promise<readonly PlanStep[]>;
+  /** No other transaction follows. */
+  isOnly?: true;
 }
 
 /** One transaction where one is enough; else first what belongs to the server, then the databases side by side. */
-export async function applySteps(around: Surroundings, plan: Plan): Promise<void> {
+export async function applySteps(around: Surroundings, plan: Plan, changes: readonly Change[]): Promise<void> {
+  if (plan.steps.length === 0) return;
   const byDatabase = groupBy(plan.steps, ({ database }) => database);
+  const touched = groupBy(changes, databaseOf);
   const server = byDatabase.get(null) ?? [];
   const databases = [...byDatabase.keys()].filter((database) => database !== null);
+  await releaseOthers(around.kept, databases);
   // Three databases look at the lock connection at the same time; it answers one at a time.
   const lockTurn = pLimit(1);
   const locksHold = () => lockTurn(async () => void (await around.control.client.query('SELECT')));
   const [only, ...others] = databases;
   if (others.length === 0) {
-    if (plan.steps.length === 0) return;
-    const remaining = (client: pg.ClientBase) =>
-      leftOfAll(client, around, { home: only, serverChanged: server.length > 0 });
-    await commit(around, { home: only ?? null, steps: plan.steps, remaining }, locksHold);
+    const home = only === undefined ? undefined : { name: only, changes: touched.get(only) ?? [] };
+    const remaining = (client: pg.ClientBase) => leftOfAll(client, around, { home, serverChanged: server.length > 0 });
+    await commit(around, { home: only ?? null, steps: plan.steps, remaining, isOnly: true }, locksHold);
     return;
   }
+  let cluster = around.observed;
   if (server.length > 0) {
-    await commit(around, { home: null, steps: server, remaining: (client) => leftOfServer(client, around) }, locksHold);
+    const remaining = async (client: pg.ClientBase) => {
+      cluster = await clusterNow(client, around);
+      return leftOfServer(around, cluster);
+    };
+    await commit(around, { home: null, steps: server, remaining }, locksHold);
   }
-  const { client: controlClient } = around.control;
-  const cluster = server.length > 0 ? await clusterNow(controlClient, around) : around.observed;
-  const queue = databases.values();
+  // Those that are open already make room for the others.
+  const queue = databases.toSorted((a, b) => Number(around.kept.has(b)) - Number(around.kept.has(a))).values();
   const worker = async () => {
-    for (const home of queue) {
-      const steps = byDatabase.get(home) ?? [];
+    for (const name of queue) {
+      const steps = byDatabase.get(name) ?? [];
+      const home = { name, changes: touched.get(name) ?? [] };
       const remaining = (client: pg.ClientBase) => leftOfDatabase(client, around, { home, cluster });
-      await commit(around, { home, steps, remaining }, locksHold);
+      await commit(around, { home: name, steps, remaining }, locksHold);
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: around.connections - 1 }, worker));
   for (const result of workers) if (result.status === 'rejected') throw result.reason;
 }
 
+/** Gives connections back to databases where nothing is to be done: each counts among those that were reserved. */
+async function releaseOthers(kept: Surroundings['kept'], databases: readonly string[]): Promise<void> {
+  const others = [...kept].filter(([name]) => !databases.includes(name));
+  await Promise.all(
+    others.map(([name, connection]) => {
+      kept.delete(name);
+      return connection.release();
+    }),
+  );
+}
+
 async function commit(around: Surroundings, transaction: Transaction, locksHold: () => Promise<void>): Promise<void> {
-  const { home } = transaction;
+  const { home, steps, isOnly = false } = transaction;
   const connection = home === null ? around.control : await connectionTo(around, home);
+  let released: Promise<void> | undefined;
   try {
     await commitOn(connection.client, around, transaction, locksHold);
   } finally {
-    if (connection !== around.control) await connection.release();
+    if (connection !== around.control) released = connection.release();
   }
-  await around.applied({
-    database: home,
-    steps: transaction.steps.map(({ summary }) => summary),
-    changes: transaction.steps.reduce((sum, { changes }) => sum + changes, 0),
-  });
+  const changes = steps.reduce((sum, step) => sum + step.changes, 0);
+  around.applied({ database: home, steps: steps.map(({ summary }) => summary), changes }, !isOnly);
+  // The next one takes its place.
+  if (!isOnly) await released;
 }
 
 async function connectionTo(around: Surroundings, database: string): Promise<LeasedConnection> {
@@ -100,68 +122,100 @@ async function commitOn(
   transaction: Transaction,
   locksHold: () => Promise<void>,
 ): Promise<void> {
-  let run = runAtOnce;
+  const { steps } = transaction;
+  let atOnce = true;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await client.query(beginSql(around.facts.admin));
-      const warnings = await run(client, transaction.steps, around.literals);
+      const warnings = await (atOnce ? beginAndRun : beginAndRunSteps)(client, around, steps);
       const remaining = await transaction.remaining(client);
       if (remaining.length > 0) throw notAsPlanned(remaining, warnings);
-      await assertPasswordsStored(client, transaction.steps, around.literals, around.facts);
+      await assertPasswordsStored(client, steps, around.literals, around.facts);
       // A lock connection that broke has given its locks back: somebody else may be at work.
-      if (client !== around.control.client) await locksHold();
-      await around.assertHolds();
+      const locks = client === around.control.client ? undefined : locksHold();
+      await Promise.all([locks, around.assertHolds()]);
       await client.query('COMMIT');
       return;
     } catch (error) {
       await client.query('ROLLBACK');
-      const unnamed = run === runAtOnce && !(error instanceof Failure);
-      run = runSteps;
+      const unnamed = atOnce && !(error instanceof Failure);
+      atOnce = false;
       if (unnamed || (isContention(error) && attempt < CONTENTION_ATTEMPTS)) continue;
       throw error;
     }
   }
 }
 
+/** With the beginning of the transaction in the same message, unless that must keep a verifier out of the server's log. */
+async function beginAndRun(client: pg.ClientBase, around: Surroundings, steps: readonly PlanStep[]): Promise<string[]> {
+  if (!holdsVerifiers(steps)) return runAtOnce(client, steps, around.literals, ['BEGIN']);
+  await client.query(beginSql(around.facts.admin));
+  return runAtOnce(client, steps, around.literals);
+}
+
+async function beginAndRunSteps(
+  client: pg.ClientBase,
+  around: Surroundings,
+  steps: readonly PlanStep[],
+): Promise<string[]> {
+  await client.query(holdsVerifiers(steps) ? beginSql(around.facts.admin) : 'BEGIN');
+  return runSteps(client, steps, around.literals);
+}
+
+/** A database that a transaction changes. */
+interface Home {
+  name: string;
+  changes: readonly Change[];
+}
+
 /** The only database of the plan, or none, with everything that belongs to the server. */
 async function leftOfAll(
   client: pg.ClientBase,
   around: Surroundings,
-  transaction: { home: string | undefined; serverChanged: boolean },
+  transaction: { home: Home | undefined; serverChanged: boolean },
 ): Promise<readonly PlanStep[]> {
   const { home, serverChanged } = transaction;
+  const { document } = around;
   const cluster = serverChanged ? await clusterNow(client, around) : around.observed;
-  const others = [...around.observed.databases.values()].filter(({ name }) => name !== home);
-  const read = home === undefined ? [] : [await databaseNow(client, around, { cluster, home })];
-  return stepsLeft(around, around.document, withDatabases(cluster, [...withContents(cluster, others), ...read]));
+  const others = document.databases.filter(({ name }) => name !== home?.name).map(databaseItself);
+  const seen = home === undefined ? undefined : await lookAgain(client, around, { home, cluster });
+  const databases = seen === undefined ? others : [...others, seen.desired];
+  const observed = withDatabases(withoutContents(cluster, others), seen === undefined ? [] : [seen.observed]);
+  return stepsLeft(around, { ...document, databases }, observed);
 }
 
 /** Everything but what is in databases. */
-async function leftOfServer(client: pg.ClientBase, around: Surroundings): Promise<readonly PlanStep[]> {
-  const cluster = await clusterNow(client, around);
-  const databases = around.document.databases.map((database) => ({
-    ...database,
-    exactGrantees: [],
-    grants: database.grants.filter(({ on }) => on.kind === 'database'),
-    revokes: database.revokes.filter(({ on }) => on.kind === 'database'),
-    defaultPrivileges: [],
-    owners: [],
-  }));
-  const observed = withDatabases(cluster, withContents(cluster, [...around.observed.databases.values()]));
-  return stepsLeft(around, { ...around.document, databases }, observed);
+function leftOfServer(around: Surroundings, cluster: ObservedServer): readonly PlanStep[] {
+  const databases = around.document.databases.map(databaseItself);
+  return stepsLeft(around, { ...around.document, databases }, withoutContents(cluster, databases));
 }
 
 /** One database with its own rights; the server was verified before. */
 async function leftOfDatabase(
   client: pg.ClientBase,
   around: Surroundings,
-  transaction: { home: string; cluster: ObservedServer },
+  transaction: { home: Home; cluster: ObservedServer },
 ): Promise<readonly PlanStep[]> {
-  const { home, cluster } = transaction;
-  const databases = around.document.databases.filter(({ name }) => name === home);
-  const read = await databaseNow(client, around, { cluster, home });
-  const document = { ...around.document, roles: [], memberships: [], settings: [], databases };
-  return stepsLeft(around, document, withDatabases(cluster, [read]));
+  const { desired, observed } = await lookAgain(client, around, transaction);
+  const document = { ...around.document, roles: [], memberships: [], settings: [], databases: [desired] };
+  return stepsLeft(around, document, withDatabases(transaction.cluster, [observed]));
+}
+
+/** What is asked of a database and what is there, as far as a transaction can have changed it; all of it where that is open. */
+async function lookAgain(
+  client: pg.ClientBase,
+  around: Surroundings,
+  { home, cluster }: { home: Home; cluster: ObservedServer },
+): Promise<{ desired: DesiredDatabase; observed: ObservedDatabase }> {
+  const desired = around.document.databases.find(({ name }) => name === home.name);
+  if (desired === undefined) throw new Error(`the document does not mention database ${home.name}`);
+  const scope = databaseScope(desired);
+  const touched = touchedBy(home.changes);
+  if (touched !== undefined) {
+    const { columnNames } = scope;
+    const observed = await observeTouched(client, { cluster, database: home.name, touched, columnNames });
+    if (observed !== undefined) return { desired: touchedPart(desired, touched), observed };
+  }
+  return { desired, observed: await observeDatabase(client, { cluster, scope }) };
 }
 
 function clusterNow(client: pg.ClientBase, around: Surroundings): Promise<ObservedServer> {
@@ -169,22 +223,13 @@ function clusterNow(client: pg.ClientBase, around: Surroundings): Promise<Observ
   return observeCluster(client, { serverName, facts, parameters: mentionsSettings(document) });
 }
 
-function databaseNow(
-  client: pg.ClientBase,
-  around: Surroundings,
-  of: { cluster: ObservedServer; home: string },
-): Promise<ObservedDatabase> {
-  const desired = around.document.databases.find(({ name }) => name === of.home);
-  if (desired === undefined) throw new Error(`the document does not mention database ${of.home}`);
-  return observeDatabase(client, { cluster: of.cluster, scope: databaseScope(desired) });
-}
-
-/** Contents as read before, under the rights of the databases as they are now. */
-function withContents(cluster: ObservedServer, earlier: readonly ObservedDatabase[]): ObservedDatabase[] {
-  return earlier.flatMap(({ name, contents }) => {
+/** Databases of which only their own rights are compared: as empty ones. */
+function withoutContents(cluster: ObservedServer, databases: readonly DesiredDatabase[]): ObservedServer {
+  const empty = databases.flatMap(({ name }) => {
     const database = cluster.databases.get(name);
-    return database === undefined || contents === undefined ? [] : [{ ...database, contents }];
+    return database === undefined ? [] : [{ ...database, contents: { objects: [], defaults: [] } }];
   });
+  return withDatabases(cluster, empty);
 }
 
 function stepsLeft(around: Surroundings, document: AccessDocument, observed: ObservedServer): readonly PlanStep[] {

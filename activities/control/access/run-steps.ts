@@ -17,6 +17,11 @@ export function beginSql(admin: { superuser: boolean }): string {
   return `BEGIN${admin.superuser ? QUIET_SQL : ''}`;
 }
 
+/** Whether a statement sets a password. */
+export function holdsVerifiers(steps: readonly PlanStep[]): boolean {
+  return steps.some(({ statements }) => statements.some(({ verifierOf }) => verifierOf !== undefined));
+}
+
 /** The SQL of a step, verifiers in place. Holds secrets. */
 function stepSql(step: PlanStep, literals: PasswordLiterals): string {
   return step.statements.map((statement) => statementSql(statement, literals)).join(';\n');
@@ -51,14 +56,20 @@ export function runSteps(
   });
 }
 
-/** The same in one message for all: one round trip. @throws the server's error, which does not tell the step */
+/**
+ * The same in one message for all: one round trip.
+ * @param first comes before them
+ * @throws the server's error, which does not tell the step
+ */
 export function runAtOnce(
   client: pg.ClientBase,
   steps: readonly PlanStep[],
   literals: PasswordLiterals,
+  first: readonly string[] = [],
 ): Promise<string[]> {
   return hearingWarnings(client, async () => {
-    if (steps.length > 0) await client.query(steps.map((step) => stepSql(step, literals)).join(';\n'));
+    const parts = [...first, ...steps.map((step) => stepSql(step, literals))];
+    if (parts.length > 0) await client.query(parts.join(';\n'));
   });
 }
 

@@ -8,7 +8,7 @@ import {
   type ObservedServer,
 } from '../../../domain/access/observed.ts';
 import { type AclReader, createAclReader } from './acl-text.ts';
-import { type CatalogRow, databaseSql } from './database-sql.ts';
+import { type CatalogRow, databaseSql, objectsSql } from './database-sql.ts';
 
 const DEFAULT_KIND_OF_LETTER: ReadonlyMap<string, DefaultKind> = new Map(
   (Object.keys(DEFAULT_KINDS) as DefaultKind[]).map((kind) => [DEFAULT_KINDS[kind].letter, kind]),
@@ -16,7 +16,8 @@ const DEFAULT_KIND_OF_LETTER: ReadonlyMap<string, DefaultKind> = new Map(
 
 /** What {@link inspectDatabase} reads. */
 export interface DatabaseInput {
-  cluster: Pick<ObservedServer, 'builtinAcls'>;
+  /** May still be on its way while the database is read. */
+  cluster: Builtins | Promise<Builtins>;
   /** Only these schemas, and what lies in none; all schemas unless given. */
   schemas?: readonly string[];
   /**
@@ -28,6 +29,8 @@ export interface DatabaseInput {
   columnNames?: boolean;
 }
 
+type Builtins = Pick<ObservedServer, 'builtinAcls'>;
+
 /**
  * Reads the objects of the connection's database with their owners and access control lists, and its default privileges, in
  * one statement whose rows are taken as they arrive: memory is what the answer takes. The order is the catalogs'. The
@@ -38,10 +41,30 @@ export interface DatabaseInput {
 export async function inspectDatabase(client: pg.ClientBase, input: DatabaseInput): Promise<DatabaseContents> {
   const { cluster, schemas, systemSchemas = schemas ?? [], columnNames = false } = input;
   const text = databaseSql({ some: schemas !== undefined, columnNames });
-  const fold = createFold(cluster);
+  const fold = createFold();
   const values = schemas === undefined ? [systemSchemas] : [systemSchemas, schemas];
   await eachRow(client, { text, values }, fold.add);
-  return fold.contents();
+  return fold.contents(await cluster);
+}
+
+/** Single objects of the connection's database, with the schemas named, and whether event triggers hear of GRANT. */
+export async function inspectObjects(
+  client: pg.ClientBase,
+  input: Pick<DatabaseInput, 'cluster' | 'columnNames'> & {
+    kinds: readonly ObjectKind[];
+    schemas: readonly string[];
+    names: readonly string[];
+  },
+): Promise<{ contents: DatabaseContents; eventTriggers: boolean }> {
+  const { cluster, kinds, schemas, names, columnNames = false } = input;
+  const fold = createFold();
+  let eventTriggers = false;
+  const text = objectsSql(kinds, { columnNames });
+  await eachRow(client, { text, values: [schemas, names] }, (row) => {
+    if (row[0] === 'event_trigger') eventTriggers = true;
+    else fold.add(row);
+  });
+  return { contents: fold.contents(await cluster), eventTriggers };
 }
 
 /**
@@ -72,9 +95,8 @@ function eachRow(
 }
 
 /** Takes rows in any order. */
-function createFold(cluster: DatabaseInput['cluster']): { add(row: CatalogRow): void; contents(): DatabaseContents } {
+function createFold(): { add(row: CatalogRow): void; contents(cluster: Builtins): DatabaseContents } {
   const acls = createAclReader();
-  const builtins = createBuiltins(cluster);
   const objects: ObservedObject[] = [];
   const defaults: DatabaseContents['defaults'] = [];
   const columns = new Map<number, Map<string, readonly AclEntry[]>>();
@@ -96,11 +118,13 @@ function createFold(cluster: DatabaseInput['cluster']): { add(row: CatalogRow): 
       } else if (tag === 'owned') followed.set(oid, Number(name));
       else if (tag === 'names') columnNames.set(oid, JSON.parse(name ?? '[]'));
       else if (isDefault(tag)) addDefault(DEFAULT_KIND_OF_LETTER.get(tag.slice(-1)), row);
-      else objects.push(toObject(tag, row, acls, builtins));
+      else if (tag !== 'event_trigger') objects.push(toObject(tag, row, acls));
     },
 
-    contents() {
+    contents(cluster) {
+      const builtins = createBuiltins(cluster);
       for (const object of objects) {
+        if (object.acl === BUILTIN) object.acl = builtins(object.kind, object.owner);
         const table = object.kind === 'sequence' ? followed.get(object.oid) : undefined;
         if (table !== undefined) object.ownedBy = table;
         if (object.rowSecurity === undefined) continue;
@@ -118,7 +142,10 @@ function isDefault(tag: CatalogRow[0]): tag is `default ${string}` {
   return tag.startsWith('default ');
 }
 
-function toObject(kind: ObjectKind, row: CatalogRow, acls: AclReader, builtins: Builtins): ObservedObject {
+/** Stands for the built-in list until all rows are there. */
+const BUILTIN: readonly AclEntry[] = [];
+
+function toObject(kind: ObjectKind, row: CatalogRow, acls: AclReader): ObservedObject {
   const [, oid, schema, name, args, ownerText, acl, rowSecurity] = row;
   const owner = acls.intern(ownerText ?? '');
   const object: ObservedObject = {
@@ -127,17 +154,15 @@ function toObject(kind: ObjectKind, row: CatalogRow, acls: AclReader, builtins: 
     name,
     oid,
     owner,
-    acl: acl === null ? builtins(kind, owner) : acls.read(acl),
+    acl: acl === null ? BUILTIN : acls.read(acl),
   };
   if (kind === 'routine') object.args = acls.intern(args ?? '');
   if (rowSecurity !== null) object.rowSecurity = rowSecurity;
   return object;
 }
 
-type Builtins = (kind: ObjectKind, owner: string) => readonly AclEntry[];
-
 /** One list for each kind and owner. */
-function createBuiltins(cluster: DatabaseInput['cluster']): Builtins {
+function createBuiltins(cluster: Builtins): (kind: ObjectKind, owner: string) => readonly AclEntry[] {
   const lists = new Map<string, readonly AclEntry[]>();
   return (kind, owner) => {
     const { aclKind } = OBJECT_KINDS[kind];
