@@ -1,6 +1,7 @@
+import { v7 as uuidv7 } from 'uuid';
 import { Failure, type FailureType } from '../domain/failures.ts';
 import type { Queryable } from './connection.ts';
-import type { ServerTaskType } from './tasks.ts';
+import type { LogLine, ServerTaskType } from './tasks.ts';
 
 /** What a request on a server asked for beside its document. */
 export interface AccessOptions {
@@ -56,6 +57,22 @@ export async function noteResults(
     `UPDATE access_requests r SET result = coalesce(r.result, '{}') || n.result
      FROM jsonb_to_recordset($1) AS n ("taskId" uuid, result jsonb) WHERE r.task_id = n."taskId"`,
     [JSON.stringify(results)],
+  );
+}
+
+/** Adds to what came of a request, with lines of its log, in one statement. */
+export async function noteResultAndLog(
+  db: Queryable,
+  input: { taskId: string; result: AccessResult; log: readonly LogLine[] },
+): Promise<void> {
+  await db.query(
+    `WITH lines AS (
+       INSERT INTO task_log (id, task_id, message, fields)
+       SELECT line.id, $1, line.message, line.fields
+       FROM jsonb_to_recordset($3) AS line (id uuid, message text, fields jsonb)
+     )
+     UPDATE access_requests SET result = coalesce(result, '{}') || $2 WHERE task_id = $1`,
+    [input.taskId, JSON.stringify(input.result), JSON.stringify(input.log.map((line) => ({ id: uuidv7(), ...line })))],
   );
 }
 

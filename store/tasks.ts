@@ -191,10 +191,14 @@ export interface LogEntry {
   fields: Record<string, unknown> | null;
 }
 
-export async function appendLog(
-  db: Queryable,
-  input: { taskId: string; entries: { message: string; fields?: Record<string, unknown>; at?: string }[] },
-): Promise<void> {
+/** A line that is to be written. */
+export interface LogLine {
+  message: string;
+  fields?: Record<string, unknown>;
+  at?: string;
+}
+
+export async function appendLog(db: Queryable, input: { taskId: string; entries: readonly LogLine[] }): Promise<void> {
   if (input.entries.length === 0) return;
   await db.query(
     `INSERT INTO task_log (id, task_id, logged_at, message, fields)

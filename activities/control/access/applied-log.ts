@@ -1,5 +1,5 @@
 import type { Queryable } from '../../../store/connection.ts';
-import { appendLog } from '../../../store/tasks.ts';
+import { appendLog, type LogLine } from '../../../store/tasks.ts';
 import type { AppliedTransaction } from './apply-document.ts';
 
 /**
@@ -10,26 +10,24 @@ export interface AppliedLog {
   readonly applied: readonly AppliedTransaction[];
   /** @param more whether other transactions follow */
   note(entry: AppliedTransaction, more: boolean): void;
-  /** Writes what is not written yet. @throws what kept an entry from being written */
-  write(db: Queryable): Promise<void>;
+  /** Lines that are not written yet, and that whoever takes them writes. @throws what kept others from being written */
+  rest(): Promise<LogLine[]>;
 }
 
-export function createAppliedLog(pool: Queryable, taskId: string): AppliedLog {
+export function createAppliedLog(db: Queryable, taskId: string): AppliedLog {
   const applied: AppliedTransaction[] = [];
   let unwritten: AppliedTransaction[] = [];
   let writing: Promise<void> | undefined;
 
-  /** Those that come while a statement is under way share the next one. */
-  async function writeAll(db: Queryable): Promise<void> {
-    while (unwritten.length > 0) {
-      const entries = unwritten.map(describe);
-      unwritten = [];
-      await appendLog(db, { taskId, entries });
-    }
+  function takeUnwritten(): LogLine[] {
+    const entries = unwritten.map(describe);
+    unwritten = [];
+    return entries;
   }
 
-  async function writeMeanwhile(): Promise<void> {
-    await writeAll(pool);
+  /** Those that come while a statement is under way share the next one. */
+  async function write(): Promise<void> {
+    while (unwritten.length > 0) await appendLog(db, { taskId, entries: takeUnwritten() });
     writing = undefined;
   }
 
@@ -39,21 +37,18 @@ export function createAppliedLog(pool: Queryable, taskId: string): AppliedLog {
       applied.push(entry);
       unwritten.push(entry);
       if (!more) return;
-      writing ??= writeMeanwhile();
+      writing ??= write();
       // Heard of in the end.
       writing.catch(() => undefined);
     },
-    async write(db) {
+    async rest() {
       await writing;
-      await writeAll(db);
+      return takeUnwritten();
     },
   };
 }
 
-function describe({ database, steps, changes }: AppliedTransaction): {
-  message: string;
-  fields: Record<string, unknown>;
-} {
+function describe({ database, steps, changes }: AppliedTransaction): LogLine {
   const where = database === null ? 'server' : `database ${database}`;
   return {
     message: `applied and verified on ${where}: ${changes} changes`,

@@ -84,9 +84,9 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
     );
   }
   const literals = await literalsFor(facts, input, plan);
-  await applySteps({ ...input, control, kept, observed, facts, literals }, plan, changes);
+  const verified = await applySteps({ ...input, control, kept, observed, facts, literals }, plan, changes);
   const created = changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : []));
-  const roles = await changedRoles(control.client, { ...input, created, literals });
+  const roles = changedRoles(verified, { ...input, created, literals });
   // While the result is noted. The lease waits for it.
   for (const connection of [control, ...kept.values()]) connection.release().catch(() => undefined);
   return { plan, roles, passwordsCompared: facts.readsPasswords && !input.plainText };
@@ -124,22 +124,16 @@ async function literalsFor(facts: SessionFacts, input: Application, plan: Plan):
   return passwordLiterals({ passwords, roles, plainText, iterations: iterationsOf(facts) });
 }
 
-async function changedRoles(
-  client: pg.ClientBase,
+function changedRoles(
+  verified: ObservedServer,
   input: Pick<AccessRequest, 'passwords'> & { created: readonly string[]; literals: PasswordLiterals },
-): Promise<ApplicationResult['roles']> {
-  const { literals } = input;
+): ChangedRole[] {
+  const { literals, passwords } = input;
   const created = new Set(input.created);
-  const names = new Set([...literals.keys(), ...created]);
-  if (names.size === 0) return [];
-  const { rows } = await client.query<{ name: string; oid: string }>(
-    'SELECT rolname AS name, oid::text FROM pg_roles WHERE rolname = ANY ($1)',
-    [[...names]],
-  );
-  return rows.map(({ name, oid }) => ({
-    name,
-    oid: Number(oid),
-    created: created.has(name),
-    passwordSet: literals.has(name) ? input.passwords.get(name) : undefined,
-  }));
+  return [...new Set([...literals.keys(), ...created])].flatMap((name) => {
+    const role = verified.roles.get(name);
+    if (role === undefined) return [];
+    const passwordSet = literals.has(name) ? passwords.get(name) : undefined;
+    return [{ name, oid: role.oid, created: created.has(name), passwordSet }];
+  });
 }

@@ -1,6 +1,7 @@
 import { inTransaction } from '../../../store/connection.ts';
-import { noteResults, type ServerWork } from '../../../store/server-work.ts';
+import { noteResultAndLog, type ServerWork } from '../../../store/server-work.ts';
 import { findServer } from '../../../store/servers.ts';
+import { appendLog } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import { performPreparedServerStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
@@ -29,7 +30,10 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsT
           result = await applyDocument(deps, { ...application, assertHolds: context.assertHolds, applied: log.note });
         } catch (error) {
           // What failed says more than a log that cannot be written.
-          await log.write(deps.db).catch(() => undefined);
+          await log
+            .rest()
+            .then((entries) => appendLog(deps.db, { taskId, entries }))
+            .catch(() => undefined);
           throw error;
         }
         return noteResult(deps, { work, result, log, plainText });
@@ -73,11 +77,14 @@ async function noteResult(
     passwords_compared: passwordsCompared,
     ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText }),
   };
-  await inTransaction(deps.db, async (tx) => {
-    await log.write(tx);
-    await noteChangedRoles(deps, tx, { serverName, changed: roles });
-    await noteResults(tx, [{ taskId, result: noted }]);
-  });
+  const outcome = { taskId, result: noted, log: await log.rest() };
+  if (roles.length === 0) await noteResultAndLog(deps.db, outcome);
+  else {
+    await inTransaction(deps.db, async (tx) => {
+      await noteChangedRoles(deps, tx, { serverName, changed: roles });
+      await noteResultAndLog(tx, outcome);
+    });
+  }
   const compared = passwordsCompared && work.options.proveLogin !== true;
   return { loginsToProve: passwordsSet.length > 0 && !compared };
 }

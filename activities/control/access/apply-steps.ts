@@ -43,9 +43,16 @@ interface Transaction {
   isOnly?: true;
 }
 
-/** One transaction where one is enough; else first what belongs to the server, then the databases side by side. */
-export async function applySteps(around: Surroundings, plan: Plan, changes: readonly Change[]): Promise<void> {
-  if (plan.steps.length === 0) return;
+/**
+ * One transaction where one is enough; else first what belongs to the server, then the databases side by side.
+ * @returns the server without its databases' contents as it was verified
+ */
+export async function applySteps(
+  around: Surroundings,
+  plan: Plan,
+  changes: readonly Change[],
+): Promise<ObservedServer> {
+  if (plan.steps.length === 0) return around.observed;
   const byDatabase = groupBy(plan.steps, ({ database }) => database);
   const touched = groupBy(changes, databaseOf);
   const server = byDatabase.get(null) ?? [];
@@ -54,14 +61,17 @@ export async function applySteps(around: Surroundings, plan: Plan, changes: read
   // Three databases look at the lock connection at the same time; it answers one at a time.
   const lockTurn = pLimit(1);
   const locksHold = () => lockTurn(async () => void (await around.control.client.query('SELECT')));
+  let cluster = around.observed;
   const [only, ...others] = databases;
   if (others.length === 0) {
     const home = only === undefined ? undefined : { name: only, changes: touched.get(only) ?? [] };
-    const remaining = (client: pg.ClientBase) => leftOfAll(client, around, { home, serverChanged: server.length > 0 });
+    const remaining = async (client: pg.ClientBase) => {
+      if (server.length > 0) cluster = await clusterNow(client, around);
+      return leftOfAll(client, around, { home, cluster });
+    };
     await commit(around, { home: only ?? null, steps: plan.steps, remaining, isOnly: true }, locksHold);
-    return;
+    return cluster;
   }
-  let cluster = around.observed;
   if (server.length > 0) {
     const remaining = async (client: pg.ClientBase) => {
       cluster = await clusterNow(client, around);
@@ -81,6 +91,7 @@ export async function applySteps(around: Surroundings, plan: Plan, changes: read
   };
   const workers = await Promise.allSettled(Array.from({ length: around.connections - 1 }, worker));
   for (const result of workers) if (result.status === 'rejected') throw result.reason;
+  return cluster;
 }
 
 /** Gives connections back to databases where nothing is to be done: each counts among those that were reserved. */
@@ -171,11 +182,10 @@ interface Home {
 async function leftOfAll(
   client: pg.ClientBase,
   around: Surroundings,
-  transaction: { home: Home | undefined; serverChanged: boolean },
+  transaction: { home: Home | undefined; cluster: ObservedServer },
 ): Promise<readonly PlanStep[]> {
-  const { home, serverChanged } = transaction;
+  const { home, cluster } = transaction;
   const { document } = around;
-  const cluster = serverChanged ? await clusterNow(client, around) : around.observed;
   const others = document.databases.filter(({ name }) => name !== home?.name).map(databaseItself);
   const seen = home === undefined ? undefined : await lookAgain(client, around, { home, cluster });
   const databases = seen === undefined ? others : [...others, seen.desired];

@@ -30,7 +30,7 @@ const NO_IMPACT: Impact = { objects: [], roles: [], gained: [], lost: [] };
 
 /** A plan with the changes that it makes and the state that they lead to, or why the document cannot be planned. */
 type PlanResult =
-  | { ok: true; plan: Plan; changes: Change[]; after: ObservedServer }
+  | { ok: true; plan: Plan; changes: Change[]; readonly after: ObservedServer }
   | { ok: false; problems: Problem[] };
 
 /**
@@ -50,7 +50,11 @@ export function planAccess(input: PlanInput): PlanResult {
   if (problems.length > 0) return { ok: false, problems };
 
   const changes = found.flatMap((diff) => diff.changes);
-  const after = simulatePrivileges(members, objects.changes);
+  let simulated: ObservedServer | undefined;
+  const after = () => {
+    simulated ??= simulatePrivileges(members, objects.changes);
+    return simulated;
+  };
   const paths = new Map([...roles.paths, ...settings.paths, ...memberships.paths]);
   const databasePaths = new Map(document.databases.map(({ name, at }) => [name, at]));
   const pathOf = (change: Change) =>
@@ -77,9 +81,17 @@ export function planAccess(input: PlanInput): PlanResult {
     steps,
     refusals,
     notes: [...new Set([...found.flatMap((diff) => diff.notes), ...unreadNotes(observed, memberships.changes)])],
-    impact: (changes.length > 0 && input.impact?.({ before: observed, after, changes })) || NO_IMPACT,
+    impact: (changes.length > 0 && input.impact?.({ before: observed, after: after(), changes })) || NO_IMPACT,
   };
-  return { ok: true, plan, changes, after };
+  return {
+    ok: true,
+    plan,
+    changes,
+    // Whoever only carries the plan out does not ask.
+    get after() {
+      return after();
+    },
+  };
 }
 
 /** What the hash of a plan covers. Which password is set is no part of it. */

@@ -254,7 +254,8 @@ function addMissing(task: ObjectTask, work: ObjectRights, plan: ObjectPlan): voi
       if ((kept.privileges | kept.grantable) !== 0) restored.add(grantee);
       const grantable = (kept.grantable | asked.grantable) & ~now.grantable;
       const privileges = (kept.privileges | asked.privileges) & ~now.privileges & ~grantable;
-      grantByOwner(task, work, plan, place, grantee, { privileges, grantable });
+      if (grantable !== 0) grantByOwner(work, plan, grantOf(task, place, grantee, grantable, true));
+      if (privileges !== 0) grantByOwner(work, plan, grantOf(task, place, grantee, privileges, false));
     }
   }
   if (plan.revokes.some((change) => change.type === 'revoke' && change.cascade)) plan.restored.push(...restored);
@@ -278,22 +279,9 @@ function askedOf(task: ObjectTask, grantee: string, granted = NOTHING_HELD, onWh
   };
 }
 
-function grantByOwner(
-  task: ObjectTask,
-  work: ObjectRights,
-  plan: ObjectPlan,
-  place: Place,
-  grantee: string,
-  { privileges, grantable }: Held,
-): void {
-  const give = (mask: number, grantOption: boolean) => {
-    if (mask === 0) return;
-    const grant = grantOf(task, place, grantee, mask, grantOption);
-    applyGrant(work, grant);
-    plan.grants.push(grant);
-  };
-  give(grantable, true);
-  give(privileges, false);
+function grantByOwner(work: ObjectRights, plan: ObjectPlan, grant: GrantPrivileges): void {
+  applyGrant(work, grant);
+  plan.grants.push(grant);
 }
 
 /** Written out, because most of a large plan is made here. */
@@ -311,6 +299,7 @@ function grantOf(
 
 /** What PUBLIC has, every grantee has: revoking it from one takes nothing away. */
 function notePublic(task: ObjectTask, work: ObjectRights, plan: ObjectPlan): void {
+  if (task.revoked.size === 0 && plan.revokes.length === 0) return;
   const taken = new Map<string, number>();
   const add = (grantee: string, mask: number) => taken.set(grantee, (taken.get(grantee) ?? 0) | mask);
   for (const held of task.revoked.values()) for (const [grantee, { privileges }] of held) add(grantee, privileges);

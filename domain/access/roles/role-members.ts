@@ -13,8 +13,13 @@ export const OPTION_NAMES = ['admin', 'inherit', 'set'] as const satisfies (keyo
 /** Options that at least one of the rows has; undefined without rows. */
 export function unionOf(rows: readonly MembershipOptions[]): MembershipOptions | undefined {
   if (rows.length === 0) return undefined;
-  const any = (option: keyof MembershipOptions) => rows.some((row) => row[option]);
-  return { admin: any('admin'), inherit: any('inherit'), set: any('set') };
+  const union = { admin: false, inherit: false, set: false };
+  for (const { admin, inherit, set } of rows) {
+    union.admin ||= admin;
+    union.inherit ||= inherit;
+    union.set ||= set;
+  }
+  return union;
 }
 
 /**
