@@ -1,4 +1,4 @@
-import { addToGroup } from '../groups.ts';
+import { createMembershipGraph } from '../effective/closure.ts';
 import type { ObservedServer } from '../observed.ts';
 import { DATABASE_OWNER_ROLE } from '../roles/rules.ts';
 import type { HasPrivilegesOf } from './acl-list.ts';
@@ -8,30 +8,12 @@ import type { HasPrivilegesOf } from './acl-list.ts';
  * (`has_privs_of_role` and `roles_is_member_of`, src/backend/utils/adt/acl.c).
  */
 export function privilegeReach(
-  server: Pick<ObservedServer, 'roles' | 'memberships'>,
+  server: Pick<ObservedServer, 'versionNum' | 'roles' | 'memberships'>,
   databaseOwner: string,
 ): HasPrivilegesOf {
-  const inherited = new Map<string, string[]>();
-  for (const { role, member, inherit } of server.memberships) {
-    if (inherit) addToGroup(inherited, member, role);
-  }
-  const closures = new Map<string, Set<string>>();
-
-  function closureOf(member: string): Set<string> {
-    const known = closures.get(member);
-    if (known !== undefined) return known;
-    const reached = new Set([member]);
-    // A set can grow while it is walked through: new roles come last.
-    for (const role of reached) {
-      for (const next of inherited.get(role) ?? []) reached.add(next);
-      if (role === databaseOwner) reached.add(DATABASE_OWNER_ROLE);
-    }
-    closures.set(member, reached);
-    return reached;
-  }
-
+  const graph = createMembershipGraph(server);
   return (member, role) =>
-    member === role || server.roles.get(member)?.attributes.superuser === true || closureOf(member).has(role);
+    member === role || graph.isSuperuser(member) || graph.reach('inherit', member, databaseOwner).has(role);
 }
 
 /** Whose rights stand for those of an owner: nobody can be made a member of `pg_database_owner`, only of the owner itself. */
