@@ -193,6 +193,24 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
     expect(await server.query(`SELECT 1 FROM pg_roles WHERE rolname = 'carol'`)).toEqual([]);
   });
 
+  test('what an event trigger does elsewhere in the database is noticed, and nothing of it stays', async () => {
+    await server.query('REVOKE SELECT ON app.orders FROM readers', { database: 'shop' });
+    await server.query(
+      `CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+       BEGIN REVOKE SELECT ON app.customers FROM readers; END $$;
+       CREATE EVENT TRIGGER meddles ON ddl_command_end WHEN TAG IN ('GRANT') EXECUTE FUNCTION meddle()`,
+      { database: 'shop' },
+    );
+    const document = { ...SHOP_ROLES, databases: [shopRights()] };
+    const task = await engine.apply(name, document);
+    await server.query('DROP EVENT TRIGGER meddles', { database: 'shop' });
+    expect(task).toMatchObject({ status: 'failed' });
+    expect(task.error).toContain('still this is to be done');
+    expect(task.error).toContain('grant SELECT on table app.customers to readers');
+    expect(await allowed(`has_table_privilege('ann', 'app.orders', 'SELECT')`)).toBe(false);
+    await engine.applied(name, document);
+  });
+
   test('neither a password nor, where the admin role may see to it, a verifier is in the log of the server', async () => {
     const lines = (await server.log()).split('\n');
     const linesWith = (text: string) => lines.filter((line) => line.includes(text));

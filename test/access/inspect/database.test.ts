@@ -4,7 +4,7 @@ import type { AclEntry, DatabaseContents, ObservedObject } from '../../../domain
 import { PUBLIC } from '../../../domain/access/observed.ts';
 import { maskOf, namesOf } from '../../../domain/access/privileges.ts';
 import { grantTarget, refLabel } from '../../../domain/access/refs.ts';
-import { type DatabaseInput, inspectDatabase } from '../../../platform/target/catalog/database.ts';
+import { type DatabaseInput, inspectDatabase, inspectObjects } from '../../../platform/target/catalog/database.ts';
 import type { VersionedLogin } from '../../support/versions.ts';
 import { onEachMajor, type ServerUnderTest } from './on-each-major.ts';
 
@@ -364,6 +364,41 @@ onEachMajor('contents of a database', (server, major) => {
     await expect(inspectDatabase(client, { cluster: { builtinAcls } })).rejects.toThrow('not understood');
     const cluster = await server().cluster();
     expect((await inspectDatabase(client, { cluster })).objects.length).toBeGreaterThan(20);
+  });
+
+  test('single objects are read as with their whole schemas, by kind, schema and name', async () => {
+    const client = await server().session();
+    const cluster = await server().cluster();
+    const schemas = ['app', 'Other "S"'];
+    const kinds = (Object.keys(OBJECT_KINDS) as ObjectKind[]).filter((kind) => kind !== 'database');
+    const { objects } = await inspectDatabase(client, { cluster, schemas, columnNames: true });
+    const whole = objects.map(({ ownedBy: _, ...object }) => object);
+    const look = (wanted: readonly ObjectKind[], names: readonly string[]) =>
+      inspectObjects(client, { cluster, kinds: wanted, schemas, names, columnNames: true });
+    const all = await look(kinds, [...new Set(whole.map(({ name }) => name))]);
+    const byLabel = (a: ObservedObject, b: ObservedObject) => (refLabel(a) < refLabel(b) ? -1 : 1);
+    expect(
+      all.contents.objects.filter(({ schema, kind }) => schema !== null || kind === 'schema').sort(byLabel),
+    ).toEqual(whole.filter(({ schema, kind }) => schema !== null || kind === 'schema').sort(byLabel));
+    expect(all.eventTriggers).toBe(false);
+    const some = await look(['table'], ['orders', 'plain']);
+    expect(sortedLabels(some.contents.objects)).toEqual(['schema Other "S"', 'schema app', 'table app.orders']);
+    const none = await look(['schema'], []);
+    expect(sortedLabels(none.contents.objects)).toEqual(['schema Other "S"', 'schema app']);
+  });
+
+  test('event triggers that may hear of a GRANT are told, unless they are disabled', async () => {
+    const client = await server().session();
+    const cluster = await server().cluster();
+    const look = async () =>
+      (await inspectObjects(client, { cluster, kinds: ['table'], schemas: ['app'], names: [] })).eventTriggers;
+    await client.query(`BEGIN; CREATE FUNCTION app.hears() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+      CREATE EVENT TRIGGER hears ON ddl_command_end EXECUTE FUNCTION app.hears()`);
+    const enabled = await look();
+    await client.query('ALTER EVENT TRIGGER hears DISABLE');
+    const disabled = await look();
+    await client.query('ROLLBACK');
+    expect([enabled, disabled]).toEqual([true, false]);
   });
 
   test('thousands of objects are all there, and share what is equal', async () => {
