@@ -24,6 +24,18 @@ export interface HostActivities {
    */
   awaitService(input: InstanceInput & { timeoutMs: number }): Promise<{ readyAt: string }>;
 
+  /**
+   * Changes an instance to what the sealed bundle says: while it runs, or by a new unit in its place. What it was before is kept
+   * until {@link settleService}. @throws ServiceNotReady when the new state does not work; the previous one serves again then
+   */
+  changeService(input: ChangeServiceInput): Promise<ChangedService>;
+
+  /** Undo of changeService: brings back what ran before the change of this task; does nothing when there was none. */
+  undoChangeService(input: InstanceInput): Promise<{ restored: boolean }>;
+
+  /** Makes a change final: what the instance was before is removed. */
+  settleService(input: InstanceInput): Promise<void>;
+
   /** Undo of startService: the same as removeService, under a name of its own. */
   undoStartService(input: InstanceInput): Promise<{ removed: boolean }>;
 
@@ -49,4 +61,24 @@ export interface InstanceInput {
 export interface StartServiceInput extends InstanceInput {
   /** Compact JWE of a ServiceBundle. */
   sealedBundle: string;
+}
+
+/** Input of {@link HostActivities.changeService}. */
+export interface ChangeServiceInput extends StartServiceInput {
+  mode: 'reload' | 'replace';
+  /** How long requests of the old unit may go on, in milliseconds; then it is killed. */
+  drainMs: number;
+  /** How long the new state may take to answer a request, in milliseconds. */
+  readyTimeoutMs: number;
+}
+
+/** What became of a changed instance. */
+export interface ChangedService extends ServiceObservation {
+  mode: 'reload' | 'replace';
+  /** RFC 3339. */
+  readyAt: string;
+  /** How long the port refused connections, in milliseconds. */
+  gapMs: number;
+  /** Set when the old unit did not end in time: what it left open on the server carries this name. */
+  killedUnit?: { applicationName: string };
 }

@@ -107,12 +107,14 @@ export interface ServiceObservation {
   startedAt: string;
 }
 
-/** An instance that must not exist: recorded when it could not be removed at once. */
+/** An instance that must not exist, or not as it is: recorded when its host did not answer. */
 export interface Tombstone {
   instanceId: string;
   databaseId: string;
   taskId: string;
   epoch: number;
+  /** The change of this task is taken back; without it the instance is removed. */
+  restore?: boolean;
 }
 
 /** Answer of a host to a liveness check; `facts` is missing where it did not answer in time. */
