@@ -38,7 +38,8 @@ export async function judgeUpdate(
   const withPassword = database === undefined ? named : await usersWithPassword(deps.db, databaseId, spec);
   const knowledge = await gatherKnowledge(deps, { caller, databaseId, spec, usersWithPassword: withPassword });
   const { knownHosts: _, serverMajors: __, ...alone } = knowledge.context;
-  refuse(validateSpec(request, alone));
+  // Whose a role is says nothing as long as it is not known which database asks.
+  refuse(validateSpec(request, database === undefined ? { ...alone, foreignRoles: new Set() } : alone));
   if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
   const { tenantId, databaseName } = database;
   const previous = { databaseName, ...(tenantId === null ? {} : { tenantId }) };
