@@ -1,4 +1,4 @@
-import type { HostFacts, ServiceObservation } from './services.ts';
+import type { ChangedService, ChangeMode, HostFacts, ServiceObservation } from './services.ts';
 
 /**
  * Activities that a host worker offers on its own task queue `host.<id>`. Every one is idempotent and may run twice.
@@ -25,27 +25,37 @@ export interface HostActivities {
   awaitService(input: InstanceInput & { timeoutMs: number }): Promise<{ readyAt: string }>;
 
   /**
-   * Changes an instance to what the sealed bundle says: while it runs, or by a new unit in its place. What it was before is kept
-   * until {@link settleService}. @throws ServiceNotReady when the new state does not work; the previous one serves again then
+   * Brings a running instance into the state of the bundle and waits until it answers a real request; an instance that
+   * does not run ends up running in the new state. Heartbeats while it works, and may be repeated after a crash at any
+   * point. Until {@link settleService} the previous state is kept beside, so that {@link undoChangeService} can bring it
+   * back. A change that fails has brought it back by itself.
+   * @throws ServiceNotReady with PostgREST's own words (redacted), StaleTask, and those of startService
    */
   changeService(input: ChangeServiceInput): Promise<ChangedService>;
 
-  /** Undo of changeService: brings back what ran before the change of this task; does nothing when there was none. */
+  /**
+   * Undo of changeService: brings back the state before the change of this epoch, whether it was begun or done, and
+   * remembers the epoch so that a late changeService is refused. Nothing to bring back is success. Patient: a database
+   * that does not answer is no reason to fail.
+   */
   undoChangeService(input: InstanceInput): Promise<{ restored: boolean }>;
 
-  /** Makes a change final: what the instance was before is removed. */
+  /** The change of this epoch is final: what was kept of the previous state is removed. Nothing kept is success. */
   settleService(input: InstanceInput): Promise<void>;
 
   /** Undo of startService: the same as removeService, under a name of its own. */
   undoStartService(input: InstanceInput): Promise<{ removed: boolean }>;
 
   /**
-   * Stops and removes the instance, its files and its admin gateway, and remembers the epoch so that a late
+   * Stops and removes the instance with all of its units, its files and its admin gateway, and remembers the epoch so that a late
    * startService of an older epoch is refused. Nothing there is success.
    */
   removeService(input: InstanceInput): Promise<{ removed: boolean }>;
 
-  /** Facts about the host and what runs on it now. Doubles as the proof that this worker is alive. */
+  /**
+   * Facts about the host, and what runs on it now and how it does. Doubles as the proof that this worker is alive, so it
+   * answers within the bound of that, however many instances there are.
+   */
   describeHost(input: Record<string, never>): Promise<{ facts: HostFacts; services: ServiceObservation[] }>;
 }
 
@@ -65,20 +75,12 @@ export interface StartServiceInput extends InstanceInput {
 
 /** Input of {@link HostActivities.changeService}. */
 export interface ChangeServiceInput extends StartServiceInput {
-  mode: 'reload' | 'replace';
-  /** How long requests of the old unit may go on, in milliseconds; then it is killed. */
+  mode: ChangeMode;
+  /**
+   * Milliseconds that the predecessor has, at most, to come to an end: first a moment without requests is waited for
+   * while it still serves, then it is told to stop, and killed when the time is over. A reload does not use it.
+   */
   drainMs: number;
-  /** How long the new state may take to answer a request, in milliseconds. */
+  /** Milliseconds until the changed instance must have answered a real request. */
   readyTimeoutMs: number;
-}
-
-/** What became of a changed instance. */
-export interface ChangedService extends ServiceObservation {
-  mode: 'reload' | 'replace';
-  /** RFC 3339. */
-  readyAt: string;
-  /** How long the port refused connections, in milliseconds. */
-  gapMs: number;
-  /** Set when the old unit did not end in time: what it left open on the server carries this name. */
-  killedUnit?: { applicationName: string };
 }

@@ -78,7 +78,7 @@ export async function listTombstones(db: Queryable, hostId: string): Promise<Tom
      FROM tombstones WHERE host_id = $1 ORDER BY created_at`,
     [hostId],
   );
-  return rows;
+  return rows.map(({ restore, ...tombstone }) => ({ ...tombstone, ...(restore ? { restore } : {}) }));
 }
 
 /** Forgets tombstones that the host has executed; a newer one for the same instance stays. */

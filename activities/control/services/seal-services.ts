@@ -5,6 +5,7 @@ import type { ResolvedService } from '../../../domain/spec/normalize.ts';
 import { REQUIRE_AUDIENCE_FUNCTION } from '../../../domain/sql/access.ts';
 import type { StepName } from '../../../domain/steps.ts';
 import type { InstanceAction } from '../../../domain/update/instances.ts';
+import { applicationNameOf } from '../../../platform/runtime/application-name.ts';
 import { sealForHost } from '../../../platform/secrets/host-envelope.ts';
 import { type HostRecord, listHosts } from '../../../store/hosts.ts';
 import { setInstanceVersion } from '../../../store/instances.ts';
@@ -173,6 +174,6 @@ function connectionOf(
     targetSessionAttributes: service.targetSessionAttributes,
     sslMode: tls?.mode ?? 'disable',
     ...(tls?.caCertificate === undefined ? {} : { caCertificate: tls.caCertificate }),
-    applicationName: `pgsteward/${instance.instanceId}`,
+    applicationName: applicationNameOf(instance.instanceId),
   };
 }
