@@ -85,14 +85,15 @@ describe.each(testRuntimes())('an update with the %s runtime', (runtime) => {
     expect((await rest(port(), '/items', { token: shopToken(id) })).status).toBe(200);
   });
 
-  test('puts a new unit in the place of one whose pool changes; only its port is refused meanwhile', async () => {
+  test('puts a new unit in the place of one whose pool changes, with one short time in which nobody answers', async () => {
     const before = await unitOf();
     const report = await probed(() => updated(stack, id, spec({ config: { db_pool: 3 } })));
     const after = await unitOf();
     expect(after).toEqual({ ...before, container: expect.not.stringMatching(before.container) });
-    expect(new Set(report.failures.map(({ reason }) => reason))).toEqual(
-      new Set(report.failures.length === 0 ? [] : ['ECONNREFUSED']),
-    );
+    // Refused, reset in the queue of a port that closes, or told to come again: nothing that PostgREST had begun.
+    const reasons = new Set(report.failures.map(({ reason }) => reason));
+    for (const reason of reasons) expect(['ECONNREFUSED', 'ECONNRESET', 'status 503']).toContain(reason);
+    expect(report.gaps).toBeLessThanOrEqual(1);
     expect((await rows()).status).toBe(200);
   });
 

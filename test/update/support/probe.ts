@@ -15,7 +15,9 @@ export interface ProbeFailure {
 export interface ProbeReport {
   requests: number;
   failures: ProbeFailure[];
-  /** From the last success before failures to the first one after them; 0 without any. */
+  /** Times without success that have failures in them. */
+  gaps: number;
+  /** The longest of them, from the last success before to the first one after; 0 without any. */
   longestGapMs: number;
 }
 
@@ -57,7 +59,7 @@ export function startProbe(target: { port: number; table: string; token: string 
     async stop() {
       stopping.abort();
       await running;
-      return { requests, failures, longestGapMs: longestGap(successes, failures) };
+      return { requests, failures, ...gapsOf(successes, failures) };
     },
   };
 }
@@ -90,9 +92,12 @@ async function send(
   }
 }
 
-function longestGap(successes: readonly number[], failures: readonly ProbeFailure[]): number {
+function gapsOf(
+  successes: readonly number[],
+  failures: readonly ProbeFailure[],
+): Pick<ProbeReport, 'gaps' | 'longestGapMs'> {
   const times = successes.toSorted((a, b) => a - b);
-  const gaps = times.slice(1).map((time, index) => ({ from: times[index] ?? 0, to: time }));
-  const broken = gaps.filter(({ from, to }) => failures.some(({ atMs }) => atMs >= from && atMs <= to));
-  return Math.round(Math.max(0, ...broken.map(({ from, to }) => to - from)));
+  const between = times.slice(1).map((time, index) => ({ from: times[index] ?? 0, to: time }));
+  const broken = between.filter(({ from, to }) => failures.some(({ atMs }) => atMs >= from && atMs <= to));
+  return { gaps: broken.length, longestGapMs: Math.round(Math.max(0, ...broken.map(({ from, to }) => to - from))) };
 }
