@@ -19,6 +19,9 @@ export interface ProcessRecord {
   startedAt: string;
 }
 
+/** One process and no later one of the same pid. */
+export type ProcessIdentity = Pick<ProcessRecord, 'pid' | 'startTime'>;
+
 const recordSchema = z.object({
   pid: z.number().int().positive(),
   startTime: z.string().min(1),
@@ -171,11 +174,12 @@ async function startTimeFromPs(pid: number): Promise<string | undefined> {
   return state === undefined || state.startsWith('Z') || started.length === 0 ? undefined : started.join(' ');
 }
 
-async function isRunning(record: ProcessRecord): Promise<boolean> {
+async function isRunning(record: ProcessIdentity): Promise<boolean> {
   return (await processStartTime(record.pid)) === record.startTime;
 }
 
-async function endedWithin(record: ProcessRecord, boundMs: number): Promise<boolean> {
+/** Whether a process has ended before `boundMs` were over. */
+export async function endedWithin(record: ProcessIdentity, boundMs: number): Promise<boolean> {
   const deadline = performance.now() + boundMs;
   while (await isRunning(record)) {
     if (performance.now() >= deadline) return false;

@@ -20,7 +20,7 @@ import {
 } from './docker-container.ts';
 import { engineFailure, ifExists, ignoreUnchanged, withEngine } from './docker-errors.ts';
 import { tailContainerLog, watchContainerLog } from './docker-log.ts';
-import { stopContainer } from './docker-stop.ts';
+import { stopContainer, stopWhenQuiet } from './docker-stop.ts';
 import { createServiceImages } from './image.ts';
 import type { ServiceLaunch, ServiceRuntime, ServiceState } from './service-runtime.ts';
 import { NONROOT, ownUser, type ServiceUser } from './service-user.ts';
@@ -48,6 +48,8 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
   // Files of mode 0600 have to belong to the container's user, and only root can give files away.
   const user = ownUser().uid === 0 ? (options.user ?? NONROOT) : ownUser();
   const images = createServiceImages({ docker, binary: await findBundledBinary() });
+  /** Units whose processes have ended, which the engine has yet to notice: it would take them for running. */
+  const ending = new Map<string, Promise<unknown>>();
   const nameOf = (unit: string) => containerName({ installationId, unit });
 
   /** The container of that name; undefined when there is none. @throws Failure NameConflict when it is not ours (R15) */
@@ -143,16 +145,22 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
     logTail: (unit, lines) =>
       withEngine('reading a log', async () => (await ifExists(tailContainerLog(docker, nameOf(unit), lines))) ?? []),
     watchLog: (unit, sought, watchOptions) => watchContainerLog(docker, nameOf(unit), sought, watchOptions),
-    async stop(unit, { quietMs, ...options }) {
+    async stop(unit, { quietMs, graceMs, signal }) {
       const found = await find(unit);
       if (found === undefined) return { killed: false, toldAt: performance.now() };
-      const port = Number(found.Config.Labels[LABELS.port]);
-      const quiet = quietMs !== undefined && isUp(found) ? { port, waitMs: quietMs } : undefined;
-      return await withEngine('stopping a container', () =>
-        stopContainer(docker, found, { ...options, ...(quiet !== undefined && { quiet }) }),
-      );
+      return await withEngine('stopping a container', async () => {
+        const port = Number(found.Config.Labels[LABELS.port]);
+        const options = { port, graceMs, ...(signal !== undefined && { signal }) };
+        const quiet = quietMs !== undefined && isUp(found);
+        const stopped = quiet ? await stopWhenQuiet(docker, found, { ...options, quietMs }) : undefined;
+        if (stopped === undefined) return await stopContainer(docker, found, { graceMs });
+        const noticed = stopped.noticed.catch(() => undefined).finally(() => ending.delete(unit));
+        ending.set(unit, noticed);
+        return stopped.stop;
+      });
     },
     async startAgain(unit) {
+      await ending.get(unit);
       const found = await find(unit);
       const container = docker.getContainer(found?.Id ?? nameOf(unit));
       await withEngine('starting a container', async () => {
@@ -165,6 +173,7 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
       return await present(unit);
     },
     async remove(unit) {
+      await ending.get(unit);
       await discardCheck(unit);
       const found = await find(unit);
       if (found === undefined) return { removed: false };

@@ -134,6 +134,25 @@ describe.each(await runtimesHere())('a reload with the %s runtime', { timeout: 9
     expect(existsSync(files('previous'))).toBe(false);
   });
 
+  test('a PostgREST that ends instead of reloading gets the old files back and runs again', async () => {
+    const password = 'right only while it is checked';
+    await host.up(bundle);
+    await database.run(`ALTER ROLE app PASSWORD '${password}'`);
+    const { runtime } = host.context;
+    const check = runtime.check.bind(runtime);
+    runtime.check = async (...given) => {
+      const output = await check(...given);
+      await database.run(`ALTER ROLE app PASSWORD ${pg.escapeLiteral(database.password)}`);
+      return output;
+    };
+    const failing = host.change({ ...later(bundle, 2), secrets: { ...bundle.secrets, password } }, { mode: 'reload' });
+    await expect(failing).rejects.toMatchObject({ type: 'ServiceNotReady' });
+    await expect(failing).rejects.toThrow('it refused to reload: password authentication failed');
+    expect((await call(PORT, '/products')).status).toBe(200);
+    expect(await readFile(join(files('conf'), 'pgpass'), 'utf8')).not.toContain(password);
+    expect(await runtime.inspect(bundle.instanceId)).toMatchObject({ running: true });
+  });
+
   test('a change that no reload can make is made by a replacement, and says so', async () => {
     const started = await host.up(bundle);
     const changed = await host.change({ ...later(bundle, 2), cpus: 1 }, { mode: 'reload' });
