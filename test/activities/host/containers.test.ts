@@ -40,7 +40,7 @@ describe.each(await dockerHere())('containers of the %s runtime', { timeout: 60_
   }, 30_000);
 
   afterEach(async () => {
-    for (const { instanceId } of await host.context.runtime.list()) await host.context.runtime.remove(instanceId);
+    for (const { unit } of await host.context.runtime.list()) await host.context.runtime.remove(unit);
     await foreign?.remove({ force: true });
     foreign = undefined;
     await host.close();
