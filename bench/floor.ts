@@ -15,6 +15,8 @@ export interface Floor {
   /** Start of PostgREST (container created and started, or process spawned) until its first answer. */
   startService(name: string, port: number): Promise<void>;
   stopService(name: string): Promise<void>;
+  /** The same service anew: told to stop and gone, then started until its first answer. */
+  replaceService(name: string, port: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,7 +34,7 @@ export async function createFloor(of: {
   pool.on('error', () => undefined);
   const engine = of.runtime === 'docker' ? dockerEngine(of.image) : await processEngine();
   const owner = await stat(join(of.template, 'postgrest.conf'));
-  return {
+  const floor: Floor = {
     createDatabase: async (name) =>
       void (await pool.query(`CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0`)),
     dropDatabase: async (name) => void (await pool.query(`DROP DATABASE ${pg.escapeIdentifier(name)} WITH (FORCE)`)),
@@ -51,8 +53,13 @@ export async function createFloor(of: {
       await engine.stop(name);
       await rm(join(of.directory, name), { recursive: true, force: true });
     },
+    async replaceService(name, port) {
+      await engine.end(name);
+      await floor.startService(name, port);
+    },
     close: () => pool.end(),
   };
+  return floor;
 }
 
 async function chownAll(directory: string, owner: { uid: number; gid: number }): Promise<void> {
@@ -79,6 +86,8 @@ async function firstAnswer(port: number): Promise<void> {
 interface Engine {
   start(name: string, directory: string): Promise<void>;
   stop(name: string): Promise<void>;
+  /** Tells it to stop, and waits until it is gone. */
+  end(name: string): Promise<void>;
 }
 
 function dockerEngine(image: string): Engine {
@@ -97,6 +106,11 @@ function dockerEngine(image: string): Engine {
       await container.start();
     },
     stop: (name) => docker.getContainer(nameOf(name)).remove({ force: true }),
+    async end(name) {
+      const container = docker.getContainer(nameOf(name));
+      await container.stop({ t: 10 });
+      await container.remove();
+    },
   };
 }
 
@@ -110,13 +124,16 @@ async function processEngine(): Promise<Engine> {
       await once(child, 'spawn');
       running.set(name, child);
     },
-    async stop(name) {
-      const child = running.get(name);
-      if (child === undefined) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-      running.delete(name);
-    },
+    stop: (name) => kill(name, 'SIGKILL'),
+    end: (name) => kill(name, 'SIGTERM'),
   };
+
+  async function kill(name: string, signal: NodeJS.Signals): Promise<void> {
+    const child = running.get(name);
+    if (child === undefined) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+    running.delete(name);
+  }
 }

@@ -1,10 +1,12 @@
 /** `npm run bench -- <name> [options]`: prints ratios measured in one run; absolute times say little on a shared machine. */
 import { provisionBench } from './provision.ts';
 import { rolesBench } from './roles.ts';
+import { updateBench } from './update.ts';
 
 const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([
   ['provision', provisionBench],
   ['roles', rolesBench],
+  ['update', updateBench],
 ]);
 
 const [name = '', ...args] = process.argv.slice(2);

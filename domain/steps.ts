@@ -9,9 +9,17 @@ export const STEPS = {
   // Everything it makes is inside the database, which goes as a whole.
   runPostDatabaseCreate: { title: 'run scripts.post_database_create', undo: null, on: 'control' },
   grantAccess: { title: 'check schemas and roles, grant rights', undo: 'undoGrantAccess', on: 'control' },
+  updateRoles: { title: 'make and change roles', undo: 'undoUpdateRoles', on: 'control' },
+  updateAccess: { title: 'check schemas and roles, change rights', undo: 'undoUpdateAccess', on: 'control' },
   sealServices: { title: 'render and seal service configuration', undo: null, on: 'control' },
+  updatePasswords: { title: 'set passwords', undo: 'undoUpdatePasswords', on: 'control' },
   startService: { title: 'start service', undo: 'undoStartService', on: 'host' },
   awaitService: { title: 'wait until the service answers', undo: null, on: 'host' },
+  changeService: { title: 'change service', undo: 'undoChangeService', on: 'host' },
+  // After the point of no return an update only goes forward.
+  endKilledSessions: { title: 'end sessions of a killed service', undo: null, on: 'control' },
+  settleService: { title: 'remove what the service was before', undo: null, on: 'host' },
+  removeAccess: { title: 'revoke what is no longer needed', undo: null, on: 'control' },
   removeService: { title: 'remove service', undo: null, on: 'host' },
   removeDatabase: { title: 'drop database', undo: null, on: 'control' },
   removeRoles: { title: 'drop roles', undo: null, on: 'control' },

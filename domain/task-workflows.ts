@@ -1,6 +1,7 @@
 /** Which workflow performs a task of each type, and how its run is named: `<kind>/<database or server>/<task or batch>`. */
 export const TASK_WORKFLOWS = {
   create: { workflowType: 'provisionDatabase', kind: 'provision-database' },
+  update: { workflowType: 'updateDatabase', kind: 'update-database' },
   delete: { workflowType: 'deleteDatabase', kind: 'delete-database' },
   apply_roles: { workflowType: 'applyRoles', kind: 'apply-roles' },
   /** Performed in batches: the run is the batch's. */

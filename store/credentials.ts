@@ -220,3 +220,17 @@ export async function passwordFingerprints(
   );
   return new Map(rows.map(({ name, fingerprint }) => [name, fingerprint]));
 }
+
+/** Records which version of its secret a role of a database has now. */
+export async function recordSecretVersions(
+  db: Queryable,
+  input: { databaseId: string; secrets: readonly { roleName: string; secretId: string; version: number }[] },
+): Promise<void> {
+  if (input.secrets.length === 0) return;
+  await db.query(
+    `UPDATE credentials c SET secret_id = s."secretId", version = s.version
+     FROM jsonb_to_recordset($2) AS s ("roleName" text, "secretId" text, version int)
+     WHERE c.database_id = $1 AND c.role_name = s."roleName"`,
+    [input.databaseId, JSON.stringify(input.secrets)],
+  );
+}

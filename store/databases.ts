@@ -13,11 +13,13 @@ export interface DatabaseRecord {
   state: DatabaseState;
   error: string | null;
   epoch: number;
+  /** Whether it was ever made: an update of one that was not makes it. */
+  provisioned: boolean;
   createdAt: Date;
   updatedAt: Date;
 }
 
-const COLUMNS = `id, tenant_id AS "tenantId", database_name AS "databaseName", spec, state, error, epoch,
+const COLUMNS = `id, tenant_id AS "tenantId", database_name AS "databaseName", spec, state, error, epoch, provisioned,
   created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 /** @returns undefined when the id is taken. */
@@ -64,6 +66,24 @@ export async function beginOperation(
   return row;
 }
 
+/** Accepts an update: as {@link beginOperation}, with the specification that is to be. */
+export async function beginUpdate(db: Queryable, input: { id: string; spec: DatabaseSpec }): Promise<DatabaseRecord> {
+  await setDatabaseSpec(db, input);
+  return beginOperation(db, { id: input.id, state: 'modifying' });
+}
+
+export async function setDatabaseSpec(db: Queryable, input: { id: string; spec: DatabaseSpec }): Promise<void> {
+  await db.query('UPDATE databases SET spec = $2 WHERE id = $1', [input.id, JSON.stringify(input.spec)]);
+}
+
+/** Records that the database exists and is as its specification says. */
+export async function setAvailable(db: Queryable, id: string): Promise<void> {
+  await db.query(
+    `UPDATE databases SET state = 'available', error = NULL, provisioned = true, updated_at = now() WHERE id = $1`,
+    [id],
+  );
+}
+
 export async function setDatabaseState(
   db: Queryable,
   input: { id: string; state: DatabaseState; error?: string },
@@ -84,6 +104,21 @@ export interface DatabaseServer {
   nodeName: string;
   serverName: string;
   databaseName: string;
+}
+
+/** Nodes of a database with their servers, by node. */
+export async function listDatabaseServers(db: Queryable, databaseId: string): Promise<DatabaseServer[]> {
+  const { rows } = await db.query<DatabaseServer>(
+    `SELECT node_name AS "nodeName", server_name AS "serverName", database_name AS "databaseName"
+     FROM database_servers WHERE database_id = $1 ORDER BY node_name`,
+    [databaseId],
+  );
+  return rows;
+}
+
+/** Gives a database's name free on every server. */
+export async function forgetDatabaseServers(db: Queryable, databaseId: string): Promise<void> {
+  await db.query('DELETE FROM database_servers WHERE database_id = $1', [databaseId]);
 }
 
 /**

@@ -58,19 +58,27 @@ export async function attachServer(db: Queryable, input: { hostId: string; serve
 
 export async function recordTombstone(db: Queryable, tombstone: Tombstone & { hostId: string }): Promise<void> {
   await db.query(
-    `INSERT INTO tombstones (host_id, instance_id, database_id, task_id, epoch) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (host_id, instance_id) DO UPDATE SET task_id = $4, epoch = greatest(tombstones.epoch, $5)`,
-    [tombstone.hostId, tombstone.instanceId, tombstone.databaseId, tombstone.taskId, tombstone.epoch],
+    `INSERT INTO tombstones (host_id, instance_id, database_id, task_id, epoch, restore) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (host_id, instance_id) DO UPDATE
+       SET task_id = $4, epoch = greatest(tombstones.epoch, $5), restore = $6`,
+    [
+      tombstone.hostId,
+      tombstone.instanceId,
+      tombstone.databaseId,
+      tombstone.taskId,
+      tombstone.epoch,
+      tombstone.restore ?? false,
+    ],
   );
 }
 
 export async function listTombstones(db: Queryable, hostId: string): Promise<Tombstone[]> {
   const { rows } = await db.query<Tombstone>(
-    `SELECT instance_id AS "instanceId", database_id AS "databaseId", task_id AS "taskId", epoch
+    `SELECT instance_id AS "instanceId", database_id AS "databaseId", task_id AS "taskId", epoch, restore
      FROM tombstones WHERE host_id = $1 ORDER BY created_at`,
     [hostId],
   );
-  return rows;
+  return rows.map(({ restore, ...tombstone }) => ({ ...tombstone, ...(restore ? { restore } : {}) }));
 }
 
 /** Forgets tombstones that the host has executed; a newer one for the same instance stays. */

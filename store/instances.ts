@@ -66,15 +66,46 @@ export async function listInstances(db: Queryable, databaseIds: readonly string[
   return rows;
 }
 
-export async function setInstanceRunning(
-  db: Queryable,
-  input: { id: string; version: string; status: InstanceStatus },
-): Promise<void> {
+/** An instance that answers requests. */
+export interface RunningInstance {
+  id: string;
+  version: string;
+  status: InstanceStatus;
+}
+
+/** Records instances as running, in one statement. */
+export async function setInstancesRunning(db: Queryable, running: readonly RunningInstance[]): Promise<void> {
+  if (running.length === 0) return;
   await db.query(
-    `UPDATE service_instances SET state = 'running', version = $2, status = $3, error = NULL, updated_at = now()
-     WHERE id = $1`,
-    [input.id, input.version, input.status],
+    `UPDATE service_instances i SET state = 'running', version = r.version, status = r.status, error = NULL,
+            updated_at = now()
+     FROM jsonb_to_recordset($1) AS r (id text, version text, status jsonb) WHERE i.id = r.id`,
+    [JSON.stringify(running)],
   );
+}
+
+/** Gives instances their ports as an update has decided them. */
+export async function setInstancePorts(
+  db: Queryable,
+  instances: readonly { instanceId: string; port: number; published: boolean }[],
+): Promise<void> {
+  if (instances.length === 0) return;
+  await db.query(
+    `UPDATE service_instances i SET port = n.port, published = n.published
+     FROM jsonb_to_recordset($1) AS n ("instanceId" text, port int, published boolean) WHERE i.id = n."instanceId"`,
+    [JSON.stringify(instances)],
+  );
+}
+
+/** Forgets every instance of a database but the given ones. */
+export async function keepInstances(
+  db: Queryable,
+  input: { databaseId: string; instanceIds: readonly string[] },
+): Promise<void> {
+  await db.query('DELETE FROM service_instances WHERE database_id = $1 AND id <> ALL ($2)', [
+    input.databaseId,
+    input.instanceIds,
+  ]);
 }
 
 /** Pins the version that `latest` was resolved to. */

@@ -69,3 +69,19 @@ export async function takenPorts(
 export async function releasePorts(db: Queryable, databaseId: string): Promise<void> {
   await db.query('DELETE FROM ports WHERE database_id = $1', [databaseId]);
 }
+
+/** Of a database's ports, keeps those of these services, each with its admin port; the others are free at once. */
+export async function keepPorts(
+  db: Queryable,
+  input: { databaseId: string; claims: readonly { hostId: string; port: number }[] },
+): Promise<void> {
+  const pairs = input.claims.flatMap(({ hostId, port }) => [
+    { hostId, port },
+    { hostId, port: port + 1 },
+  ]);
+  await db.query(
+    `DELETE FROM ports p WHERE database_id = $1 AND NOT EXISTS (
+       SELECT FROM unnest($2::text[], $3::int[]) AS kept (host, port) WHERE kept.host = p.host_id AND kept.port = p.port)`,
+    [input.databaseId, pairs.map(({ hostId }) => hostId), pairs.map(({ port }) => port)],
+  );
+}

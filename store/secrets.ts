@@ -47,6 +47,33 @@ export async function currentSecrets(db: Queryable, ids: readonly string[]): Pro
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+/** Exactly these versions; one that is gone is missing from the answer. */
+export async function secretsAt(
+  db: Queryable,
+  versions: Readonly<Record<string, number>>,
+): Promise<Map<string, StoredSecret>> {
+  const ids = Object.keys(versions);
+  if (ids.length === 0) return new Map();
+  const { rows } = await db.query<StoredSecret>(
+    `SELECT id, owner, version, key_id AS "keyId", sealed FROM secrets
+     JOIN unnest($1::text[], $2::int[]) AS wanted (wanted_id, wanted_version) ON id = wanted_id AND version = wanted_version`,
+    [ids, Object.values(versions)],
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Of an owner's secrets, keeps only these versions. */
+export async function keepSecrets(
+  db: Queryable,
+  input: { owner: string; versions: Readonly<Record<string, number>> },
+): Promise<void> {
+  await db.query(
+    `DELETE FROM secrets s WHERE owner = $1 AND NOT EXISTS (
+       SELECT FROM unnest($2::text[], $3::int[]) AS kept (id, version) WHERE kept.id = s.id AND kept.version = s.version)`,
+    [input.owner, Object.keys(input.versions), Object.values(input.versions)],
+  );
+}
+
 /** Secrets of these owners, newest versions only. */
 export async function secretsOf(db: Queryable, owners: readonly string[]): Promise<StoredSecret[]> {
   const { rows } = await db.query<StoredSecret>(

@@ -1,18 +1,13 @@
 import { Failure } from '../domain/failures.ts';
 import { normalizeSpec, type ResolvedSpec } from '../domain/spec/normalize.ts';
 import type { DatabaseSpec } from '../domain/spec/types.ts';
+import type { ChangeInstance } from '../domain/update/instances.ts';
+import { CHANGE_JSON, type DatabaseChange } from './changes.ts';
 import type { Queryable } from './connection.ts';
+import type { DatabaseTaskType } from './tasks.ts';
 
 /** One instance as accepted. */
-export interface WorkInstance {
-  instanceId: string;
-  serviceId: string;
-  hostId: string;
-  port: number;
-  /** False: only this machine reaches it. */
-  published: boolean;
-  version: string | null;
-}
+export type WorkInstance = ChangeInstance;
 
 /** Node of the database with the server that holds it. */
 export interface WorkNode {
@@ -20,22 +15,30 @@ export interface WorkNode {
   serverName: string;
 }
 
+/** What an update starts from, with the specification resolved. */
+export interface WorkChange extends DatabaseChange {
+  previous: ResolvedSpec;
+}
+
 /** Everything that was accepted for a task: activities act on this, never on workflow arguments (R13). */
 export interface Work {
   taskId: string;
-  type: 'create' | 'delete';
+  type: DatabaseTaskType;
   epoch: number;
   databaseId: string;
   databaseName: string;
   actor: string;
   spec: ResolvedSpec;
   nodes: WorkNode[];
+  /** Instances as they are to be. */
   instances: WorkInstance[];
+  /** Where the database exists already and is changed. */
+  change?: WorkChange;
 }
 
 interface WorkRow {
   taskId: string;
-  type: 'create' | 'delete';
+  type: DatabaseTaskType;
   epoch: number;
   actor: string;
   databaseId: string;
@@ -43,6 +46,7 @@ interface WorkRow {
   spec: DatabaseSpec;
   nodes: WorkNode[];
   instances: WorkInstance[];
+  change: DatabaseChange | null;
 }
 
 /** Loads the accepted rows of a task in one round trip. @throws StaleTask when task or database are gone */
@@ -53,11 +57,17 @@ export async function loadWork(db: Queryable, taskId: string): Promise<Work> {
                  ORDER BY s.node_name), '[]') FROM database_servers s WHERE s.database_id = d.id) AS nodes,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('instanceId', i.id, 'serviceId', i.service_id,
                  'hostId', i.host_id, 'port', i.port, 'published', i.published, 'version', i.version) ORDER BY i.id), '[]')
-        FROM service_instances i WHERE i.database_id = d.id) AS instances
-     FROM tasks t JOIN databases d ON d.id = t.database_id WHERE t.id = $1`,
+        FROM service_instances i WHERE i.database_id = d.id) AS instances,
+       CASE WHEN c.task_id IS NOT NULL THEN ${CHANGE_JSON} END AS change
+     FROM tasks t JOIN databases d ON d.id = t.database_id LEFT JOIN database_changes c ON c.task_id = t.id
+     WHERE t.id = $1`,
     [taskId],
   );
   const row = rows[0];
   if (row === undefined) throw new Failure('StaleTask', `task ${taskId} is unknown, or its database is gone`);
-  return { ...row, spec: normalizeSpec({ databaseId: row.databaseId, spec: row.spec }) };
+  const { change, ...accepted } = row;
+  const resolve = (spec: DatabaseSpec) => normalizeSpec({ databaseId: row.databaseId, spec });
+  const work = { ...accepted, spec: resolve(row.spec) };
+  if (change === null) return work;
+  return { ...work, instances: change.nextInstances, change: { ...change, previous: resolve(change.previousSpec) } };
 }

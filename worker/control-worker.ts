@@ -48,6 +48,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       taskQueue: CONTROL_TASK_QUEUE,
       allowedRoles: new Set(config.allowedRoles),
       taskTimeoutMs: config.taskTimeoutMs,
+      drainMs: config.drainMs,
       log,
     }),
     interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },

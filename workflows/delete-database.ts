@@ -1,6 +1,6 @@
+import { instanceInput } from './instance-input.ts';
 import { settleAll } from './settle-all.ts';
 import { runTask } from './task-run.ts';
-import { instanceInput } from './undo.ts';
 
 /**
  * Removes a database with everything that was made for it. Retried, not undone: what is gone stays gone, and a delete

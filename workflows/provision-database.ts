@@ -1,12 +1,9 @@
 import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
-import type { PlannedInstance } from '../activities/control/types.ts';
 import type { ServiceObservation } from '../domain/services.ts';
+import { startOne } from './change-services.ts';
+import { sealServices } from './seal-services.ts';
 import { settleAll } from './settle-all.ts';
 import { runTask, type TaskRun } from './task-run.ts';
-import { instanceInput } from './undo.ts';
-
-/** PostgREST answers within a fraction of a second; the bound covers a slow first connection. */
-const READY_TIMEOUT_MS = 60_000;
 
 /**
  * Makes a database with its users, grants and PostgREST services, as accepted under `taskId`. On failure or
@@ -21,7 +18,7 @@ export function provisionDatabase(input: { taskId: string }): Promise<{ outcome:
       await run.step('runPostDatabaseCreate', 'script', (on) => on.runPostDatabaseCreate(task));
     }
     const [bundles] = await settleAll([
-      sealServices(run),
+      sealServices(run, plan.instances),
       run.step('grantAccess', 'sql', (on) => on.grantAccess(task)),
     ]);
     const services = await settleAll(plan.instances.map((instance) => startOne(run, instance, bundles)));
@@ -29,7 +26,7 @@ export function provisionDatabase(input: { taskId: string }): Promise<{ outcome:
     if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled before publication');
     // The point of no return: a cancellation that arrives now comes too late.
     await CancellationScope.nonCancellable(() => publish(run, services));
-    run.progress.headline(`create database ${plan.databaseId}: completed`);
+    run.progress.headline(`${plan.type} database ${plan.databaseId}: completed`);
   });
 }
 
@@ -43,26 +40,4 @@ async function makeRoles(run: TaskRun): Promise<void> {
   const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
   if (run.plan.hasPostInit) await run.step('runPostInit', 'script', (on) => on.runPostInit(task));
   await run.step('createRoles', 'sql', (on) => on.createRoles(task));
-}
-
-/** Sealed bundles by instance id; nothing to do without services. */
-async function sealServices(run: TaskRun): Promise<Map<string, string>> {
-  const { plan } = run;
-  if (plan.instances.length === 0) return new Map();
-  const { bundles } = await run.step('sealServices', 'bookkeeping', (on) =>
-    on.sealServices({ taskId: plan.taskId, epoch: plan.epoch }),
-  );
-  return new Map(bundles.map((bundle) => [bundle.instanceId, bundle.sealedBundle]));
-}
-
-async function startOne(
-  run: TaskRun,
-  instance: PlannedInstance,
-  bundles: ReadonlyMap<string, string>,
-): Promise<ServiceObservation> {
-  const input = instanceInput(run.plan, instance);
-  const sealedBundle = bundles.get(instance.instanceId) ?? '';
-  const observation = await run.hostStep('startService', instance, (on) => on.startService({ ...input, sealedBundle }));
-  await run.hostStep('awaitService', instance, (on) => on.awaitService({ ...input, timeoutMs: READY_TIMEOUT_MS }));
-  return observation;
 }

@@ -33,12 +33,14 @@ export interface TaskRun<Plan extends TaskFrame = TaskPlan> {
     policy: PolicyName,
     call: (activities: ActivityInterfaceFor<ControlActivities>) => Promise<T>,
   ): Promise<T>;
+  /** From here on nothing is undone: a later failure leaves what was done. */
+  commit(): void;
   /** The last step: records success. Nothing is undone after it; it waits for the metadata database if it must. */
   publish(call: (activities: ActivityInterfaceFor<ControlActivities>) => Promise<void>): Promise<void>;
   /** A step on the instance's host; a host that does not answer is asked again until the deadline. */
   hostStep<T>(
     step: StepName,
-    instance: PlannedInstance,
+    instance: Pick<PlannedInstance, 'instanceId' | 'hostId'>,
     call: (activities: ActivityInterfaceFor<HostActivities>) => Promise<T>,
   ): Promise<T>;
 }
@@ -83,7 +85,8 @@ async function runFramed<Plan extends TaskFrame>(
   }
 }
 
-function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunStep[]): TaskRun<Plan> {
+/** Performs the steps of a task; those that begin are added to `begun`. */
+export function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunStep[]): TaskRun<Plan> {
   const deadline = Date.now() + plan.timeoutMs;
   const budgetMs = () => Math.max(1_000, deadline - Date.now());
   const progress = createProgress(`${plan.type} ${plan.subject}`);
@@ -109,6 +112,7 @@ function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunStep[]): 
     hostSteps,
     step: (step, policy, call) =>
       perform(step, '', 'control', () => call(control(policy, { summary: STEPS[step].title, budgetMs: budgetMs() }))),
+    commit: () => void begun.splice(0),
     publish: (call) => call(control('bookkeeping', { summary: 'record success', budgetMs: CLOSING_BUDGET_MS })),
     hostStep: (step, instance, call) =>
       perform(step, instance.instanceId, instance.hostId, async () => {
@@ -135,7 +139,7 @@ function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunStep[]): 
 }
 
 /** A worker that went away in the middle of a step is missed only when the time is up. */
-function hostFailure(instance: PlannedInstance, error: unknown): unknown {
+function hostFailure(instance: Pick<PlannedInstance, 'hostId'>, error: unknown): unknown {
   if (!isHostUnavailable(error) && !isUnanswered(error)) return error;
   return ApplicationFailure.create({
     type: 'HostUnavailable',

@@ -1,10 +1,10 @@
-import { ApplicationFailure } from '@temporalio/workflow';
-import type { PlannedInstance, TaskFrame, TaskPlan } from '../activities/control/types.ts';
+import type { TaskFrame, TaskPlan } from '../activities/control/types.ts';
 import { STEPS, type StepName } from '../domain/steps.ts';
-import { failureReason, isHostUnavailable } from './failure-reason.ts';
-import { HOST_UNDO_ATTEMPTS, UNDO_TIMEOUT_MS } from './policies.ts';
+import { failureReason } from './failure-reason.ts';
+import { isHostUndo, undoOnHost } from './host-undo.ts';
+import { UNDO_TIMEOUT_MS } from './policies.ts';
 import type { Progress } from './progress.ts';
-import { control, onHost } from './proxies.ts';
+import { control } from './proxies.ts';
 
 /** A step that was begun; `target` is the instance id where it is done once per instance. */
 export interface BegunStep {
@@ -46,39 +46,7 @@ async function undoOne(plan: TaskFrame | TaskPlan, entry: BegunStep): Promise<vo
   const summary = `undo: ${STEPS[entry.step].title}`;
   const { undo } = STEPS[entry.step];
   if (undo === null) return;
-  if (undo === 'undoStartService') return undoStartService(plan, entry.target);
+  if (isHostUndo(undo)) return undoOnHost(plan, undo, entry.target);
   const activities = control('sql', { summary, budgetMs: UNDO_TIMEOUT_MS });
   await activities[undo]({ taskId: plan.taskId, epoch: plan.epoch });
-}
-
-/** A host that stays unreachable gets a tombstone: its worker removes the instance before it serves again. */
-async function undoStartService(plan: TaskFrame | TaskPlan, instanceId: string): Promise<void> {
-  const onDatabase = 'instances' in plan ? plan : undefined;
-  const instance = onDatabase?.instances.find((candidate) => candidate.instanceId === instanceId);
-  if (onDatabase === undefined || instance === undefined)
-    throw ApplicationFailure.nonRetryable(`no instance ${instanceId} in the plan`);
-  for (let attempt = 1; attempt <= HOST_UNDO_ATTEMPTS; attempt += 1) {
-    try {
-      await onHost(instance.hostId, {
-        summary: `undo: start ${instanceId}`,
-        budgetMs: UNDO_TIMEOUT_MS,
-      }).undoStartService(instanceInput(onDatabase, instance));
-      return;
-    } catch (error) {
-      if (!isHostUnavailable(error)) throw error;
-    }
-  }
-  await control('bookkeeping', { summary: `tombstone for ${instanceId}`, budgetMs: UNDO_TIMEOUT_MS }).recordTombstone({
-    taskId: plan.taskId,
-    epoch: plan.epoch,
-    instanceId,
-  });
-}
-
-/** Input of host activities for one instance of a plan. */
-export function instanceInput(
-  plan: TaskPlan,
-  instance: PlannedInstance,
-): { instanceId: string; databaseId: string; taskId: string; epoch: number } {
-  return { instanceId: instance.instanceId, databaseId: plan.databaseId, taskId: plan.taskId, epoch: plan.epoch };
 }

@@ -23,5 +23,7 @@ export interface ControlDeps {
   joinToken: string;
   /** Bound of the forward part of one task. */
   taskTimeoutMs: number;
+  /** How long requests of a service that is replaced may go on before it is killed, in milliseconds. */
+  drainMs: number;
   log: Log;
 }

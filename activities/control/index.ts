@@ -28,6 +28,13 @@ import { publishDatabase } from './tasks/publish-database.ts';
 import { reconcileTasks } from './tasks/reconcile.ts';
 import { recordTombstone } from './tasks/tombstone.ts';
 import type { ControlActivities } from './types.ts';
+import { endKilledSessions } from './update/end-killed-sessions.ts';
+import { finishUpdate } from './update/finish-update.ts';
+import { publishUpdate } from './update/publish-update.ts';
+import { removeAccess } from './update/remove-access.ts';
+import { undoUpdateAccess, updateAccess } from './update/update-access.ts';
+import { undoUpdatePasswords, updatePasswords } from './update/update-passwords.ts';
+import { undoUpdateRoles, updateRoles } from './update/update-roles.ts';
 
 /** The activities of a control worker, bound to what they act through. */
 export function createControlActivities(deps: ControlDeps): ControlActivities {
@@ -51,6 +58,16 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     createDatabase: (input) => createDatabase(deps, input),
     runPostDatabaseCreate: (input) => runPostDatabaseCreate(deps, input),
     grantAccess: (input) => grantAccess(deps, input),
+    updateRoles: (input) => updateRoles(deps, input),
+    updateAccess: (input) => updateAccess(deps, input),
+    updatePasswords: (input) => updatePasswords(deps, input),
+    publishUpdate: (input) => publishUpdate(deps, input),
+    endKilledSessions: (input) => endKilledSessions(deps, input),
+    removeAccess: (input) => removeAccess(deps, input),
+    finishUpdate: (input) => finishUpdate(deps, input),
+    undoUpdateRoles: (input) => undoUpdateRoles(deps, input),
+    undoUpdateAccess: (input) => undoUpdateAccess(deps, input),
+    undoUpdatePasswords: (input) => undoUpdatePasswords(deps, input),
     sealServices: (input) => sealServices(deps, input),
     publishDatabase: (input) => publishDatabase(deps, input),
     undoPostInit: (input) => undoPostInit(deps, input),

@@ -22,6 +22,16 @@ export function endDatabaseSessions(client: pg.ClientBase, database: string): Pr
   return endSessions(client, 'datname = $1', [database], `sessions in database "${database}"`);
 }
 
+/** Ends the sessions that one application has in a database. */
+export function endApplicationSessions(
+  client: pg.ClientBase,
+  of: { database: string; applicationName: string },
+): Promise<void> {
+  const { database, applicationName } = of;
+  const what = `sessions of ${applicationName}`;
+  return endSessions(client, 'datname = $1 AND application_name = $2', [database, applicationName], what);
+}
+
 async function endSessions(client: pg.ClientBase, condition: string, values: string[], what: string): Promise<void> {
   const until = Date.now() + GONE_WITHIN_MS;
   for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 100)) {

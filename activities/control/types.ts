@@ -1,6 +1,7 @@
 import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
 import type { ServiceObservation } from '../../domain/services.ts';
 import type { ControlUndoName } from '../../domain/steps.ts';
+import type { InstanceChange } from '../../domain/update/instances.ts';
 import type { TaskType } from '../../store/tasks.ts';
 
 /** Names a task and the epoch under which it was accepted. */
@@ -32,7 +33,23 @@ export interface TaskPlan extends TaskFrame {
   databaseName: string;
   hasPostInit: boolean;
   hasPostDatabaseCreate: boolean;
+  /** Instances that are to be. */
   instances: PlannedInstance[];
+  /** Where the task changes a database that exists. */
+  change?: PlannedChange;
+}
+
+/** What a workflow needs to know of an update. */
+export interface PlannedChange {
+  instances: InstanceChange[];
+  /** Whether passwords of users that were there before are set. */
+  hasPasswords: boolean;
+  /** Hosts whose instances go without being waited for. */
+  removeHosts: string[];
+  /** Past the point of no return: what is left only goes forward. */
+  settled: boolean;
+  /** How long requests of a service that is replaced may go on, in milliseconds. */
+  drainMs: number;
 }
 
 /** What came of one round of a batch. */
@@ -80,6 +97,20 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   grantAccess(input: TaskRef): Promise<void>;
   /** Resolves versions and seals one bundle per instance to its host's key. */
   sealServices(input: TaskRef): Promise<{ bundles: { instanceId: string; sealedBundle: string }[] }>;
+  /** Makes the roles that an update adds, and gives others what is new. */
+  updateRoles(input: TaskRef): Promise<void>;
+  /** Checks schemas and anonymous roles of the new specification, then grants what it adds. @throws PreflightFailed */
+  updateAccess(input: TaskRef): Promise<void>;
+  /** Sets passwords that an update changes. */
+  updatePasswords(input: TaskRef): Promise<void>;
+  /** The point of no return of an update: instances as they run now, secrets of before forgotten. One transaction. */
+  publishUpdate(input: TaskRef & { services: ServiceObservation[] }): Promise<void>;
+  /** Ends what is left on a server of a service that was killed. */
+  endKilledSessions(input: TaskRef & { applicationName: string }): Promise<void>;
+  /** Revokes what services of before needed and nobody needs now; drops users where the specification says so. */
+  removeAccess(input: TaskRef): Promise<void>;
+  /** Closes an update: instances that are gone lose record and ports. One transaction. */
+  finishUpdate(input: TaskRef & { hostSteps: HostStepReport[] }): Promise<void>;
   /** Closes a successful create: instances running, database available, task completed, audit outcome. One transaction. */
   publishDatabase(input: TaskRef & { services: ServiceObservation[]; hostSteps: HostStepReport[] }): Promise<void>;
   /** Marks a task on a server running and loads its frame. @throws StaleTask when it is closed */
@@ -112,7 +143,7 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   performBatch(input: { batchId: string }): Promise<BatchRound>;
 
   /** Records an instance that could not be removed because its host does not answer. */
-  recordTombstone(input: TaskRef & { instanceId: string }): Promise<void>;
+  recordTombstone(input: TaskRef & { instanceId: string; restore?: boolean }): Promise<void>;
   /** Closes a failed or cancelled task. One transaction. */
   failTask(input: TaskFailure): Promise<void>;
 
@@ -126,7 +157,7 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   /** Loads what a cleanup run must undo, newest step first; undefined when the task is closed. */
   beginCleanup(input: {
     taskId: string;
-  }): Promise<{ plan: TaskFrame; steps: { step: string; target: string }[] } | undefined>;
+  }): Promise<{ plan: TaskFrame | TaskPlan; steps: { step: string; target: string }[] } | undefined>;
   /** Starts pending tasks without a run and cleanups for runs that are gone. */
   reconcileTasks(input: { olderThanMs: number }): Promise<{ started: string[]; cleanups: string[] }>;
 

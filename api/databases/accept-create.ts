@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import { v4 as uuidv4 } from 'uuid';
 import { isIdentifier } from '../../domain/identifiers.ts';
+import type { Problem } from '../../domain/spec/problems.ts';
 import type { SpecRequest } from '../../domain/spec/types.ts';
 import { validateSpec } from '../../domain/spec/validate.ts';
 import { findDatabase } from '../../store/databases.ts';
@@ -15,7 +16,7 @@ import { renderTask } from '../tasks/render.ts';
 import { choosePorts } from './choose-ports.ts';
 import { PortTaken } from './claim-ports.ts';
 import { serverConflicts } from './conflicts.ts';
-import { gatherKnowledge } from './knowledge.ts';
+import { gatherKnowledge, type Knowledge } from './knowledge.ts';
 import { alreadyExists, type CreateRequest, recordCreate } from './record-create.ts';
 import { renderDatabase } from './render.ts';
 import { startRun } from './start-run.ts';
@@ -45,15 +46,23 @@ export function acceptCreate(deps: ApiDeps, caller: Caller, request: SpecRequest
   );
 }
 
-async function accept(deps: ApiDeps, create: CreateRequest): Promise<AcceptedDatabase> {
+/** Judges a create. @throws ApiError for what can never be accepted */
+export async function judgeCreate(
+  deps: ApiDeps,
+  create: Pick<CreateRequest, 'databaseId' | 'request' | 'caller'>,
+): Promise<{ knowledge: Knowledge; conflicts: Problem[] }> {
   const { databaseId, request, caller } = create;
   const knowledge = await gatherKnowledge(deps, { caller, databaseId, spec: request.spec });
   const problems = validateSpec(request, knowledge.context);
   if (problems.length > 0) throw invalidInput(problems);
   // Before the servers' own objections: all that an earlier database of this id has would be among them.
   if ((await findDatabase(deps.db, databaseId)) !== undefined) throw alreadyExists(databaseId);
-  const conflicts = await serverConflicts(deps, { databaseId, spec: request.spec, knowledge });
+  return { knowledge, conflicts: await serverConflicts(deps, { databaseId, spec: request.spec, knowledge }) };
+}
 
+async function accept(deps: ApiDeps, create: CreateRequest): Promise<AcceptedDatabase> {
+  const { databaseId, request } = create;
+  const { knowledge, conflicts } = await judgeCreate(deps, create);
   for (let attempt = 1; ; attempt += 1) {
     const ports = await choosePorts(deps, { databaseId, spec: request.spec });
     const found = [...conflicts, ...ports.problems];

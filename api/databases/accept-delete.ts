@@ -1,7 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
 import { inTransaction } from '../../store/connection.ts';
-import { beginOperation, type DatabaseState, lockDatabase } from '../../store/databases.ts';
+import { beginOperation, lockDatabase } from '../../store/databases.ts';
 import { listInstances } from '../../store/instances.ts';
 import { insertTask, type TaskRecord } from '../../store/tasks.ts';
 import { auditIntent } from '../audit-intent.ts';
@@ -12,10 +12,9 @@ import { type ChangeRequest, changeRequest } from '../idempotency.ts';
 import { acceptedTaskSchema } from '../schemas/database.ts';
 import { renderTask } from '../tasks/render.ts';
 import { startRun } from './start-run.ts';
+import { assertModifiable } from './states.ts';
 
 type AcceptedTask = z.infer<typeof acceptedTaskSchema>;
-
-const DELETABLE: ReadonlySet<DatabaseState> = new Set(['available', 'degraded', 'failed']);
 
 /** Accepts the deletion of a database in a state that allows it, and starts the run. */
 export function acceptDelete(deps: ApiDeps, caller: Caller, databaseId: string): Promise<AcceptedTask> {
@@ -41,12 +40,7 @@ function recordDelete(
   return inTransaction(deps.db, async (tx) => {
     const database = await lockDatabase(tx, databaseId);
     if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
-    if (!DELETABLE.has(database.state)) {
-      throw new ApiError(
-        'database_not_modifiable',
-        `the database is ${database.state}; it can be deleted once its current task has ended`,
-      );
-    }
+    assertModifiable(database, 'deleted');
     const { epoch } = await beginOperation(tx, { id: databaseId, state: 'deleting' });
     const { workflowType, kind: workflowKind } = TASK_WORKFLOWS.delete;
     const task = await insertTask(tx, {

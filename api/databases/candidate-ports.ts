@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { takenPorts } from '../../store/ports.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { PortWish } from './choose-ports.ts';
+import type { PortWish } from './port-wishes.ts';
 
 /** Free pairs proposed to a host beyond those needed: enough to step around foreign processes. */
 const SPARE = 8;

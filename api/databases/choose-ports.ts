@@ -3,25 +3,9 @@ import type { DatabaseSpec } from '../../domain/spec/types.ts';
 import { type HeldPort, portsHeldByOthers } from '../../store/ports.ts';
 import type { ApiDeps } from '../deps.ts';
 import { proposeCandidates } from './candidate-ports.ts';
+import { keepPorts, ownPortProblem, type PortsBefore } from './kept-ports.ts';
+import { type ChosenPort, portPath, wishesOf } from './port-wishes.ts';
 import { probePorts } from './probe-ports.ts';
-
-/** An instance that needs a port. */
-export interface PortWish {
-  serviceIndex: number;
-  serviceId: string;
-  hostId: string;
-  /** False where the specification names no port. */
-  published: boolean;
-  /** Port that the specification names; without one, any of the control plane's range will do. */
-  fixedPort?: number;
-}
-
-/** A port that an instance will get, with the admin port after it. */
-export interface ChosenPort extends Omit<PortWish, 'fixedPort'> {
-  port: number;
-  /** Named in the specification, so that it cannot be exchanged for another one. */
-  fixed: boolean;
-}
 
 /**
  * Finds a port for every instance: the one asked for, or a free pair of the control plane's range. Ports of other
@@ -30,10 +14,10 @@ export interface ChosenPort extends Omit<PortWish, 'fixedPort'> {
  */
 export async function choosePorts(
   deps: ApiDeps,
-  input: { databaseId: string; spec: DatabaseSpec },
+  input: { databaseId: string; spec: DatabaseSpec; before?: PortsBefore },
 ): Promise<{ chosen: ChosenPort[]; problems: Problem[] }> {
-  const wishes = wishesOf(input.spec);
-  if (wishes.length === 0) return { chosen: [], problems: [] };
+  const { kept, wishes } = keepPorts(wishesOf(input.spec), input.before);
+  if (wishes.length === 0) return { chosen: kept, problems: [] };
   const fixed = wishes.flatMap((wish) => (wish.fixedPort === undefined ? [] : [{ ...wish, port: wish.fixedPort }]));
   const [held, candidates] = await Promise.all([
     portsHeldByOthers(deps.db, { databaseId: input.databaseId, claims: fixed }),
@@ -48,8 +32,8 @@ export async function choosePorts(
     }),
   );
 
-  const chosen: ChosenPort[] = [];
-  const problems: Problem[] = [];
+  const chosen: ChosenPort[] = [...kept];
+  const problems: Problem[] = fixed.flatMap((wish) => ownPortProblem(wish, input.before));
   for (const { fixedPort, ...wish } of wishes) {
     const { hostId } = wish;
     const blocked = busy.get(hostId) ?? new Set();
@@ -80,22 +64,6 @@ export function heldPortProblem(choice: ChosenPort, held: readonly HeldPort[]): 
   if (holder === undefined) return [];
   const message = `port ${holder.port} on host ${hostId} is used by a service of database "${holder.heldBy}"`;
   return [{ path: portPath(choice), message }];
-}
-
-function portPath({ serviceIndex }: { serviceIndex: number }): string {
-  return `services[${serviceIndex}].port`;
-}
-
-function wishesOf(spec: DatabaseSpec): PortWish[] {
-  return (spec.services ?? []).flatMap((service, serviceIndex) =>
-    service.host_ids.map((hostId) => ({
-      serviceIndex,
-      serviceId: service.service_id,
-      hostId,
-      published: service.port !== undefined,
-      ...(service.port === undefined || service.port === 0 ? {} : { fixedPort: service.port }),
-    })),
-  );
 }
 
 /** The first port that is free; it is taken out of the list. */

@@ -9,7 +9,8 @@ import { databaseSecretOwner, userSecretId } from '../../store/secrets.ts';
 import { invalidInput } from '../errors.ts';
 import type { Knowledge } from './knowledge.ts';
 
-interface NamedCreate {
+/** What takes names. */
+export interface NamedCreate {
   databaseId: string;
   request: SpecRequest;
   knowledge: Knowledge;
@@ -39,7 +40,8 @@ async function claimDatabaseName(tx: Queryable, { databaseId, request, knowledge
   return [{ path: 'database_name', message }];
 }
 
-async function claimRoles(tx: Queryable, create: NamedCreate): Promise<Problem[]> {
+/** Takes the roles of a specification; those that the database has already stay its own. */
+export async function claimRoles(tx: Queryable, create: NamedCreate): Promise<Problem[]> {
   const users = create.request.spec.database_users ?? [];
   const held = await claimCredentials(tx, credentialsOf(create));
   return held.map(({ roleName, serverName }) => {
@@ -70,7 +72,7 @@ function credentialsOf({ databaseId, request, knowledge, secrets }: NamedCreate)
 }
 
 /** The users, and an owner of our own where none of them is to own the database. */
-function rolesOf(databaseId: string, spec: DatabaseSpec): { roleName: string; origin: CredentialOrigin }[] {
+export function rolesOf(databaseId: string, spec: DatabaseSpec): { roleName: string; origin: CredentialOrigin }[] {
   const users = spec.database_users ?? [];
   const roles = users.map(({ username, adopt }) => ({
     roleName: username,

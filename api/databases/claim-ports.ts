@@ -3,7 +3,8 @@ import type { Queryable } from '../../store/connection.ts';
 import { insertInstances } from '../../store/instances.ts';
 import { reservePorts } from '../../store/ports.ts';
 import { ApiError, invalidInput } from '../errors.ts';
-import { type ChosenPort, heldPortProblem } from './choose-ports.ts';
+import { heldPortProblem } from './choose-ports.ts';
+import type { ChosenPort } from './port-wishes.ts';
 
 /** A port that was chosen, not asked for, went to a concurrent request: another one may do. */
 export class PortTaken extends ApiError {
@@ -16,7 +17,15 @@ export class PortTaken extends ApiError {
  * Takes the ports and records the instances that get them.
  * @throws PortTaken, or ApiError for a port that was asked for by number or an instance id that is taken
  */
-export async function claimPorts(tx: Queryable, create: { databaseId: string; ports: ChosenPort[] }): Promise<void> {
+export async function claimPorts(
+  tx: Queryable,
+  create: {
+    databaseId: string;
+    ports: ChosenPort[];
+    /** Instances that are on record already. */
+    existing?: ReadonlySet<string>;
+  },
+): Promise<void> {
   const { databaseId, ports } = create;
   const held = await reservePorts(tx, { databaseId, claims: ports });
   const problems = ports.flatMap((port) => (port.fixed ? heldPortProblem(port, held) : []));
@@ -33,7 +42,8 @@ export async function claimPorts(tx: Queryable, create: { databaseId: string; po
       serviceIndex,
     };
   });
-  const taken = new Set(await insertInstances(tx, { databaseId, instances }));
+  const added = instances.filter(({ id }) => !create.existing?.has(id));
+  const taken = new Set(await insertInstances(tx, { databaseId, instances: added }));
   const collisions = instances
     .filter(({ id }) => taken.has(id))
     .map(({ id, serviceIndex }) => ({

@@ -11,19 +11,31 @@ const CONTROL_CONNECTIONS = 8;
 /** Names that exist on the servers already, and connections that they do not have (R1, R21): known at once, refused at once. */
 export async function serverConflicts(
   deps: ApiDeps,
-  input: { databaseId: string; spec: DatabaseSpec; knowledge: Knowledge },
+  input: {
+    databaseId: string;
+    spec: DatabaseSpec;
+    knowledge: Knowledge;
+    /** The database exists, with these roles: neither its name nor theirs is a conflict. */
+    existing?: { roles: ReadonlySet<string> };
+  },
 ): Promise<Problem[]> {
-  const names = [...nameConflicts(input.spec, input.knowledge)];
+  const names = [...nameConflicts(input)];
   return [...names, ...(await connectionConflicts(deps, input))];
 }
 
-function* nameConflicts(spec: DatabaseSpec, knowledge: Knowledge): Iterable<Problem> {
+function* nameConflicts(input: {
+  spec: DatabaseSpec;
+  knowledge: Knowledge;
+  existing?: { roles: ReadonlySet<string> };
+}): Iterable<Problem> {
+  const { spec, knowledge, existing } = input;
   for (const [server, look] of knowledge.looks) {
-    if (look.databaseExists) {
+    if (look.databaseExists && existing === undefined) {
       yield { path: 'database_name', message: `database "${spec.database_name}" exists on server ${server} already` };
     }
     for (const [index, user] of (spec.database_users ?? []).entries()) {
       if (user.adopt === true || !look.existingRoles.includes(user.username)) continue;
+      if (existing?.roles.has(user.username)) continue;
       // Reported by the validation, with its owner.
       if (knowledge.context.foreignRoles.has(user.username) || look.superusers.includes(user.username)) continue;
       yield {

@@ -22,7 +22,13 @@ export interface Knowledge {
 /** Reads hosts, servers and the servers' own state for one request. */
 export async function gatherKnowledge(
   deps: ApiDeps,
-  input: { caller: Caller; databaseId: string; spec: DatabaseSpec },
+  input: {
+    caller: Caller;
+    databaseId: string;
+    spec: DatabaseSpec;
+    /** Users whose password is kept from before; see {@link SpecContext}. */
+    usersWithPassword?: ReadonlySet<string>;
+  },
 ): Promise<Knowledge> {
   const { spec, databaseId } = input;
   const around = await surroundings(deps.db);
@@ -44,7 +50,7 @@ export async function gatherKnowledge(
     context: {
       databaseId,
       callerIsAdmin: input.caller.isAdmin,
-      usersWithPassword: new Set(),
+      usersWithPassword: input.usersWithPassword ?? new Set(),
       allowedExtensions: TRUSTED_EXTENSIONS,
       parseSql: deps.parseSql,
       knownHosts: new Set(hosts.filter(({ facts }) => facts !== null).map(({ id }) => id)),

@@ -14,12 +14,12 @@ import { ApiError } from '../errors.ts';
 import type { ChangeRequest } from '../idempotency.ts';
 import type { acceptedDatabaseSchema } from '../schemas/database.ts';
 import { renderTask } from '../tasks/render.ts';
-import type { ChosenPort } from './choose-ports.ts';
 import { claimNames } from './claim-names.ts';
 import { claimPorts } from './claim-ports.ts';
 import type { Knowledge } from './knowledge.ts';
+import type { ChosenPort } from './port-wishes.ts';
 import { renderDatabase } from './render.ts';
-import { sealSecrets } from './seal-secrets.ts';
+import { sealSecrets, secretTexts } from './seal-secrets.ts';
 
 type AcceptedDatabase = z.infer<typeof acceptedDatabaseSchema>;
 
@@ -59,7 +59,7 @@ export function recordCreate(
     await deleteTasksOf(tx, databaseId);
     await claimNames(tx, { ...create, secrets });
     await claimPorts(tx, create);
-    await insertSecrets(tx, sealSecrets(deps.sealer, databaseId, secrets));
+    await insertSecrets(tx, sealSecrets(deps.sealer, { databaseId, texts: secretTexts(databaseId, secrets) }));
     const { workflowType, kind: workflowKind } = TASK_WORKFLOWS.create;
     const task = await insertTask(tx, {
       scope: 'database',

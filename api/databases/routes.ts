@@ -1,22 +1,38 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { createDatabaseSchema } from '../../domain/spec/schema.ts';
+import { v4 as uuidv4 } from 'uuid';
+import { IDENTIFIER_MAX_LENGTH } from '../../domain/identifiers.ts';
+import { createDatabaseSchema, updateDatabaseSchema } from '../../domain/spec/schema.ts';
 import { findDatabase, listDatabases } from '../../store/databases.ts';
 import { listInstances } from '../../store/instances.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
+import { plannedSchema } from '../schemas/change-plan.ts';
 import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { acceptCreate } from './accept-create.ts';
 import { acceptDelete } from './accept-delete.ts';
+import { acceptUpdate } from './accept-update.ts';
+import { planCreate, planUpdate } from './plan-change.ts';
 import { renderDatabase, renderSummary } from './render.ts';
 import { surroundings } from './surroundings.ts';
 
 const params = z.object({ database_id: pathIdentifier('database_id') });
 const notFound = refused('There is no such database.');
 const conflict = refused('The state of the database, or an earlier use of the Idempotency-Key, does not allow it.');
+
+/** Query parameters as clients write them. */
+const flag = z
+  .enum(['true', 'false', '1', '0', ''])
+  .default('false')
+  .transform((text) => text !== 'false' && text !== '0');
+/** One host id or several: a repeated parameter. */
+const hostList = z.preprocess(
+  (value) => (value === undefined ? [] : [value].flat()),
+  z.array(z.string().min(1).max(IDENTIFIER_MAX_LENGTH)),
+);
 
 const createDatabaseRoute = createRoute({
   method: 'post',
@@ -25,10 +41,14 @@ const createDatabaseRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
+    query: z.object({ dry_run: flag }),
     body: { content: { 'application/json': { schema: createDatabaseSchema } }, required: true },
   },
   responses: {
-    200: json(acceptedDatabaseSchema, 'Accepted; follow the task.'),
+    200: json(
+      z.union([acceptedDatabaseSchema, plannedSchema]),
+      'Accepted: follow the task. Or the plan, with `dry_run`.',
+    ),
     400: malformed,
     409: conflict,
     413: refused('The body is too large.'),
@@ -51,6 +71,38 @@ const getRoute = createRoute({
   responses: { 200: json(databaseSchema, 'The database.'), 400: malformed, 404: notFound },
 });
 
+const updateRoute = createRoute({
+  method: 'post',
+  path: '/v1/databases/{database_id}',
+  summary: 'Change a database to what the specification says',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    params,
+    headers: idempotencyHeaders,
+    query: z.object({
+      force_update: flag.openapi({ description: 'Carry out every step and deploy every service anew.' }),
+      remove_host: hostList.openapi({
+        type: 'array',
+        items: { type: 'string' },
+        description: 'Hosts that are gone: nothing waits for them. The specification must not name them.',
+      }),
+      dry_run: flag.openapi({ description: 'Answer what would be done, and do nothing.' }),
+    }),
+    body: { content: { 'application/json': { schema: updateDatabaseSchema } }, required: true },
+  },
+  responses: {
+    200: json(
+      z.union([acceptedDatabaseSchema, plannedSchema]),
+      'Accepted: follow the task. Or the plan, with `dry_run`.',
+    ),
+    400: malformed,
+    404: notFound,
+    409: conflict,
+    413: refused('The body is too large.'),
+    415: json(schemaErrorSchema, 'The body is not JSON.'),
+  },
+});
+
 const deleteRoute = createRoute({
   method: 'delete',
   path: '/v1/databases/{database_id}',
@@ -68,9 +120,23 @@ const deleteRoute = createRoute({
 export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
-  app.openapi(createDatabaseRoute, async (c) =>
-    c.json(await acceptCreate(deps, callerOf(c), c.req.valid('json')), 200),
-  );
+  app.openapi(createDatabaseRoute, async (c) => {
+    const request = c.req.valid('json');
+    if (!c.req.valid('query').dry_run) return c.json(await acceptCreate(deps, callerOf(c), request), 200);
+    const databaseId = request.id ?? uuidv4();
+    return c.json({ plan: await planCreate(deps, callerOf(c), { databaseId, request }) }, 200);
+  });
+
+  app.openapi(updateRoute, async (c) => {
+    const { force_update: force, remove_host: removeHosts, dry_run: dryRun } = c.req.valid('query');
+    const update = {
+      databaseId: c.req.valid('param').database_id,
+      request: c.req.valid('json'),
+      options: { force, removeHosts },
+    };
+    if (dryRun) return c.json({ plan: await planUpdate(deps, callerOf(c), update) }, 200);
+    return c.json(await acceptUpdate(deps, callerOf(c), update), 200);
+  });
 
   app.openapi(listRoute, async (c) => {
     const [databases, around] = await Promise.all([listDatabases(deps.db), surroundings(deps.db)]);

@@ -19,6 +19,8 @@ export interface RoleOwnership {
   madeByScript: ReadonlySet<string>;
   /** Roles that an operator opened to every database. */
   allowed: ReadonlySet<string>;
+  /** Roles that earlier tasks made for this database, or adopted: they are changed elsewhere, and no conflict. */
+  recorded?: ReadonlySet<string>;
 }
 
 export interface RoleDecision {
@@ -50,7 +52,7 @@ export function decideRoles(
   for (const role of desired) {
     const found = known.get(role.name);
     if (found === undefined) decision.create.push(role);
-    else if (parseMarker(found.comment)?.taskId === ownership.taskId) continue;
+    else if (parseMarker(found.comment)?.taskId === ownership.taskId || ownership.recorded?.has(role.name)) continue;
     else if (found.isSuperuser) decision.problems.push(refused(role, 'is a superuser of the server'));
     else if (ownership.madeByScript.has(role.name)) decision.alter.push(role);
     else if (role.adopt) decision.adopt.push(role);
@@ -75,7 +77,7 @@ export function grantProblem(
   path: string,
   found: ExistingRole | undefined,
   own: ReadonlySet<string>,
-  ownership: Pick<RoleOwnership, 'madeByScript' | 'allowed'>,
+  ownership: Pick<RoleOwnership, 'madeByScript' | 'allowed' | 'recorded'>,
 ): { type: FailureType; message: string } | undefined {
   if (found?.isSuperuser) return superuserProblem(name, path);
   if (own.has(name)) return undefined;
@@ -85,7 +87,8 @@ export function grantProblem(
       message: `${path}: role "${name}" does not exist; create it in scripts.post_init or on the server first`,
     };
   }
-  if (ownership.madeByScript.has(name) || ownership.allowed.has(name)) return undefined;
+  if (ownership.madeByScript.has(name) || ownership.allowed.has(name) || ownership.recorded?.has(name))
+    return undefined;
   return {
     type: 'NotAllowed',
     message: `${path}: role "${name}" was not made for this database; an operator can open it with PGSTEWARD_ALLOWED_ROLES`,

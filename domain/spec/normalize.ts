@@ -13,6 +13,8 @@ export interface ResolvedSpec {
   services: ResolvedService[];
   scripts: { postInit: string[]; postDatabaseCreate: string[] };
   extensions: string[];
+  /** Whether an update drops the roles of users that are no longer listed. */
+  dropRemovedUsers: boolean;
 }
 
 /** Hosts whose servers form one replication group, in the order of the specification. */
@@ -66,6 +68,7 @@ export function normalizeSpec({ databaseId, spec }: { databaseId: string; spec: 
       postDatabaseCreate: spec.scripts?.post_database_create ?? [],
     },
     extensions: spec.extensions ?? [],
+    dropRemovedUsers: spec.drop_removed_users ?? false,
   };
 }
 

@@ -32,6 +32,10 @@ export const databaseSpecSchema = z.object({
     })
     .optional(),
   extensions: z.array(z.string().min(1)).max(64).optional().describe('Extensions to create in the new database.'),
+  drop_removed_users: z
+    .boolean()
+    .optional()
+    .describe('Whether an update drops the roles of users that it no longer lists. They are kept unless this says so.'),
   orchestrator_opts: unsupported,
   spock_version: unsupported,
   port: unsupported,

@@ -14,6 +14,22 @@ export function grantReadOnly(input: { role: string; schemas: readonly string[];
   ].join('; ');
 }
 
+/** Takes back what {@link grantReadOnly} gave. */
+export function revokeReadOnly(input: { role: string; schemas: readonly string[]; owner: string }): string {
+  const schemas = quoteIdentifiers(input.schemas);
+  const role = quoteIdentifier(input.role);
+  return [
+    `REVOKE USAGE ON SCHEMA ${schemas} FROM ${role}`,
+    `REVOKE SELECT ON ALL TABLES IN SCHEMA ${schemas} FROM ${role}`,
+    `ALTER DEFAULT PRIVILEGES FOR ROLE ${quoteIdentifier(input.owner)} IN SCHEMA ${schemas} REVOKE SELECT ON TABLES FROM ${role}`,
+  ].join('; ');
+}
+
+/** Hands everything that a role owns in this database to another one, and ends the rights it has here. One transaction (R10). */
+export function reassignAndDropOwned(role: string, heir: string): string {
+  return `REASSIGN OWNED BY ${quoteIdentifier(role)} TO ${quoteIdentifier(heir)}; DROP OWNED BY ${quoteIdentifier(role)}`;
+}
+
 export function createExtensions(extensions: readonly string[]): string {
   return extensions.map((name) => `CREATE EXTENSION IF NOT EXISTS ${quoteIdentifier(name)} SCHEMA public`).join('; ');
 }

@@ -29,6 +29,19 @@ export function adoptCreatedDatabase(input: {
   ].join('; ');
 }
 
+/** Lets roles connect to a database, by name (R2). */
+export function grantConnect(name: string, roles: readonly string[]): string {
+  return `GRANT CONNECT, TEMPORARY ON DATABASE ${quoteIdentifier(name)} TO ${quoteIdentifiers(roles)}`;
+}
+
+export function revokeConnect(name: string, roles: readonly string[]): string {
+  return `REVOKE CONNECT, TEMPORARY ON DATABASE ${quoteIdentifier(name)} FROM ${quoteIdentifiers(roles)}`;
+}
+
+export function setDatabaseOwner(name: string, owner: string): string {
+  return `ALTER DATABASE ${quoteIdentifier(name)} OWNER TO ${quoteIdentifier(owner)}`;
+}
+
 /** No new session but those of superusers. */
 export function blockConnections(name: string): string {
   return `ALTER DATABASE ${quoteIdentifier(name)} WITH ALLOW_CONNECTIONS false`;

@@ -30,6 +30,16 @@ function define(command: 'CREATE ROLE' | 'ALTER ROLE', role: RoleDefinition): st
   );
 }
 
+/** ALTER ROLE with attributes alone: what is not listed stays as it is. */
+export function setAttributes(name: string, attributes: readonly RoleAttribute[]): string {
+  return `ALTER ROLE ${quoteIdentifier(name)} WITH ${attributes.join(' ')}`;
+}
+
+/** Takes the password away: nobody logs in under it any more. */
+export function clearPassword(name: string): string {
+  return `ALTER ROLE ${quoteIdentifier(name)} WITH PASSWORD NULL`;
+}
+
 /** ALTER ROLE … PASSWORD with a verifier. */
 export function setVerifier(name: string, verifier: string): string {
   return `ALTER ROLE ${quoteIdentifier(name)} WITH PASSWORD ${quoteLiteral(verifier)}`;

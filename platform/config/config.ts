@@ -41,6 +41,7 @@ export interface Config {
   readonly files: { readonly codecKeyring: string; readonly sealKeyring: string; readonly joinToken: string };
   readonly logLevel: LogLevel;
   readonly taskTimeoutMs: number;
+  readonly drainMs: number;
   readonly reconcileIntervalMs: number;
   readonly allowedRoles: readonly string[];
 }
@@ -85,6 +86,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     },
     logLevel: set.PGSTEWARD_LOG_LEVEL ?? 'info',
     taskTimeoutMs: (set.PGSTEWARD_TASK_TIMEOUT_SECONDS ?? 600) * 1000,
+    drainMs: (set.PGSTEWARD_DRAIN_SECONDS ?? 10) * 1000,
     reconcileIntervalMs: (set.PGSTEWARD_RECONCILE_SECONDS ?? 15) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
   });

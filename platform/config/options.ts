@@ -140,6 +140,11 @@ export const OPTIONS = {
     default: '`600`',
     meaning: 'Bound of one task in seconds: what has not succeeded by then fails and is undone.',
   }),
+  PGSTEWARD_DRAIN_SECONDS: option({
+    schema: integer(0, 60),
+    default: '`10`',
+    meaning: 'How long requests of a service that is replaced may go on, in seconds; then it is killed.',
+  }),
   PGSTEWARD_RECONCILE_SECONDS: option({
     schema: integer(1, 3600),
     default: '`15`',

@@ -64,7 +64,7 @@ describe('the README', () => {
         await databaseIs(apiUrl, 'storefront', 'available');
     }
     await databaseIsGone(apiUrl, 'storefront');
-    expect(ran).toHaveLength(7);
+    expect(ran).toHaveLength(8);
   });
 });
 

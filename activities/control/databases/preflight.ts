@@ -1,20 +1,19 @@
 import type pg from 'pg';
 import { Failure } from '../../../domain/failures.ts';
-import { grantProblem } from '../../../domain/roles/decide.ts';
+import { grantProblem, type RoleOwnership } from '../../../domain/roles/decide.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
 import type { Work } from '../../../store/work.ts';
 import { inspectRoles } from '../roles/inspect.ts';
 
+/** Roles that the database may use beside its users. */
+type RoleKnowledge = Pick<RoleOwnership, 'madeByScript' | 'allowed' | 'recorded'>;
+
 /**
- * Checks in the new database what PostgREST itself finds out only at the first request: every exposed schema and every
+ * Checks in the database what PostgREST itself finds out only at the first request: every exposed schema and every
  * anonymous role must exist, and the role must be one that this database may use (R1).
  * @throws PreflightFailed, or NotAllowed, naming all that is wrong together
  */
-export async function assertPreflight(
-  client: pg.ClientBase,
-  work: Work,
-  ownership: { madeByScript: ReadonlySet<string>; allowed: ReadonlySet<string> },
-): Promise<void> {
+export async function assertPreflight(client: pg.ClientBase, work: Work, ownership: RoleKnowledge): Promise<void> {
   const problems = [...(await schemaProblems(client, work)), ...(await roleProblems(client, work, ownership))];
   const [first] = problems;
   if (first !== undefined) throw new Failure(first.type, problems.map((problem) => problem.message).join('\n'));
@@ -39,7 +38,7 @@ async function schemaProblems(
 async function roleProblems(
   client: pg.ClientBase,
   work: Work,
-  ownership: { madeByScript: ReadonlySet<string>; allowed: ReadonlySet<string> },
+  ownership: RoleKnowledge,
 ): Promise<NonNullable<ReturnType<typeof grantProblem>>[]> {
   const named = work.spec.services.map((service) => service.settings.anonymousRole);
   const { roles } = await inspectRoles(client, named);

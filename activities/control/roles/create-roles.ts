@@ -1,12 +1,9 @@
-import type pg from 'pg';
-import { Failure } from '../../../domain/failures.ts';
-import { renderMarker, renderSharedMarker } from '../../../domain/marker.ts';
-import { decideRoles, type ExistingRole, type RoleDecision } from '../../../domain/roles/decide.ts';
+import { renderMarker } from '../../../domain/marker.ts';
+import { decideRoles } from '../../../domain/roles/decide.ts';
 import { desiredRoles, usesReadOnlyRole } from '../../../domain/roles/desired.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
-import { alterRole, createRole, grantMembership, setVerifier } from '../../../domain/sql/roles.ts';
-import { scramVerifier } from '../../../platform/scram/verifier.ts';
+import { grantMembership } from '../../../domain/sql/roles.ts';
 import type { TargetServer } from '../../../platform/target/target-server.ts';
 import { addSharedRoleUser, listCredentials, recordRoleOids } from '../../../store/credentials.ts';
 import type { ControlDeps } from '../deps.ts';
@@ -15,6 +12,7 @@ import { onEveryServer } from '../servers.ts';
 import { performStep, type StepContext } from '../step.ts';
 import type { TaskRef } from '../types.ts';
 import { inspectRoles } from './inspect.ts';
+import { refuseProblems, roleOids, roleStatements, sharedRoleStatements, verifierMaker } from './role-statements.ts';
 
 /** Creates the roles of the specification on each server, and the shared read-only role where a service uses it. */
 export function createRoles(deps: ControlDeps, input: TaskRef): Promise<void> {
@@ -65,11 +63,7 @@ function createOn(server: TargetServer, inputs: Inputs): Promise<{ roleName: str
       madeByScript: inputs.madeByScript,
       allowed: deps.allowedRoles,
     });
-    refuse(decision);
-    const verifier = async (name: string) => {
-      const password = inputs.passwords.get(name);
-      return password === undefined ? undefined : scramVerifier({ password, iterations: scramIterations });
-    };
+    refuseProblems(decision);
     const comment = renderMarker({
       installationId: deps.installationId,
       databaseId: work.databaseId,
@@ -77,69 +71,10 @@ function createOn(server: TargetServer, inputs: Inputs): Promise<{ roleName: str
     });
     const statements = [
       ...(shared ? sharedRoleStatements(roles, deps.installationId) : []),
-      ...(await roleStatements(decision, verifier, comment)),
+      ...(await roleStatements(decision, verifierMaker(inputs.passwords, scramIterations), comment)),
       ...decision.memberships.map((membership) => grantMembership({ ...membership, serverVersion: version })),
     ];
     if (statements.length > 0) await client.query(statements.join('; '));
     return roleOids(client, names);
   });
-}
-
-function refuse(decision: RoleDecision): void {
-  const [first] = decision.problems;
-  if (first !== undefined) {
-    throw new Failure(first.type, decision.problems.map((problem) => problem.message).join('\n'));
-  }
-}
-
-async function roleStatements(
-  decision: RoleDecision,
-  verifier: (name: string) => Promise<string | undefined>,
-  comment: string,
-): Promise<string[]> {
-  const made = await Promise.all(
-    [
-      ...decision.create.map((role) => ({ role, sql: createRole })),
-      ...decision.alter.map((role) => ({ role, sql: alterRole })),
-    ].map(async ({ role, sql }) => {
-      const password = await verifier(role.name);
-      return sql({
-        name: role.name,
-        attributes: role.attributes,
-        comment,
-        ...(password === undefined ? {} : { verifier: password }),
-      });
-    }),
-  );
-  const adopted = await Promise.all(
-    decision.adopt.map(async (role) => {
-      const password = await verifier(role.name);
-      return password === undefined ? [] : [setVerifier(role.name, password)];
-    }),
-  );
-  return [...made, ...adopted.flat()];
-}
-
-/** The shared role is a group without login; one that could do more is not taken for it. */
-function sharedRoleStatements(roles: readonly ExistingRole[], installationId: string): string[] {
-  const found = roles.find((role) => role.name === DEFAULT_ANONYMOUS_ROLE);
-  if (found === undefined) {
-    const comment = renderSharedMarker(installationId);
-    return [createRole({ name: DEFAULT_ANONYMOUS_ROLE, attributes: [], comment })];
-  }
-  if (found.isSuperuser || found.canLogin || found.canCreateRoles) {
-    throw new Failure(
-      'NotAllowed',
-      `role "${DEFAULT_ANONYMOUS_ROLE}" exists on the server with LOGIN, CREATEROLE or SUPERUSER; anonymous requests must not run as it: take these attributes away, or name another db_anon_role`,
-    );
-  }
-  return [];
-}
-
-async function roleOids(client: pg.ClientBase, names: readonly string[]): Promise<{ roleName: string; oid: number }[]> {
-  const { rows } = await client.query<{ roleName: string; oid: number }>(
-    `SELECT rolname AS "roleName", oid FROM pg_roles WHERE rolname = ANY ($1)`,
-    [names],
-  );
-  return rows;
 }

@@ -1,5 +1,4 @@
 import { renderSharedMarker } from '../../../domain/marker.ts';
-import { usesReadOnlyRole } from '../../../domain/roles/desired.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import type { TargetServer, TargetSession } from '../../../platform/target/target-server.ts';
@@ -9,7 +8,7 @@ import type { ControlDeps } from '../deps.ts';
 import { dropRoles } from './drop-roles.ts';
 
 /**
- * Ends a database's use of the shared read-only role, and drops the role with its last user, under its lock (R2). A role
+ * Ends a database's use of the shared read-only role, whether or not its specification still names it, and drops the role with its last user, under its lock (R2). A role
  * of that name that this installation did not make stays.
  */
 export async function releaseReadOnlyRole(
@@ -18,7 +17,6 @@ export async function releaseReadOnlyRole(
   context: { work: Work; session: (doing: string) => TargetSession },
 ): Promise<void> {
   const { work } = context;
-  if (!usesReadOnlyRole(work.spec)) return;
   await server.inMaintenanceTransaction(context.session(`releasing role ${DEFAULT_ANONYMOUS_ROLE}`), async (client) => {
     await client.query(LOCK_SQL, [[`role:${DEFAULT_ANONYMOUS_ROLE}`]]);
     const left = await removeSharedRoleUser(deps.db, {

@@ -3,7 +3,6 @@ import { renderMarker } from '../../../domain/marker.ts';
 import { desiredRoles } from '../../../domain/roles/desired.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import type { TargetServer } from '../../../platform/target/target-server.ts';
-import type { Work } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
 import { onEveryServer } from '../servers.ts';
 import { endTaskSessions } from '../sessions.ts';
@@ -19,14 +18,16 @@ export function undoCreateRoles(deps: ControlDeps, input: TaskRef): Promise<void
     const { work } = context;
     await onEveryServer(deps, work, async (server) => {
       await endTaskSessions(server, context.session('ending sessions of the task'), work.taskId);
-      const outcome = await dropMarked(deps, server, context, work);
+      const outcome = await dropMarkedRoles(deps, server, context);
       await releaseReadOnlyRole(deps, server, context);
       await reportKept(deps, { taskId: work.taskId, serverName: server.name, outcome });
     });
   });
 }
 
-function dropMarked(deps: ControlDeps, server: TargetServer, context: UndoContext, work: Work): Promise<DropOutcome> {
+/** Drops those roles of the specification that carry this task's marker. */
+export function dropMarkedRoles(deps: ControlDeps, server: TargetServer, context: UndoContext): Promise<DropOutcome> {
+  const { work } = context;
   const names = desiredRoles(work.spec, work.databaseId).map((role) => role.name);
   const marker = renderMarker({
     installationId: deps.installationId,

@@ -3,6 +3,9 @@ import { resolveVersion } from '../../../domain/postgrest/versions.ts';
 import type { ServiceBundle, ServiceConnection } from '../../../domain/services.ts';
 import type { ResolvedService } from '../../../domain/spec/normalize.ts';
 import { REQUIRE_AUDIENCE_FUNCTION } from '../../../domain/sql/access.ts';
+import type { StepName } from '../../../domain/steps.ts';
+import type { InstanceAction } from '../../../domain/update/instances.ts';
+import { applicationNameOf } from '../../../platform/runtime/application-name.ts';
 import { sealForHost } from '../../../platform/secrets/host-envelope.ts';
 import { type HostRecord, listHosts } from '../../../store/hosts.ts';
 import { setInstanceVersion } from '../../../store/instances.ts';
@@ -12,6 +15,7 @@ import type { Work, WorkInstance } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
 import { openJwtSecrets, openUserPasswords } from '../passwords.ts';
 import { performStep } from '../step.ts';
+import { planOf } from '../tasks/plan.ts';
 import type { TaskRef } from '../types.ts';
 
 /**
@@ -32,15 +36,19 @@ export function sealServices(
         work.nodes.map((node) => node.serverName),
       ),
     ]);
-    const steps = work.instances.map(({ instanceId }) => ({ step: 'startService', target: instanceId }));
+    const touched = touchedInstances(deps, work);
+    const steps = touched.map(({ instanceId, step }) => ({ step, target: instanceId }));
     if (!(await announceSteps(deps.db, { ...input, steps }))) {
       throw new Failure('StaleTask', `task ${work.taskId} was superseded`);
     }
     const bundles = await Promise.all(
-      work.instances.map(async (instance) => {
+      touched.map(async (instance) => {
         const host = requireHost(hosts, instance);
         const bundle = buildBundle({ deps, work, instance, host, servers, passwords, jwtSecrets });
-        await setInstanceVersion(deps.db, { id: instance.instanceId, version: bundle.version });
+        // What an update resolves is recorded when it runs: until then the previous version does.
+        if (work.change === undefined) {
+          await setInstanceVersion(deps.db, { id: instance.instanceId, version: bundle.version });
+        }
         const sealedBundle = await sealForHost({
           publicJwk: host.publicKey,
           joinToken: deps.joinToken,
@@ -53,6 +61,22 @@ export function sealServices(
     return { bundles };
   });
 }
+
+/** Instances that the task starts or changes, each with the step that does it on its host. */
+function touchedInstances(deps: ControlDeps, work: Work): (WorkInstance & { step: StepName })[] {
+  const actions = new Map(planOf(deps, work).change?.instances.map(({ instanceId, action }) => [instanceId, action]));
+  return work.instances.flatMap((instance) => {
+    const action = work.change === undefined ? 'add' : actions.get(instance.instanceId);
+    const step = action === undefined ? undefined : STEP_OF[action];
+    return step === undefined ? [] : [{ ...instance, step }];
+  });
+}
+
+const STEP_OF: Partial<Record<InstanceAction, StepName>> = {
+  add: 'startService',
+  reload: 'changeService',
+  replace: 'changeService',
+};
 
 type JoinedHost = HostRecord & Required<{ [K in 'publicKey' | 'facts']: NonNullable<HostRecord[K]> }>;
 
@@ -150,6 +174,6 @@ function connectionOf(
     targetSessionAttributes: service.targetSessionAttributes,
     sslMode: tls?.mode ?? 'disable',
     ...(tls?.caCertificate === undefined ? {} : { caCertificate: tls.caCertificate }),
-    applicationName: `pgsteward/${instance.instanceId}`,
+    applicationName: applicationNameOf(instance.instanceId),
   };
 }

@@ -1,18 +1,31 @@
+import { findChange } from '../../../store/changes.ts';
 import { stepsToUndo } from '../../../store/journal.ts';
-import { beginUndo } from '../../../store/tasks.ts';
+import { beginUndo, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
-import type { TaskFrame } from '../types.ts';
+import type { TaskFrame, TaskPlan } from '../types.ts';
 import { loadFrame } from './plan.ts';
+
+/** What a cleanup run deals with, newest step first. */
+interface Cleanup {
+  plan: TaskFrame | TaskPlan;
+  steps: { step: string; target: string }[];
+}
 
 /**
  * Takes a task whose run is gone over, and gives its journal; undefined when the task is closed. From here on the steps of
  * the lost run, which may still be under way, change nothing (R9).
  */
-export async function beginCleanup(
-  deps: ControlDeps,
-  input: { taskId: string },
-): Promise<{ plan: TaskFrame; steps: { step: string; target: string }[] } | undefined> {
+export async function beginCleanup(deps: ControlDeps, input: { taskId: string }): Promise<Cleanup | undefined> {
+  const change = await findChange(deps.db, input.taskId);
+  if (change?.settled) return forward(deps, input.taskId);
   if (!(await beginUndo(deps.db, input.taskId))) return undefined;
   const [plan, steps] = await Promise.all([loadFrame(deps, input.taskId), stepsToUndo(deps.db, input.taskId)]);
   return { plan, steps: steps.map(({ step, target }) => ({ step, target })) };
+}
+
+/** An update past its point of no return is not undone: what is left of it is done. */
+async function forward(deps: ControlDeps, taskId: string): Promise<Cleanup | undefined> {
+  const task = await findTask(deps.db, { taskId });
+  const open = task !== undefined && task.completedAt === null;
+  return open ? { plan: await loadFrame(deps, taskId), steps: [] } : undefined;
 }

@@ -1,3 +1,4 @@
+import { TASK_WORKFLOWS } from '../../../domain/task-workflows.ts';
 import { insertAudit } from '../../../store/audit.ts';
 import { announceEnd } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
@@ -8,6 +9,7 @@ import { releasePorts } from '../../../store/ports.ts';
 import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { TaskFailure } from '../types.ts';
+import { restoreRecord } from '../update/restore-record.ts';
 
 /**
  * Closes a failed or cancelled task in one transaction. After a create its roles and ports are free for others at once;
@@ -41,7 +43,9 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     // A later operation has taken the database over: its state is no longer this task's to set (R9).
     if (database === undefined || database.epoch !== task.epoch) return;
     await setDatabaseState(tx, { id: database.id, state: 'failed', error });
-    if (task.type !== 'create') return;
+    if (task.type === 'update') await restoreRecord(tx, { taskId: task.id, databaseId: database.id });
+    // Whatever made the database for the first time: nothing of it is left.
+    if (task.workflowType !== TASK_WORKFLOWS.create.workflowType) return;
     await failInstances(tx, { databaseId: database.id, error: input.reason });
     await releasePorts(tx, database.id);
     await deleteCredentials(tx, { databaseId: database.id });

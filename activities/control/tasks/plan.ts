@@ -1,8 +1,12 @@
+import { decideInstances } from '../../../domain/update/instances.ts';
+import { changedJwtSecrets } from '../../../store/secret-changes.ts';
 import { loadServerWork } from '../../../store/server-work.ts';
 import { findTask } from '../../../store/tasks.ts';
 import { loadWork, type Work } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
-import type { TaskFrame, TaskPlan } from '../types.ts';
+import type { PlannedChange, TaskFrame, TaskPlan } from '../types.ts';
+import { type ChangeWork, changeWork } from '../update/change-of.ts';
+import { changedUsers } from '../update/update-passwords.ts';
 
 /** The part of the accepted rows that a workflow sees: ids, flags and ports. */
 export function planOf(deps: ControlDeps, work: Work): TaskPlan {
@@ -22,6 +26,26 @@ export function planOf(deps: ControlDeps, work: Work): TaskPlan {
       port,
     })),
     timeoutMs: deps.taskTimeoutMs,
+    ...(work.change === undefined ? {} : { change: plannedChange(deps, changeWork(work)) }),
+  };
+}
+
+function plannedChange(deps: ControlDeps, work: ChangeWork): PlannedChange {
+  const { change, databaseId, spec } = work;
+  const serviceIds = [...spec.services, ...change.previous.services].map(({ serviceId }) => serviceId);
+  const passwords = new Set(changedUsers(work));
+  return {
+    instances: decideInstances({
+      previous: { spec: change.previous, instances: change.previousInstances },
+      next: { spec, instances: change.nextInstances },
+      passwords,
+      jwtSecrets: changedJwtSecrets(databaseId, serviceIds, change),
+      force: change.options.force,
+    }),
+    hasPasswords: passwords.size > 0,
+    removeHosts: change.options.removeHosts,
+    settled: change.settled,
+    drainMs: deps.drainMs,
   };
 }
 

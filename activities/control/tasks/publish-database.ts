@@ -2,14 +2,15 @@ import { Failure } from '../../../domain/failures.ts';
 import type { ServiceObservation } from '../../../domain/services.ts';
 import { insertAudit } from '../../../store/audit.ts';
 import { inTransaction } from '../../../store/connection.ts';
-import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
+import { lockDatabase, setAvailable } from '../../../store/databases.ts';
 import { listHosts } from '../../../store/hosts.ts';
-import { setInstanceRunning } from '../../../store/instances.ts';
+import { setInstancesRunning } from '../../../store/instances.ts';
 import { taskHolds } from '../../../store/journal.ts';
 import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { HostStepReport, TaskRef } from '../types.ts';
 import { logHostSteps } from './host-steps.ts';
+import { statusesOf } from './running-services.ts';
 
 /** Closes a successful create in one transaction; the next operation is accepted as soon as it commits. */
 export async function publishDatabase(
@@ -18,31 +19,15 @@ export async function publishDatabase(
 ): Promise<void> {
   const task = await findTask(deps.db, { taskId: input.taskId });
   if (task?.status === 'completed') return;
-  const hosts = new Map((await listHosts(deps.db)).map((host) => [host.id, host]));
+  const hosts = await listHosts(deps.db);
   const databaseId = task?.databaseId ?? '';
   await inTransaction(deps.db, async (tx) => {
     const database = await lockDatabase(tx, databaseId);
     if (task === undefined || database === undefined || !(await taskHolds(tx, input))) {
       throw new Failure('StaleTask', `task ${input.taskId} was superseded`);
     }
-    const now = new Date().toISOString();
-    for (const service of input.services) {
-      const instance = service.instanceId;
-      const hostId = instance.slice(`${service.databaseId}-${service.serviceId}-`.length);
-      await setInstanceRunning(tx, {
-        id: instance,
-        version: service.version,
-        status: {
-          containerId: service.containerId,
-          image: service.image,
-          addresses: hosts.get(hostId)?.facts?.addresses ?? [],
-          healthy: true,
-          checkedAt: now,
-          lastHealthyAt: now,
-        },
-      });
-    }
-    await setDatabaseState(tx, { id: databaseId, state: 'available' });
+    await setInstancesRunning(tx, statusesOf(input.services, hosts));
+    await setAvailable(tx, databaseId);
     await logHostSteps(tx, input.taskId, input.hostSteps);
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'database is available' }] });
     await closeTask(tx, { taskId: input.taskId, status: 'completed' });

@@ -26,14 +26,15 @@ type NamedPoint<More = object> = [name: string, point: Omit<FaultPoint, 'subject
 
 const MOMENTS = ['before', 'after'] as const;
 
-function pointsOf<More>(activities: readonly string[], more: (activity: string) => More): NamedPoint<More>[] {
+/** Before and after the effect of each activity. */
+export function pointsOf<More>(activities: readonly string[], more: (activity: string) => More): NamedPoint<More>[] {
   return activities.flatMap((activity) =>
     MOMENTS.map((when): NamedPoint<More> => [`${when} ${activity}`, { activity, when, ...more(activity) }]),
   );
 }
 
 /** What the error of a task says of the step that failed. */
-const titleOf = (activity: string) => ({ title: isStepName(activity) ? STEPS[activity].title : '' });
+export const titleOf = (activity: string) => ({ title: isStepName(activity) ? STEPS[activity].title : '' });
 
 /** Every step of a create. */
 export const CREATE_POINTS = pointsOf(CREATE_STEPS, () => ({}));

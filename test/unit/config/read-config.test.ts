@@ -33,6 +33,7 @@ describe('the configuration', () => {
       },
       logLevel: 'info',
       taskTimeoutMs: 600_000,
+      drainMs: 10_000,
       reconcileIntervalMs: 15_000,
       allowedRoles: [],
     });
@@ -61,6 +62,7 @@ describe('the configuration', () => {
         PGSTEWARD_JOIN_TOKEN_FILE: '/run/secrets/join',
         PGSTEWARD_LOG_LEVEL: 'debug',
         PGSTEWARD_TASK_TIMEOUT_SECONDS: '60',
+        PGSTEWARD_DRAIN_SECONDS: '3',
         PGSTEWARD_RECONCILE_SECONDS: '1',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
@@ -91,6 +93,7 @@ describe('the configuration', () => {
       files: { codecKeyring: '/run/secrets/codec', sealKeyring: '/run/secrets/seal', joinToken: '/run/secrets/join' },
       logLevel: 'debug',
       taskTimeoutMs: 60_000,
+      drainMs: 3000,
       reconcileIntervalMs: 1_000,
       allowedRoles: ['reporting', 'Auditors'],
     });
@@ -172,6 +175,7 @@ describe('a wrong configuration', () => {
     ['PGSTEWARD_POSTGREST_IMAGE', 'Mirror/PostgREST', 'must be an image repository'],
     ['PGSTEWARD_LOG_LEVEL', 'loud', 'must be one of trace, debug'],
     ['PGSTEWARD_TASK_TIMEOUT_SECONDS', '9', 'must be a whole number from 10'],
+    ['PGSTEWARD_DRAIN_SECONDS', '61', 'must be a whole number from 0'],
     ['PGSTEWARD_RECONCILE_SECONDS', '0', 'must be a whole number from 1'],
     ['PGSTEWARD_ALLOWED_ROLES', 'reporting,pg_read_all_data', 'must not name predefined roles'],
     ['PGSTEWARD_ALLOWED_ROLES', 'é'.repeat(32), 'must be role names of at most 63 bytes'],

@@ -35,6 +35,7 @@ test('the published example resolves to the documented defaults', () => {
     ],
     scripts: { postInit: [], postDatabaseCreate: [] },
     extensions: [],
+    dropRemovedUsers: false,
   });
 });
 

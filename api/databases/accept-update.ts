@@ -1,0 +1,85 @@
+import type { z } from '@hono/zod-openapi';
+import type { SpecRequest } from '../../domain/spec/types.ts';
+import { findDatabase } from '../../store/databases.ts';
+import { listInstances } from '../../store/instances.ts';
+import { findOpenTask } from '../../store/tasks.ts';
+import type { Caller } from '../caller.ts';
+import type { ApiDeps } from '../deps.ts';
+import { invalidInput } from '../errors.ts';
+import { changeRequest } from '../idempotency.ts';
+import { acceptedDatabaseSchema } from '../schemas/database.ts';
+import { renderTask } from '../tasks/render.ts';
+import { choosePorts } from './choose-ports.ts';
+import { PortTaken } from './claim-ports.ts';
+import { judgeUpdate } from './judge-update.ts';
+import { recordUpdate, type UpdateRequest } from './record-update.ts';
+import { renderDatabase } from './render.ts';
+import { startRun } from './start-run.ts';
+import { surroundings } from './surroundings.ts';
+
+type AcceptedDatabase = z.infer<typeof acceptedDatabaseSchema>;
+
+/** Concurrent requests may take the same free port; each new attempt sees what the others took. */
+const PORT_ATTEMPTS = 5;
+
+/** What an update asks for beside the specification. */
+export interface UpdateOptions {
+  /** Deploy every service anew. */
+  force: boolean;
+  /** Hosts that are gone for good: nothing waits for them. */
+  removeHosts: string[];
+}
+
+/**
+ * Accepts the change of a database: judges it, takes what it adds, and records specification and task; then starts the run. While
+ * that task runs, the same request again gets the same task.
+ */
+export function acceptUpdate(
+  deps: ApiDeps,
+  caller: Caller,
+  update: { databaseId: string; request: SpecRequest; options: UpdateOptions },
+): Promise<AcceptedDatabase> {
+  const change = changeRequest(deps, {
+    caller,
+    route: 'POST /v1/databases/{database_id}',
+    content: update,
+    answer: acceptedDatabaseSchema,
+  });
+  const accepted = { ...update, caller, change };
+  return change.once(
+    () => accept(deps, accepted),
+    () => joinRunning(deps, accepted),
+  );
+}
+
+async function accept(deps: ApiDeps, update: UpdateRequest): Promise<AcceptedDatabase> {
+  const { databaseId, request, options } = update;
+  const judged = await judgeUpdate(deps, { ...update, removeHosts: options.removeHosts });
+  const { database, instances } = judged;
+  const before = database.provisioned ? { before: { spec: database.spec, instances } } : {};
+  for (let attempt = 1; ; attempt += 1) {
+    const ports = await choosePorts(deps, { databaseId, spec: request.spec, ...before });
+    if (ports.problems.length > 0) throw invalidInput(ports.problems);
+    try {
+      const { task, accepted } = await recordUpdate(deps, { ...update, judged, ports: ports.chosen });
+      const hostIds = [...ports.chosen, ...instances].map(({ hostId }) => hostId);
+      await startRun(deps, task, hostIds);
+      return accepted;
+    } catch (error) {
+      if (!(error instanceof PortTaken) || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** The task of this same request, while it is under way. */
+async function joinRunning(deps: ApiDeps, update: UpdateRequest): Promise<AcceptedDatabase | undefined> {
+  const { databaseId, change } = update;
+  const task = await findOpenTask(deps.db, databaseId);
+  if (task?.type !== 'update' || !change.isSameAs(task.requestHash)) return undefined;
+  const [database, instances, around] = await Promise.all([
+    findDatabase(deps.db, databaseId),
+    listInstances(deps.db, [databaseId]),
+    surroundings(deps.db),
+  ]);
+  return database && { task: renderTask(task), database: renderDatabase(database, instances, around) };
+}

@@ -1,0 +1,40 @@
+import type { PlannedChange } from '../activities/control/types.ts';
+import type { InstanceChange } from '../domain/update/instances.ts';
+import { leaveTombstone } from './host-undo.ts';
+import { instanceInput } from './instance-input.ts';
+import { settleAll } from './settle-all.ts';
+import type { TaskRun } from './task-run.ts';
+
+/**
+ * What comes after the point of no return: instances that go, what the others were before, rights that nobody needs. A host that
+ * does not answer gets word and is not waited for: its worker carries it out before it serves again.
+ */
+export async function finishForward(run: TaskRun, change: PlannedChange): Promise<void> {
+  const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
+  const changed = change.instances.filter(({ action }) => action === 'reload' || action === 'replace');
+  const gone = change.instances.filter(({ action }) => action === 'remove');
+  await settleAll([
+    ...changed.map((instance) => settleOne(run, instance)),
+    ...gone.map((instance) => removeOne(run, change, instance)),
+  ]);
+  await run.step('removeAccess', 'sql', (on) => on.removeAccess(task));
+  await run.publish((on) => on.finishUpdate({ ...task, hostSteps: run.hostSteps }));
+}
+
+/** What is left of the previous unit is removed with the next change at the latest. */
+async function settleOne(run: TaskRun, instance: InstanceChange): Promise<void> {
+  try {
+    await run.hostStep('settleService', instance, (on) => on.settleService(instanceInput(run.plan, instance)));
+  } catch {
+    run.progress.note(`settleService/${instance.instanceId}`, 'left for the next change of the service');
+  }
+}
+
+async function removeOne(run: TaskRun, change: PlannedChange, instance: InstanceChange): Promise<void> {
+  if (change.removeHosts.includes(instance.hostId)) return leaveTombstone(run.plan, instance.instanceId);
+  try {
+    await run.hostStep('removeService', instance, (on) => on.removeService(instanceInput(run.plan, instance)));
+  } catch {
+    await leaveTombstone(run.plan, instance.instanceId);
+  }
+}
