@@ -12,6 +12,7 @@ export const STEPS = {
   sealServices: { title: 'render and seal service configuration', undo: null, on: 'control' },
   startService: { title: 'start service', undo: 'undoStartService', on: 'host' },
   awaitService: { title: 'wait until the service answers', undo: null, on: 'host' },
+  endPredecessors: { title: 'end the task under way', undo: null, on: 'control' },
   removeService: { title: 'remove service', undo: null, on: 'host' },
   removeDatabase: { title: 'drop database', undo: null, on: 'control' },
   removeRoles: { title: 'drop roles', undo: null, on: 'control' },

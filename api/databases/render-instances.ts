@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
-import type { DatabaseRecord } from '../../store/databases.ts';
+import type { DatabaseState, DatabaseSummary } from '../../store/databases.ts';
 import type { instanceSchema } from '../schemas/instance.ts';
 import { timestamp } from '../time.ts';
 import { type Surroundings, serverOfHost } from './surroundings.ts';
 
 type Instance = z.infer<typeof instanceSchema>;
 
-const INSTANCE_STATES: Record<DatabaseRecord['state'], Instance['state']> = {
+const INSTANCE_STATES: Record<DatabaseState, Instance['state']> = {
   creating: 'creating',
   modifying: 'modifying',
   available: 'available',
@@ -17,8 +17,8 @@ const INSTANCE_STATES: Record<DatabaseRecord['state'], Instance['state']> = {
 };
 
 /** One PostgreSQL instance per node and host that has a server. The first host of a node has its primary. */
-export function renderInstances(database: DatabaseRecord, around: Surroundings): Instance[] {
-  return database.spec.nodes.flatMap((node) =>
+export function renderInstances(database: DatabaseSummary, around: Surroundings): Instance[] {
+  return database.nodes.flatMap((node) =>
     node.host_ids.flatMap((hostId, index): Instance[] => {
       const server = serverOfHost(around, hostId);
       const endpoint = server?.endpoints[0];

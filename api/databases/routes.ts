@@ -8,7 +8,8 @@ import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { databasePageSchema } from '../schemas/paging.ts';
+import { conflict, json, malformed, refused } from '../schemas/responses.ts';
 import { acceptCreate } from './accept-create.ts';
 import { acceptDelete } from './accept-delete.ts';
 import { renderDatabase, renderSummary } from './render.ts';
@@ -16,7 +17,22 @@ import { surroundings } from './surroundings.ts';
 
 const params = z.object({ database_id: pathIdentifier('database_id') });
 const notFound = refused('There is no such database.');
-const conflict = refused('The state of the database, or an earlier use of the Idempotency-Key, does not allow it.');
+
+/** Texts that the framework of published servers takes for a boolean in a query string. */
+const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
+  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
+  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
+]);
+const flag = z
+  .preprocess((text) => BOOLEANS.get(text) ?? text, z.boolean().default(false))
+  .openapi({ type: 'boolean', default: false });
+/** Accepted, and without effect: what the servers here run is not upgraded by this control plane. */
+const include = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? [value] : value),
+    z.array(z.enum(['available_upgrades'])).optional(),
+  )
+  .openapi({ type: 'array', items: { type: 'string', enum: ['available_upgrades'] } });
 
 const createDatabaseRoute = createRoute({
   method: 'post',
@@ -39,15 +55,16 @@ const createDatabaseRoute = createRoute({
 const listRoute = createRoute({
   method: 'get',
   path: '/v1/databases',
-  summary: 'All databases',
-  responses: { 200: json(databaseListSchema, 'Every database, without specifications.') },
+  summary: 'All databases, or a page of them, by id',
+  request: { query: databasePageSchema.extend({ include }) },
+  responses: { 200: json(databaseListSchema, 'Databases without specifications.'), 400: malformed },
 });
 
 const getRoute = createRoute({
   method: 'get',
   path: '/v1/databases/{database_id}',
   summary: 'One database',
-  request: { params },
+  request: { params, query: z.object({ include }) },
   responses: { 200: json(databaseSchema, 'The database.'), 400: malformed, 404: notFound },
 });
 
@@ -55,7 +72,11 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: '/v1/databases/{database_id}',
   summary: 'Delete a database with everything that was made for it',
-  request: { params, headers: idempotencyHeaders },
+  request: {
+    params,
+    headers: idempotencyHeaders,
+    query: z.object({ force: flag.openapi({ description: 'In any state, ending the task that is under way.' }) }),
+  },
   responses: {
     200: json(acceptedTaskSchema, 'Accepted; follow the task.'),
     400: malformed,
@@ -73,7 +94,8 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   );
 
   app.openapi(listRoute, async (c) => {
-    const [databases, around] = await Promise.all([listDatabases(deps.db), surroundings(deps.db)]);
+    const { limit, after_database_id: afterId } = c.req.valid('query');
+    const [databases, around] = await Promise.all([listDatabases(deps.db, { limit, afterId }), surroundings(deps.db)]);
     return c.json({ databases: databases.map((database) => renderSummary(database, around)) }, 200);
   });
 
@@ -89,7 +111,13 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(deleteRoute, async (c) =>
-    c.json(await acceptDelete(deps, callerOf(c), c.req.valid('param').database_id), 200),
+    c.json(
+      await acceptDelete(deps, callerOf(c), {
+        databaseId: c.req.valid('param').database_id,
+        force: c.req.valid('query').force,
+      }),
+      200,
+    ),
   );
 
   return app;

@@ -32,6 +32,10 @@ export const databaseSpecSchema = z.object({
     })
     .optional(),
   extensions: z.array(z.string().min(1)).max(64).optional().describe('Extensions to create in the new database.'),
+  deletion_protection: z
+    .boolean()
+    .optional()
+    .describe('While true, no request deletes the database, also none with force.'),
   orchestrator_opts: unsupported,
   spock_version: unsupported,
   port: unsupported,
