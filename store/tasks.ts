@@ -44,9 +44,8 @@ export const TASK_COLUMNS = `id, scope, entity_id AS "entityId", database_id AS 
 export async function insertTask(
   db: Queryable,
   input: {
-    /** What the task is about: a database, or a whole server. */
-    scope: 'database' | 'server';
-    /** Id of the database, or name of the server. */
+    scope: TaskScope;
+    /** Id of the database or host, or name of the server. */
     entityId: string;
     type: TaskType;
     epoch: number;
@@ -60,14 +59,15 @@ export async function insertTask(
 ): Promise<TaskRecord> {
   const id = uuidv7();
   const { rows } = await db.query<TaskRecord>(
-    `INSERT INTO tasks (id, scope, entity_id, database_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor,
+    `INSERT INTO tasks (id, scope, entity_id, database_id, host_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor,
        forced)
-     VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11) RETURNING ${TASK_COLUMNS}`,
+     VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12) RETURNING ${TASK_COLUMNS}`,
     [
       id,
       input.scope,
       input.entityId,
       input.scope === 'database' ? input.entityId : null,
+      input.scope === 'host' ? input.entityId : null,
       input.type,
       input.epoch,
       input.workflowType,
