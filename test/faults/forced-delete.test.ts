@@ -112,6 +112,17 @@ describe.concurrent('a forced delete', () => {
     },
   );
 
+  it('that fails leaves the database failed, and another one succeeds', async () => {
+    const request = everyStepRequest('force-fails');
+    expect(await taskEnded(stack, await accept(stack, request))).toMatchObject({ status: 'completed' });
+    const failure = { type: 'SqlRefused', message: 'the disk is full', retryable: false } as const;
+    faults.fail({ subject: request.id, activity: 'endPredecessors', when: 'after' }, failure);
+    expect(await taskEnded(stack, await forced(request.id))).toMatchObject({ status: 'failed' });
+    expect((await stack.call('GET', `/v1/databases/${request.id}`)).body.state).toBe('failed');
+    expect(await taskEnded(stack, await forced(request.id))).toMatchObject({ status: 'completed' });
+    await expectGone(request.id);
+  });
+
   it('takes further ones in, and frees the id for a new database', async () => {
     const request = everyStepRequest('force-joined');
     expect(await taskEnded(stack, await accept(stack, request))).toMatchObject({ status: 'completed' });
