@@ -41,14 +41,9 @@ export const databasePageSchema = z.object({
 
 /** How long a request for a task waits for its end. */
 export const waitSchema = z.object({
-  wait: z.coerce
-    .number()
-    .min(0)
-    .max(MAX_WAIT_SECONDS)
-    .optional()
-    .openapi({
-      description: 'Seconds to wait for the end of the task, fractions too; the answer comes at once when it ends.',
-    }),
+  wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).optional().openapi({
+    description: 'Seconds to wait for the end of the task, fractions too; the answer comes at once when it ends.',
+  }),
 });
 
 export const taskIdParam = z.uuid().openapi({ param: { name: 'task_id', in: 'path' } });

@@ -35,7 +35,11 @@ const listAllRoute = createRoute({
       entity_id: queryIdentifier.optional().openapi({ description: 'Id of a database or host, name of a server.' }),
     }),
   },
-  responses: { 200: json(taskListSchema, 'A page of tasks.'), 400: malformed },
+  responses: {
+    200: json(taskListSchema, 'A page of tasks.'),
+    400: malformed,
+    403: refused('Tasks of servers are for administrators.'),
+  },
 });
 
 const listRoute = createRoute({

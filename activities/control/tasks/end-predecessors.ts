@@ -9,7 +9,7 @@ import type { TaskRef } from '../types.ts';
 
 /**
  * Longest wait for the undo of what a forced delete came upon. An undo asks a host that is down three times, 10 s each, and then
- * leaves a tombstone; the rest of it takes seconds. Below the step's own time-out.
+ * leaves a tombstone; the rest of it takes seconds. Below the step's own time-out, and half of the task's time at most.
  */
 const UNDO_WITHIN_MS = 120_000;
 
@@ -20,11 +20,12 @@ const UNDO_WITHIN_MS = 120_000;
  */
 export function endPredecessors(deps: ControlDeps, input: TaskRef): Promise<{ open: number }> {
   return performStep(deps, { ...input, step: 'endPredecessors' }, async ({ work }) => {
+    const boundMs = Math.min(UNDO_WITHIN_MS, deps.taskTimeoutMs / 2);
     const tasks = await listPredecessors(deps.db, work);
     const ends = await Promise.all(
       tasks.map(async (task) => {
         await cancelRun(deps.workflows, task, deps);
-        const wait = { taskId: task.id, boundMs: UNDO_WITHIN_MS, signal: cancellationSignal() };
+        const wait = { taskId: task.id, boundMs, signal: cancellationSignal() };
         return { task, end: await taskEnd(deps, wait) };
       }),
     );
