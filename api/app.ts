@@ -3,11 +3,15 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { findHost } from '../store/hosts.ts';
 import type { ApiVariables } from './caller.ts';
 import { identifyCaller } from './caller-middleware.ts';
+import { clusterRoutes } from './cluster/routes.ts';
 import { databaseRoutes } from './databases/routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
 import { refuseForgedRequests } from './forged-requests.ts';
+import { createHostChecker } from './hosts/check.ts';
+import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
+import { hostTaskRoutes } from './hosts/task-routes.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
@@ -40,7 +44,11 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', serviceRoutes(deps));
   app.route('/', databaseRoutes(deps));
   app.route('/', taskRoutes(deps));
-  app.route('/', hostRoutes(deps));
+  const askHosts = createHostChecker(deps);
+  const listHosts = createHostLister(deps, askHosts);
+  app.route('/', hostRoutes(deps, { ask: askHosts, list: listHosts }));
+  app.route('/', hostTaskRoutes(deps));
+  app.route('/', clusterRoutes(deps, listHosts));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {

@@ -17,10 +17,10 @@ export interface ApiVariables {
   Variables: { requestId: string; caller: Caller };
 }
 
-/** The caller, who must be an administrator. @throws ApiError 403 */
-export function requireAdmin(c: Context<ApiVariables>): Caller {
+/** The caller, who must be an administrator. @param what what only they may do @throws ApiError 403 */
+export function requireAdmin(c: Context<ApiVariables>, what = 'see or change servers'): Caller {
   const caller = callerOf(c);
-  if (!caller.isAdmin) throw new ApiError('forbidden', 'only administrators may see or change servers');
+  if (!caller.isAdmin) throw new ApiError('forbidden', `only administrators may ${what}`);
   return caller;
 }
 

@@ -12,6 +12,9 @@ export interface ApiDeps {
   /** Metadata database. */
   db: pg.Pool;
   workflows: WorkflowClient;
+  installationId: string;
+  /** What host workers join with (R12): a secret. */
+  joinToken: string;
   /** Task queue of the control workers. */
   taskQueue: string;
   /** Whether this process runs a control worker on the same connection, which may take first workflow tasks directly. */

@@ -138,6 +138,8 @@ function pathName(path: Path, root: string): string {
 
 function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>((at, member) => {
+    // A parameter that may be repeated, given once: a list of one.
+    if (typeof at === 'string' && member === 0) return at;
     return typeof at === 'object' && at !== null ? Object.getOwnPropertyDescriptor(at, member)?.value : undefined;
   }, value);
 }

@@ -1,3 +1,4 @@
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { ApiVariables } from './caller.ts';
 import { ApiError } from './errors.ts';
@@ -6,14 +7,29 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * What a browser or proxy sends on suspicion (prefetch, prerender) was decided by nobody, so it never changes anything
- * (R18). `Purpose` is the older name of the header.
+ * (R18).
  */
 export function refuseSpeculativeChanges() {
   return createMiddleware<ApiVariables>(async (c, next) => {
-    const purpose = c.req.header('Sec-Purpose') ?? c.req.header('Purpose') ?? '';
-    if (/\bpre(fetch|render)\b/i.test(purpose) && !SAFE_METHODS.has(c.req.method)) {
-      throw new ApiError('forbidden', 'a prefetch changes nothing: send the request without Sec-Purpose');
-    }
+    if (isSpeculative(c) && !SAFE_METHODS.has(c.req.method)) throw nobodyDecided();
     await next();
   });
+}
+
+/** The same for a route that changes or reveals something although its method is GET. */
+export function refuseSpeculation() {
+  return createMiddleware<ApiVariables>(async (c, next) => {
+    if (isSpeculative(c)) throw nobodyDecided();
+    await next();
+  });
+}
+
+/** `Purpose` and `X-Moz` are older names of the header. */
+function isSpeculative(c: Context): boolean {
+  const purpose = c.req.header('Sec-Purpose') ?? c.req.header('Purpose') ?? c.req.header('X-Moz') ?? '';
+  return /\bpre(fetch|render)\b/i.test(purpose);
+}
+
+function nobodyDecided(): ApiError {
+  return new ApiError('forbidden', 'a prefetch changes nothing: send the request without Sec-Purpose');
 }

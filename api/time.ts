@@ -1,4 +1,4 @@
 /** RFC 3339 with whole seconds, as every timestamp of the contract. */
 export function timestamp(time: Date | string): string {
-  return new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z');
+  return `${new Date(time).toISOString().slice(0, -'.000Z'.length)}Z`;
 }

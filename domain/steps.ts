@@ -20,6 +20,7 @@ export const STEPS = {
   endKilledSessions: { title: 'end sessions of a killed service', undo: null, on: 'control' },
   settleService: { title: 'remove what the service was before', undo: null, on: 'host' },
   removeAccess: { title: 'revoke what is no longer needed', undo: null, on: 'control' },
+  endPredecessors: { title: 'end the task under way', undo: null, on: 'control' },
   removeService: { title: 'remove service', undo: null, on: 'host' },
   removeDatabase: { title: 'drop database', undo: null, on: 'control' },
   removeRoles: { title: 'drop roles', undo: null, on: 'control' },

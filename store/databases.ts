@@ -46,8 +46,23 @@ export async function lockDatabase(db: Queryable, id: string): Promise<DatabaseR
   return rows[0];
 }
 
-export async function listDatabases(db: Queryable): Promise<DatabaseRecord[]> {
-  const { rows } = await db.query<DatabaseRecord>(`SELECT ${COLUMNS} FROM databases ORDER BY created_at, id`);
+/** What lists show of a database. */
+export interface DatabaseSummary
+  extends Pick<DatabaseRecord, 'id' | 'tenantId' | 'state' | 'error' | 'createdAt' | 'updatedAt'> {
+  /** Nodes of the specification. */
+  nodes: DatabaseSpec['nodes'];
+}
+
+/** Databases by id, all of them or a page; no specification is read. `afterId` is exclusive. */
+export async function listDatabases(
+  db: Queryable,
+  page: { afterId?: string | undefined; limit?: number | undefined } = {},
+): Promise<DatabaseSummary[]> {
+  const { rows } = await db.query<DatabaseSummary>(
+    `SELECT id, tenant_id AS "tenantId", state, error, nodes, created_at AS "createdAt", updated_at AS "updatedAt"
+     FROM databases WHERE $1::text IS NULL OR id > $1 ORDER BY id LIMIT $2`,
+    [page.afterId ?? null, page.limit ?? null],
+  );
   return rows;
 }
 

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Queryable } from './connection.ts';
+import { CHANNELS } from './signals.ts';
 
 export type TaskStatus = 'pending' | 'running' | 'completed' | 'failed' | 'canceling' | 'canceled';
 /** Task types of the contract that this control plane performs, and its own ones on whole servers. */
@@ -9,10 +10,13 @@ export type DatabaseTaskType = 'create' | 'update' | 'delete';
 /** `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop. */
 export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role';
 
+/** What a task is about: a managed database, a host, or a whole server. */
+export type TaskScope = 'database' | 'host' | 'server';
+
 /** One accepted operation. */
 export interface TaskRecord {
   id: string;
-  scope: 'database' | 'host' | 'server';
+  scope: TaskScope;
   entityId: string;
   databaseId: string | null;
   hostId: string | null;
@@ -29,19 +33,21 @@ export interface TaskRecord {
   completedAt: Date | null;
   /** Batch that carries it out together with others. */
   batchId: string | null;
+  /** A delete that ends what is under way. */
+  forced: boolean;
 }
 
-const COLUMNS = `id, scope, entity_id AS "entityId", database_id AS "databaseId", host_id AS "hostId", type, status, epoch,
+/** Columns of {@link TaskRecord}. */
+export const TASK_COLUMNS = `id, scope, entity_id AS "entityId", database_id AS "databaseId", host_id AS "hostId", type, status, epoch,
   workflow_type AS "workflowType", workflow_id AS "workflowId", request_hash AS "requestHash", actor, error,
-  created_at AS "createdAt", started_at AS "startedAt", completed_at AS "completedAt", batch_id AS "batchId"`;
+  created_at AS "createdAt", started_at AS "startedAt", completed_at AS "completedAt", batch_id AS "batchId", forced`;
 
 /** Inserts a pending task; its id is a UUIDv7, so that ids sort by time. */
 export async function insertTask(
   db: Queryable,
   input: {
-    /** What the task is about: a database, or a whole server. */
-    scope: 'database' | 'server';
-    /** Id of the database, or name of the server. */
+    scope: TaskScope;
+    /** Id of the database or host, or name of the server. */
     entityId: string;
     type: TaskType;
     epoch: number;
@@ -50,23 +56,27 @@ export async function insertTask(
     workflowKind: string;
     requestHash?: string;
     actor: string;
+    forced?: boolean;
   },
 ): Promise<TaskRecord> {
   const id = uuidv7();
   const { rows } = await db.query<TaskRecord>(
-    `INSERT INTO tasks (id, scope, entity_id, database_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor)
-     VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10) RETURNING ${COLUMNS}`,
+    `INSERT INTO tasks (id, scope, entity_id, database_id, host_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor,
+       forced)
+     VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12) RETURNING ${TASK_COLUMNS}`,
     [
       id,
       input.scope,
       input.entityId,
       input.scope === 'database' ? input.entityId : null,
+      input.scope === 'host' ? input.entityId : null,
       input.type,
       input.epoch,
       input.workflowType,
       `${input.workflowKind}/${input.entityId}/${id}`,
       input.requestHash ?? null,
       input.actor,
+      input.forced ?? false,
     ],
   );
   const row = rows[0];
@@ -76,12 +86,13 @@ export async function insertTask(
 
 export async function findTask(
   db: Queryable,
-  input: { taskId: string; databaseId?: string; serverName?: string },
+  input: { taskId: string; databaseId?: string; serverName?: string; hostId?: string },
 ): Promise<TaskRecord | undefined> {
   const { rows } = await db.query<TaskRecord>(
-    `SELECT ${COLUMNS} FROM tasks WHERE id = $1 AND ($2::text IS NULL OR database_id = $2)
-       AND ($3::text IS NULL OR (scope = 'server' AND entity_id = $3))`,
-    [input.taskId, input.databaseId ?? null, input.serverName ?? null],
+    `SELECT ${TASK_COLUMNS} FROM tasks WHERE id = $1 AND ($2::text IS NULL OR database_id = $2)
+       AND ($3::text IS NULL OR (scope = 'server' AND entity_id = $3))
+       AND ($4::text IS NULL OR (scope = 'host' AND entity_id = $4))`,
+    [input.taskId, input.databaseId ?? null, input.serverName ?? null, input.hostId ?? null],
   );
   return rows[0];
 }
@@ -89,7 +100,7 @@ export async function findTask(
 /** The task that is under way for a database, where one is. */
 export async function findOpenTask(db: Queryable, databaseId: string): Promise<TaskRecord | undefined> {
   const { rows } = await db.query<TaskRecord>(
-    `SELECT ${COLUMNS} FROM tasks
+    `SELECT ${TASK_COLUMNS} FROM tasks
      WHERE scope = 'database' AND entity_id = $1 AND status IN ('pending', 'running', 'canceling')
      ORDER BY id DESC LIMIT 1`,
     [databaseId],
@@ -97,23 +108,26 @@ export async function findOpenTask(db: Queryable, databaseId: string): Promise<T
   return rows[0];
 }
 
-/** A page of the tasks of one database or server. `afterTaskId` is exclusive in the direction chosen. */
+/** Which tasks a list is of. */
+export interface TaskFilter {
+  scope: TaskScope;
+  /** Id of the database or host, or name of the server. */
+  entityId?: string;
+}
+
+/** A page of tasks. `afterTaskId` is exclusive in the direction chosen. Without a filter, those of all databases and hosts. */
 export async function listTasks(
   db: Queryable,
-  input: {
-    scope: 'database' | 'server';
-    entityId: string;
-    order: 'asc' | 'desc';
-    afterTaskId?: string;
-    limit: number;
-  },
+  input: { filter?: TaskFilter; order: 'asc' | 'desc'; afterTaskId?: string | undefined; limit: number },
 ): Promise<TaskRecord[]> {
-  const ascending = input.order === 'asc';
+  const [comparison, direction] = input.order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
+  // The scopes as text, so that the partial index over them is found.
+  const scope = input.filter === undefined ? `scope IN ('database', 'host')` : `scope = '${input.filter.scope}'`;
   const { rows } = await db.query<TaskRecord>(
-    `SELECT ${COLUMNS} FROM tasks
-     WHERE scope = $4 AND entity_id = $1 AND ($2::uuid IS NULL OR id ${ascending ? '>' : '<'} $2)
-     ORDER BY id ${ascending ? 'ASC' : 'DESC'} LIMIT $3`,
-    [input.entityId, input.afterTaskId ?? null, input.limit, input.scope],
+    `SELECT ${TASK_COLUMNS} FROM tasks
+     WHERE ${scope} AND ($1::text IS NULL OR entity_id = $1) AND ($2::uuid IS NULL OR id ${comparison} $2)
+     ORDER BY id ${direction} LIMIT $3`,
+    [input.filter?.entityId ?? null, input.afterTaskId ?? null, input.limit],
   );
   return rows;
 }
@@ -130,22 +144,25 @@ export async function listOpenTasks(
   input: { olderThanMs: number; limit: number },
 ): Promise<TaskRecord[]> {
   const { rows } = await db.query<TaskRecord>(
-    `SELECT ${COLUMNS} FROM tasks WHERE status IN ('pending', 'running', 'canceling') AND type <> 'change_role'
+    `SELECT ${TASK_COLUMNS} FROM tasks WHERE status IN ('pending', 'running', 'canceling') AND type <> 'change_role'
        AND created_at <= now() - make_interval(secs => $1 / 1000.0) ORDER BY created_at LIMIT $2`,
     [input.olderThanMs, input.limit],
   );
   return rows;
 }
 
-/** Marks a task running. @returns false when the task is closed already. */
-export async function startTask(db: Queryable, taskId: string): Promise<boolean> {
-  const { rowCount } = await db.query(
+/**
+ * Marks a task running; one that is to be cancelled stays so.
+ * @returns undefined when the task is closed already
+ */
+export async function startTask(db: Queryable, taskId: string): Promise<'running' | 'canceling' | undefined> {
+  const { rows } = await db.query<{ status: 'running' | 'canceling' }>(
     `UPDATE tasks SET status = CASE status WHEN 'pending' THEN 'running' ELSE status END,
             started_at = coalesce(started_at, now())
-     WHERE id = $1 AND status IN ('pending', 'running', 'canceling')`,
+     WHERE id = $1 AND status IN ('pending', 'running', 'canceling') RETURNING status`,
     [taskId],
   );
-  return rowCount === 1;
+  return rows[0]?.status;
 }
 
 /**
@@ -167,17 +184,28 @@ export function auditAction(task: Pick<TaskRecord, 'scope' | 'type'>): string {
   return `${task.scope}.${task.type}`;
 }
 
-/** Closes a task. @returns false when it was closed before: the caller's outcome is not the one that counts. */
+/** How a task can end. */
+export type TaskOutcome = Extract<TaskStatus, 'completed' | 'failed' | 'canceled'>;
+
+/**
+ * Closes a task, and tells those who wait for its end once the transaction commits. A task that was to be cancelled and did not
+ * complete is cancelled, whatever came first.
+ * @returns how it ended; undefined when it was closed before, and the caller's outcome is not the one that counts
+ */
 export async function closeTask(
   db: Queryable,
-  input: { taskId: string; status: 'completed' | 'failed' | 'canceled'; error?: string },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `UPDATE tasks SET status = $2, error = $3, completed_at = now()
-     WHERE id = $1 AND status IN ('pending', 'running', 'canceling')`,
+  input: { taskId: string; status: TaskOutcome; error?: string },
+): Promise<TaskOutcome | undefined> {
+  const { rows } = await db.query<{ status: TaskOutcome }>(
+    `WITH closed AS (
+       UPDATE tasks SET status = CASE WHEN status = 'canceling' AND $2 = 'failed' THEN 'canceled' ELSE $2::text END,
+              error = $3, completed_at = now()
+       WHERE id = $1 AND status IN ('pending', 'running', 'canceling') RETURNING id, status
+     )
+     SELECT status, pg_notify('${CHANNELS.ended}', id::text) FROM closed`,
     [input.taskId, input.status, input.error ?? null],
   );
-  return rowCount === 1;
+  return rows[0]?.status;
 }
 
 /** Wipes the tasks of an earlier database of the same id, when that id is created again. */

@@ -28,6 +28,8 @@ export interface Work {
   databaseId: string;
   databaseName: string;
   actor: string;
+  /** A delete that ends what is under way. */
+  forced: boolean;
   spec: ResolvedSpec;
   nodes: WorkNode[];
   /** Instances as they are to be. */
@@ -41,6 +43,7 @@ interface WorkRow {
   type: DatabaseTaskType;
   epoch: number;
   actor: string;
+  forced: boolean;
   databaseId: string;
   databaseName: string;
   spec: DatabaseSpec;
@@ -52,7 +55,7 @@ interface WorkRow {
 /** Loads the accepted rows of a task in one round trip. @throws StaleTask when task or database are gone */
 export async function loadWork(db: Queryable, taskId: string): Promise<Work> {
   const { rows } = await db.query<WorkRow>(
-    `SELECT t.id AS "taskId", t.type, t.epoch, t.actor, d.id AS "databaseId", d.database_name AS "databaseName", d.spec,
+    `SELECT t.id AS "taskId", t.type, t.epoch, t.actor, t.forced, d.id AS "databaseId", d.database_name AS "databaseName", d.spec,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('name', s.node_name, 'serverName', s.server_name)
                  ORDER BY s.node_name), '[]') FROM database_servers s WHERE s.database_id = d.id) AS nodes,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('instanceId', i.id, 'serviceId', i.service_id,

@@ -36,6 +36,8 @@ export async function startApi(options: {
   const base = { db: control.db, workflows, taskQueue: CONTROL_TASK_QUEUE, log };
   const app = createApp({
     ...base,
+    installationId: control.installationId,
+    joinToken: control.joinToken,
     eagerStart: options.eagerStart,
     sealer: control.sealer,
     targets: control.targets,

@@ -24,6 +24,12 @@ export const POLICIES = {
     heartbeatTimeout: '5s',
     retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
   },
+  /** Waiting for another task's undo, which asks hosts that are down a few times: the activity ends its wait by itself. */
+  patient: {
+    startToCloseTimeout: '3m',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '5s' },
+  },
   /** Scripts of the user: as long as the longest statement may take. */
   script: {
     startToCloseTimeout: '5m',
@@ -50,5 +56,7 @@ export type PolicyName = keyof typeof POLICIES;
 export const HOST_SCHEDULE_TO_START_MS = 10_000;
 /** How often an undo asks an unreachable host before it leaves a tombstone. */
 export const HOST_UNDO_ATTEMPTS = 3;
+/** How long a forced delete lets one host try before it leaves a tombstone there, in milliseconds. */
+export const FORCED_HOST_BUDGET_MS = 60_000;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

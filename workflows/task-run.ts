@@ -2,6 +2,7 @@ import {
   type ActivityInterfaceFor,
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   isCancellation,
   sleep,
   TemporalFailure,
@@ -37,12 +38,21 @@ export interface TaskRun<Plan extends TaskFrame = TaskPlan> {
   commit(): void;
   /** The last step: records success. Nothing is undone after it; it waits for the metadata database if it must. */
   publish(call: (activities: ActivityInterfaceFor<ControlActivities>) => Promise<void>): Promise<void>;
-  /** A step on the instance's host; a host that does not answer is asked again until the deadline. */
+  /** A step on the instance's host; a host that does not answer is asked again until the deadline, or for as long as `patience` says. */
   hostStep<T>(
     step: StepName,
     instance: Pick<PlannedInstance, 'instanceId' | 'hostId'>,
     call: (activities: ActivityInterfaceFor<HostActivities>) => Promise<T>,
+    patience?: HostPatience,
   ): Promise<T>;
+}
+
+/** How long a host is tried. */
+export interface HostPatience {
+  /** How often a host that takes no task is asked. */
+  attempts: number;
+  /** For the whole of one attempt, in milliseconds. */
+  budgetMs: number;
 }
 
 /** Pause before an unreachable host is asked again; it adds to the schedule-to-start wait of each attempt. */
@@ -76,6 +86,7 @@ async function runFramed<Plan extends TaskFrame>(
   const begun: BegunStep[] = [];
   const run = createTaskRun(plan, begun);
   try {
+    if (plan.cancelRequested) throw new CancelledFailure('cancelled before it began');
     await forward(run);
     return { outcome: 'completed' };
   } catch (error) {
@@ -114,13 +125,14 @@ export function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunSt
       perform(step, '', 'control', () => call(control(policy, { summary: STEPS[step].title, budgetMs: budgetMs() }))),
     commit: () => void begun.splice(0),
     publish: (call) => call(control('bookkeeping', { summary: 'record success', budgetMs: CLOSING_BUDGET_MS })),
-    hostStep: (step, instance, call) =>
+    hostStep: (step, instance, call, patience = { attempts: Number.POSITIVE_INFINITY, budgetMs: plan.timeoutMs }) =>
       perform(step, instance.instanceId, instance.hostId, async () => {
         const startedAt = Date.now();
         const summary = `${STEPS[step].title}: ${instance.instanceId}`;
-        for (;;) {
+        for (let attempt = 1; ; attempt += 1) {
           try {
-            const result = await call(onHost(instance.hostId, { summary, budgetMs: budgetMs() }));
+            const budget = Math.min(budgetMs(), patience.budgetMs);
+            const result = await call(onHost(instance.hostId, { summary, budgetMs: budget }));
             hostSteps.push({
               title: summary,
               startedAt: new Date(startedAt).toISOString(),
@@ -128,8 +140,8 @@ export function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunSt
             });
             return result;
           } catch (error) {
-            if (!isHostUnavailable(error) || Date.now() + HOST_RETRY_PAUSE_MS >= deadline)
-              throw hostFailure(instance, error);
+            const over = attempt >= patience.attempts || Date.now() + HOST_RETRY_PAUSE_MS >= deadline;
+            if (!isHostUnavailable(error) || over) throw hostFailure(instance, error);
             progress.note(`${step}/${instance.instanceId}`, `host ${instance.hostId} does not answer; asking again`);
             await sleep(HOST_RETRY_PAUSE_MS);
           }

@@ -21,6 +21,7 @@ import { runPostDatabaseCreate } from './spec-scripts/post-database-create.ts';
 import { runPostInit, undoPostInit } from './spec-scripts/post-init.ts';
 import { beginCleanup } from './tasks/begin-cleanup.ts';
 import { beginServerTask, beginTask } from './tasks/begin-task.ts';
+import { endPredecessors } from './tasks/end-predecessors.ts';
 import { failTask } from './tasks/fail-task.ts';
 import { finishDelete } from './tasks/finish-delete.ts';
 import { finishServerTask } from './tasks/finish-server-task.ts';
@@ -76,6 +77,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     undoGrantAccess: (input) => undoGrantAccess(deps, input),
     recordTombstone: (input) => recordTombstone(deps, input),
     failTask: (input) => failTask(deps, input),
+    endPredecessors: (input) => endPredecessors(deps, input),
     removeDatabase: (input) => removeDatabase(deps, input),
     removeRoles: (input) => removeRoles(deps, input),
     finishDelete: (input) => finishDelete(deps, input),

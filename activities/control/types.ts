@@ -25,12 +25,16 @@ export interface TaskFrame extends TaskRef {
   subject: string;
   /** Longest time that the forward steps may take together, in milliseconds. */
   timeoutMs: number;
+  /** The task was cancelled before its run began: nothing is to be done but to close it. */
+  cancelRequested?: true;
 }
 
 /** What a workflow needs to know of a task on a database: ids and flags, loaded from the accepted row. */
 export interface TaskPlan extends TaskFrame {
   databaseId: string;
   databaseName: string;
+  /** A delete that ends what is under way, and does not wait for hosts that are down. */
+  forced: boolean;
   hasPostInit: boolean;
   hasPostDatabaseCreate: boolean;
   /** Instances that are to be. */
@@ -147,6 +151,11 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   /** Closes a failed or cancelled task. One transaction. */
   failTask(input: TaskFailure): Promise<void>;
 
+  /**
+   * Cancels the tasks that a forced delete came upon, and waits within a bound until they are undone and closed.
+   * @returns how many are still open
+   */
+  endPredecessors(input: TaskRef): Promise<{ open: number }>;
   /** Blocks connections, ends sessions and drops the database on every node. */
   removeDatabase(input: TaskRef): Promise<void>;
   /** Drops the roles that were made for the database; roles with rights elsewhere are set NOLOGIN and reported (R10). */

@@ -1,9 +1,10 @@
 import type { z } from '@hono/zod-openapi';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
-import { inTransaction } from '../../store/connection.ts';
-import { beginOperation, lockDatabase } from '../../store/databases.ts';
+import { inTransaction, type Queryable } from '../../store/connection.ts';
+import { beginOperation, type DatabaseRecord, lockDatabase } from '../../store/databases.ts';
 import { listInstances } from '../../store/instances.ts';
-import { insertTask, type TaskRecord } from '../../store/tasks.ts';
+import { requestCancelOfAll } from '../../store/task-cancellation.ts';
+import { findOpenTask, insertTask, type TaskRecord } from '../../store/tasks.ts';
 import { auditIntent } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -16,51 +17,92 @@ import { assertModifiable } from './states.ts';
 
 type AcceptedTask = z.infer<typeof acceptedTaskSchema>;
 
-/** Accepts the deletion of a database in a state that allows it, and starts the run. */
-export function acceptDelete(deps: ApiDeps, caller: Caller, databaseId: string): Promise<AcceptedTask> {
+/** A database to delete; `force`: in any state, ending what is under way. */
+export interface DeleteRequest {
+  databaseId: string;
+  force: boolean;
+}
+
+/**
+ * Accepts the deletion of a database in a state that allows it, or with `force` in any, and starts the run. A forced delete that is
+ * under way takes further ones in.
+ */
+export function acceptDelete(deps: ApiDeps, caller: Caller, request: DeleteRequest): Promise<AcceptedTask> {
+  const { databaseId, force } = request;
   const change = changeRequest(deps, {
     caller,
     route: 'DELETE /v1/databases/{database_id}',
-    content: { databaseId },
+    // Without `force` as before, so that keys outlive an upgrade.
+    content: { databaseId, ...(force ? { force } : {}) },
     answer: acceptedTaskSchema,
   });
-  return change.once(async () => {
-    const { task, accepted, hostIds } = await recordDelete(deps, { caller, change, databaseId });
-    await startRun(deps, task, hostIds);
-    return accepted;
-  });
+  return change.once(
+    async () => {
+      const { task, accepted, hostIds } = await recordDelete(deps, { ...request, caller, change });
+      await startRun(deps, task, hostIds);
+      return accepted;
+    },
+    async () => {
+      const task = force ? await findOpenTask(deps.db, databaseId) : undefined;
+      const joins = task?.forced === true && task.status !== 'canceling';
+      return joins ? { task: renderTask(task) } : undefined;
+    },
+  );
 }
 
-/** One transaction. @throws ApiError when there is no such database, or its state does not allow it */
+/**
+ * One transaction. The epoch rises at once, also above what is under way: its forward steps change nothing from here on, while its
+ * undo, which the run waits for, is not fenced (R9).
+ * @throws ApiError when there is no such database, or its state or its protection does not allow it
+ */
 function recordDelete(
   deps: ApiDeps,
-  request: { caller: Caller; change: ChangeRequest<AcceptedTask>; databaseId: string },
+  request: DeleteRequest & { caller: Caller; change: ChangeRequest<AcceptedTask> },
 ): Promise<{ task: TaskRecord; accepted: AcceptedTask; hostIds: string[] }> {
-  const { caller, databaseId } = request;
+  const { caller, databaseId, force } = request;
   return inTransaction(deps.db, async (tx) => {
-    const database = await lockDatabase(tx, databaseId);
-    if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
-    assertModifiable(database, 'deleted');
+    assertDeletable(await lockDatabase(tx, databaseId), force);
+    const cancelled = force ? await requestCancelOfAll(tx, databaseId) : [];
     const { epoch } = await beginOperation(tx, { id: databaseId, state: 'deleting' });
-    const { workflowType, kind: workflowKind } = TASK_WORKFLOWS.delete;
-    const task = await insertTask(tx, {
-      scope: 'database',
-      entityId: databaseId,
-      type: 'delete',
-      epoch,
-      workflowType,
-      workflowKind,
-      requestHash: request.change.hash,
-      actor: caller.account,
-    });
+    const task = await insertDelete(tx, { ...request, epoch });
     await auditIntent(tx, caller, {
       action: 'database.delete',
       resource: `database/${databaseId}`,
       taskId: task.id,
+      ...(force ? { detail: { force, cancelled } } : {}),
     });
     const accepted = { task: renderTask(task) };
     await request.change.keep(tx, accepted);
     const instances = await listInstances(tx, [databaseId]);
     return { task, accepted, hostIds: instances.map(({ hostId }) => hostId) };
   });
+}
+
+function insertDelete(
+  tx: Queryable,
+  request: DeleteRequest & { caller: Caller; change: ChangeRequest<AcceptedTask>; epoch: number },
+): Promise<TaskRecord> {
+  const { workflowType, kind: workflowKind } = TASK_WORKFLOWS.delete;
+  return insertTask(tx, {
+    scope: 'database',
+    entityId: request.databaseId,
+    type: 'delete',
+    epoch: request.epoch,
+    workflowType,
+    workflowKind,
+    requestHash: request.change.hash,
+    actor: request.caller.account,
+    forced: request.force,
+  });
+}
+
+function assertDeletable(database: DatabaseRecord | undefined, force: boolean): void {
+  if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
+  if (database.spec.deletion_protection === true) {
+    throw new ApiError(
+      'database_not_modifiable',
+      'the database is protected from deletion, also by force; update it with "deletion_protection": false in its spec first',
+    );
+  }
+  if (!force) assertModifiable(database, 'deleted', ', or with force=true at once');
 }

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
-import type { DatabaseRecord } from '../../store/databases.ts';
+import type { DatabaseState, DatabaseSummary } from '../../store/databases.ts';
 import type { instanceSchema } from '../schemas/instance.ts';
 import { timestamp } from '../time.ts';
 import { type Surroundings, serverOfHost } from './surroundings.ts';
 
 type Instance = z.infer<typeof instanceSchema>;
 
-const INSTANCE_STATES: Record<DatabaseRecord['state'], Instance['state']> = {
+const INSTANCE_STATES: Record<DatabaseState, Instance['state']> = {
   creating: 'creating',
   modifying: 'modifying',
   available: 'available',
@@ -17,8 +17,8 @@ const INSTANCE_STATES: Record<DatabaseRecord['state'], Instance['state']> = {
 };
 
 /** One PostgreSQL instance per node and host that has a server. The first host of a node has its primary. */
-export function renderInstances(database: DatabaseRecord, around: Surroundings): Instance[] {
-  return database.spec.nodes.flatMap((node) =>
+export function renderInstances(database: DatabaseSummary, around: Surroundings): Instance[] {
+  return database.nodes.flatMap((node) =>
     node.host_ids.flatMap((hostId, index): Instance[] => {
       const server = serverOfHost(around, hostId);
       const endpoint = server?.endpoints[0];
@@ -45,8 +45,15 @@ export function versionText(versionNum: number): string {
   return `${Math.floor(versionNum / 10_000)}.${versionNum % 10_000}`;
 }
 
+/** As many entries as there are hosts: lists name each of them thousands of times. */
+const hashes = new Map<string, string>();
+
 /** First 8 characters of the base-36 text of SHA-1 of the host id, as published clients know instance ids. */
 export function hostHash(hostId: string): string {
+  const known = hashes.get(hostId);
+  if (known !== undefined) return known;
   const digest = createHash('sha1').update(hostId).digest('hex');
-  return BigInt(`0x${digest}`).toString(36).slice(0, 8);
+  const hash = BigInt(`0x${digest}`).toString(36).slice(0, 8);
+  hashes.set(hostId, hash);
+  return hash;
 }

@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi';
-import type { DatabaseRecord } from '../../store/databases.ts';
+import type { DatabaseRecord, DatabaseSummary } from '../../store/databases.ts';
 import type { InstanceRecord } from '../../store/instances.ts';
 import type { databaseSchema, databaseSummarySchema } from '../schemas/database.ts';
 import { timestamp } from '../time.ts';
@@ -8,7 +8,7 @@ import { renderServiceInstance } from './render-service-instance.ts';
 import { type Surroundings, serverOfHost } from './surroundings.ts';
 
 /** A database as lists show it. Empty lists are left out. */
-export function renderSummary(database: DatabaseRecord, around: Surroundings): z.infer<typeof databaseSummarySchema> {
+export function renderSummary(database: DatabaseSummary, around: Surroundings): z.infer<typeof databaseSummarySchema> {
   const instances = renderInstances(database, around);
   return {
     id: database.id,
@@ -27,7 +27,7 @@ export function renderDatabase(
   around: Surroundings,
 ): z.infer<typeof databaseSchema> {
   return {
-    ...renderSummary(database, around),
+    ...renderSummary({ ...database, nodes: database.spec.nodes }, around),
     ...(services.length === 0 ? {} : { service_instances: services.map(renderServiceInstance) }),
     spec: { ...database.spec, ...resolvedVersion(database, around) },
   };

@@ -11,7 +11,8 @@ import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { plannedSchema } from '../schemas/change-plan.ts';
 import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { databasePageSchema } from '../schemas/paging.ts';
+import { conflict, json, malformed, refused } from '../schemas/responses.ts';
 import { acceptCreate } from './accept-create.ts';
 import { acceptDelete } from './accept-delete.ts';
 import { acceptUpdate } from './accept-update.ts';
@@ -21,13 +22,23 @@ import { surroundings } from './surroundings.ts';
 
 const params = z.object({ database_id: pathIdentifier('database_id') });
 const notFound = refused('There is no such database.');
-const conflict = refused('The state of the database, or an earlier use of the Idempotency-Key, does not allow it.');
 
-/** Query parameters as clients write them. */
+/** Texts that the framework of published servers takes for a boolean in a query string. */
+const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
+  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
+  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
+]);
 const flag = z
-  .enum(['true', 'false', '1', '0', ''])
-  .default('false')
-  .transform((text) => text !== 'false' && text !== '0');
+  .preprocess((text) => BOOLEANS.get(text) ?? text, z.boolean().default(false))
+  .openapi({ type: 'boolean', default: false });
+/** Accepted, and without effect: what the servers here run is not upgraded by this control plane. */
+const include = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? [value] : value),
+    z.array(z.enum(['available_upgrades'])).optional(),
+  )
+  .openapi({ type: 'array', items: { type: 'string', enum: ['available_upgrades'] } });
+
 /** One host id or several: a repeated parameter. */
 const hostList = z.preprocess(
   (value) => (value === undefined ? [] : [value].flat()),
@@ -59,15 +70,16 @@ const createDatabaseRoute = createRoute({
 const listRoute = createRoute({
   method: 'get',
   path: '/v1/databases',
-  summary: 'All databases',
-  responses: { 200: json(databaseListSchema, 'Every database, without specifications.') },
+  summary: 'All databases, or a page of them, by id',
+  request: { query: databasePageSchema.extend({ include }) },
+  responses: { 200: json(databaseListSchema, 'Databases without specifications.'), 400: malformed },
 });
 
 const getRoute = createRoute({
   method: 'get',
   path: '/v1/databases/{database_id}',
   summary: 'One database',
-  request: { params },
+  request: { params, query: z.object({ include }) },
   responses: { 200: json(databaseSchema, 'The database.'), 400: malformed, 404: notFound },
 });
 
@@ -107,7 +119,11 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: '/v1/databases/{database_id}',
   summary: 'Delete a database with everything that was made for it',
-  request: { params, headers: idempotencyHeaders },
+  request: {
+    params,
+    headers: idempotencyHeaders,
+    query: z.object({ force: flag.openapi({ description: 'In any state, ending the task that is under way.' }) }),
+  },
   responses: {
     200: json(acceptedTaskSchema, 'Accepted; follow the task.'),
     400: malformed,
@@ -139,7 +155,8 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(listRoute, async (c) => {
-    const [databases, around] = await Promise.all([listDatabases(deps.db), surroundings(deps.db)]);
+    const { limit, after_database_id: afterId } = c.req.valid('query');
+    const [databases, around] = await Promise.all([listDatabases(deps.db, { limit, afterId }), surroundings(deps.db)]);
     return c.json({ databases: databases.map((database) => renderSummary(database, around)) }, 200);
   });
 
@@ -155,7 +172,13 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(deleteRoute, async (c) =>
-    c.json(await acceptDelete(deps, callerOf(c), c.req.valid('param').database_id), 200),
+    c.json(
+      await acceptDelete(deps, callerOf(c), {
+        databaseId: c.req.valid('param').database_id,
+        force: c.req.valid('query').force,
+      }),
+      200,
+    ),
   );
 
   return app;

@@ -1,4 +1,5 @@
 import { startTask } from '../../platform/temporal/start-task.ts';
+import { startOf } from '../../platform/temporal/task-run.ts';
 import type { TaskRecord } from '../../store/tasks.ts';
 import type { ApiDeps } from '../deps.ts';
 
@@ -8,15 +9,8 @@ import type { ApiDeps } from '../deps.ts';
  */
 export async function startRun(deps: ApiDeps, task: TaskRecord, hostIds: readonly string[]): Promise<void> {
   try {
-    await startTask(deps.workflows, {
-      workflowId: task.workflowId,
-      workflowType: task.workflowType,
-      taskQueue: deps.taskQueue,
-      argument: { taskId: task.id },
-      labels: { operation: task.type, database: task.entityId, hosts: [...new Set(hostIds)] },
-      summary: `${task.type} database ${task.entityId}`,
-      eager: deps.eagerStart,
-    });
+    const hosts = [...new Set(hostIds)];
+    await startTask(deps.workflows, startOf(task, { taskQueue: deps.taskQueue, hosts, eager: deps.eagerStart }));
   } catch (error) {
     deps.log.warn(
       { err: error, taskId: task.id },

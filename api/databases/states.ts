@@ -5,10 +5,14 @@ import { ApiError } from '../errors.ts';
 const MODIFIABLE: ReadonlySet<DatabaseState> = new Set(['available', 'degraded', 'failed']);
 
 /** @throws ApiError while another operation is under way */
-export function assertModifiable({ state }: Pick<DatabaseRecord, 'state'>, what: 'updated' | 'deleted'): void {
+export function assertModifiable(
+  { state }: Pick<DatabaseRecord, 'state'>,
+  what: 'updated' | 'deleted',
+  otherwise = '',
+): void {
   if (MODIFIABLE.has(state)) return;
   throw new ApiError(
     'database_not_modifiable',
-    `the database is ${state}; it can be ${what} once its current task has ended`,
+    `the database is ${state}; it can be ${what} once its current task has ended${otherwise}`,
   );
 }

@@ -2,6 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { checkHosts } from '../../workflows/hosts.ts';
 import type { ApiDeps } from '../deps.ts';
 
+/** Asks every host; undefined where nobody could. */
+export type HostChecker = () => Promise<HostChecks | undefined>;
 type HostChecks = Awaited<ReturnType<typeof checkHosts>>['hosts'];
 
 /** A host that is down costs 3 s; the rest is for Temporal itself. */
@@ -13,9 +15,7 @@ const FRESH_MS = 2_000;
  * Asks the hosts themselves whether they are there. Concurrent and close requests share one run; the answer is undefined
  * where Temporal does not answer.
  */
-export function createHostChecker(
-  deps: Pick<ApiDeps, 'workflows' | 'taskQueue' | 'log'>,
-): () => Promise<HostChecks | undefined> {
+export function createHostChecker(deps: Pick<ApiDeps, 'workflows' | 'taskQueue' | 'log'>): HostChecker {
   let latest: { at: number; answer: Promise<HostChecks | undefined> } | undefined;
 
   async function ask(): Promise<HostChecks | undefined> {

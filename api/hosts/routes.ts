@@ -1,6 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import type { HostCheck } from '../../domain/services.ts';
-import { findHost, type HostRecord, listHosts } from '../../store/hosts.ts';
+import { findHost } from '../../store/hosts.ts';
 import type { ApiVariables } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
@@ -8,7 +7,8 @@ import { answerInvalidShape } from '../request-validation.ts';
 import { pathIdentifier } from '../schemas/common.ts';
 import { hostListSchema, hostSchema } from '../schemas/host.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
-import { createHostChecker } from './check.ts';
+import type { HostChecker } from './check.ts';
+import { checkOf, type HostLister } from './list.ts';
 import { renderHost } from './render.ts';
 
 const listRoute = createRoute({
@@ -31,21 +31,15 @@ const getRoute = createRoute({
 });
 
 /** Hosts and whether they are there. */
-export function hostRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
+export function hostRoutes(deps: ApiDeps, hosts: { ask: HostChecker; list: HostLister }): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  const askHosts = createHostChecker(deps);
-  const checkOf = (checks: HostCheck[] | undefined, host: HostRecord) => checks?.find((c) => c.hostId === host.id);
 
-  app.openapi(listRoute, async (c) => {
-    const [hosts, checks] = await Promise.all([listHosts(deps.db), askHosts()]);
-    const joined = hosts.filter((host) => host.facts !== null);
-    return c.json({ hosts: joined.map((host) => renderHost(host, checkOf(checks, host))) }, 200);
-  });
+  app.openapi(listRoute, async (c) => c.json({ hosts: await hosts.list() }, 200));
 
   app.openapi(getRoute, async (c) => {
     const host = await findHost(deps.db, c.req.valid('param').host_id);
     if (host === undefined || host.facts === null) throw new ApiError('not_found', 'no host found with the given ID');
-    return c.json(renderHost(host, checkOf(await askHosts(), host)), 200);
+    return c.json(renderHost(host, checkOf(await hosts.ask(), host)), 200);
   });
 
   return app;

@@ -1,4 +1,4 @@
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { findResult } from '../../store/server-work.ts';
 import { findTask, listTasks } from '../../store/tasks.ts';
 import { type ApiVariables, requireAdmin } from '../caller.ts';
@@ -6,29 +6,30 @@ import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { serverTaskSchema } from '../schemas/access.ts';
+import { logPageSchema, taskIdParam, taskPage, taskPageSchema, waitSchema } from '../schemas/paging.ts';
 import { json, malformed } from '../schemas/responses.ts';
 import { taskListSchema, taskLogSchema } from '../schemas/task.ts';
+import { awaitEnd } from '../tasks/await-end.ts';
 import { logOf } from '../tasks/log-of.ts';
 import { renderTask } from '../tasks/render.ts';
 import { forbidden, notFound, serverParams } from './params.ts';
 
-const taskParams = serverParams.extend({ task_id: z.uuid().openapi({ param: { name: 'task_id', in: 'path' } }) });
-const limit = z.coerce.number().int().min(1).max(1_000).default(100);
+const taskParams = serverParams.extend({ task_id: taskIdParam });
 const answers = { 400: malformed, 403: forbidden, 404: notFound };
 
 const listRoute = createRoute({
   method: 'get',
   path: '/v1/servers/{name}/tasks',
   summary: 'Tasks of a server, newest first',
-  request: { params: serverParams, query: z.object({ after_task_id: z.uuid().optional(), limit }) },
+  request: { params: serverParams, query: taskPageSchema },
   responses: { 200: json(taskListSchema, 'A page of tasks.'), ...answers },
 });
 
 const getRoute = createRoute({
   method: 'get',
   path: '/v1/servers/{name}/tasks/{task_id}',
-  summary: 'One task, with what came of it',
-  request: { params: taskParams },
+  summary: 'One task, at once or when it ends, with what came of it',
+  request: { params: taskParams, query: waitSchema },
   responses: { 200: json(serverTaskSchema, 'The task.'), ...answers },
 });
 
@@ -36,7 +37,7 @@ const logRoute = createRoute({
   method: 'get',
   path: '/v1/servers/{name}/tasks/{task_id}/log',
   summary: 'Log of a task, oldest entry first',
-  request: { params: taskParams, query: z.object({ after_entry_id: z.uuid().optional(), limit }) },
+  request: { params: taskParams, query: logPageSchema },
   responses: { 200: json(taskLogSchema, 'The newest entries.'), ...answers },
 });
 
@@ -52,20 +53,15 @@ export function serverTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(listRoute, async (c) => {
     requireAdmin(c);
-    const { after_task_id: afterTaskId, limit: pageSize } = c.req.valid('query');
-    const tasks = await listTasks(deps.db, {
-      scope: 'server',
-      entityId: c.req.valid('param').name,
-      order: 'desc',
-      limit: pageSize,
-      ...(afterTaskId === undefined ? {} : { afterTaskId }),
-    });
+    const filter = { scope: 'server', entityId: c.req.valid('param').name } as const;
+    const tasks = await listTasks(deps.db, taskPage(filter, c.req.valid('query')));
     return c.json({ tasks: tasks.map(renderTask) }, 200);
   });
 
   app.openapi(getRoute, async (c) => {
     requireAdmin(c);
-    const task = await requireTask(c.req.valid('param'));
+    const found = await requireTask(c.req.valid('param'));
+    const task = await awaitEnd(deps, c, found, c.req.valid('query').wait);
     const result = await findResult(deps.db, task.id);
     return c.json({ ...renderTask(task), ...(result === undefined ? {} : { result }) }, 200);
   });

@@ -13,3 +13,8 @@ export const malformed = json(z.union([errorSchema, schemaErrorSchema]), 'Every 
 export function refused(description: string) {
   return json(errorSchema, description);
 }
+
+/** 409 of a change of a database. */
+export const conflict = refused(
+  'The state of the database, or an earlier use of the Idempotency-Key, does not allow it.',
+);

@@ -36,6 +36,10 @@ export const databaseSpecSchema = z.object({
     .boolean()
     .optional()
     .describe('Whether an update drops the roles of users that it no longer lists. They are kept unless this says so.'),
+  deletion_protection: z
+    .boolean()
+    .optional()
+    .describe('While true, no request deletes the database, also none with force.'),
   orchestrator_opts: unsupported,
   spock_version: unsupported,
   port: unsupported,

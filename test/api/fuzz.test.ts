@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorSchema, schemaErrorSchema } from '../../api/schemas/common.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { rowCounts } from './support/records.ts';
 import { bareRequest } from './support/requests.ts';
+
+const UNKNOWN = '019f6a00-0000-7000-8000-000000000001';
 
 let stack: TestStack;
 
@@ -136,7 +138,16 @@ test('any path, query and method is answered in one of the forms, and changes no
     segment.map((id) => `/v1/databases/${id}`),
   );
   const query = fc.dictionary(
-    fc.constantFrom('limit', 'after_task_id', 'after_entry_id', 'sort_order', 'include', 'force'),
+    fc.constantFrom(
+      'limit',
+      'after_task_id',
+      'after_entry_id',
+      'after_database_id',
+      'sort_order',
+      'include',
+      'force',
+      'wait',
+    ),
     fc.oneof(fc.webQueryParameters(), fc.constantFrom('', '-1', '0', '1e9', '%00', '1&limit=2', 'asc')),
   );
   const method = fc.constantFrom('GET', 'HEAD', 'DELETE', 'PUT', 'PATCH', 'OPTIONS', 'POST');
@@ -152,4 +163,112 @@ test('any path, query and method is answered in one of the forms, and changes no
     { numRuns: 300 },
   );
   expect(await rowCounts(stack)).toEqual(before);
+});
+
+describe('the published routes', () => {
+  const ROUTES = [
+    ['GET', '/v1/databases'],
+    ['GET', '/v1/databases/{id}'],
+    ['DELETE', '/v1/databases/{id}'],
+    ['GET', '/v1/databases/{id}/tasks'],
+    ['GET', '/v1/databases/{id}/tasks/{task}'],
+    ['GET', '/v1/databases/{id}/tasks/{task}/log'],
+    ['GET', '/v1/databases/{id}/tasks/{task}/cancel'],
+    ['POST', '/v1/databases/{id}/tasks/{task}/cancel'],
+    ['GET', '/v1/tasks'],
+    ['GET', '/v1/hosts/{id}'],
+    ['GET', '/v1/hosts/{id}/tasks'],
+    ['GET', '/v1/hosts/{id}/tasks/{task}'],
+    ['GET', '/v1/hosts/{id}/tasks/{task}/logs'],
+    ['GET', '/v1/cluster/init'],
+    ['GET', '/v1/servers/{id}/tasks'],
+    ['GET', '/v1/servers/host-1/tasks'],
+    ['GET', '/v1/servers/host-1/tasks/{task}'],
+    ['GET', '/v1/servers/{id}/tasks/{task}/log'],
+  ] as const;
+  const PARAMETERS = [
+    'limit',
+    'after_task_id',
+    'after_entry_id',
+    'after_database_id',
+    'sort_order',
+    'scope',
+    'entity_id',
+    'include',
+    'force',
+    'cluster_id',
+    'wait',
+  ];
+  /** Values that one of the parameters takes, so that what is behind the checks is reached, too. */
+  const GOOD = [
+    '1',
+    'asc',
+    'descending',
+    'database',
+    'host',
+    'server',
+    'true',
+    'available_upgrades',
+    'target-a',
+    UNKNOWN,
+  ];
+
+  const tasks: string[] = [];
+
+  beforeAll(async () => {
+    for (const id of ['target-a', 'target-b', 'target-c']) {
+      const response = await post(JSON.stringify(bareRequest(id)));
+      tasks.push(((await response.json()) as { task: { task_id: string } }).task.task_id);
+    }
+  });
+
+  /** Text in a path or query; what cannot be encoded is sent as it is. */
+  const encoded = (part: string) => {
+    try {
+      return encodeURIComponent(part);
+    } catch {
+      return part;
+    }
+  };
+  const anything = fc.oneof(
+    text.map(encoded),
+    fc.constantFrom('%00', '%ff', '%', '%2e%2e', 'NaN', '1e400', '-0', '1_000'),
+  );
+  const mostly = (...good: string[]) => fc.oneof({ weight: 2, arbitrary: fc.constantFrom(...good) }, anything);
+
+  /** Everything that a request could change without adding a row. */
+  async function states(): Promise<unknown> {
+    const { rows } = await stack.control.db.query(
+      `SELECT (SELECT json_agg(json_build_array(id, status) ORDER BY id) FROM tasks) AS tasks,
+              (SELECT json_agg(json_build_array(id, state, epoch) ORDER BY id) FROM databases) AS databases`,
+    );
+    return rows;
+  }
+
+  test('give no internal error, whatever identifiers and parameters they get, and a refusal stores nothing', async () => {
+    const answered = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...ROUTES),
+        mostly('target-a', 'target-b', 'target-c', 'unheard-of'),
+        fc.nat({ max: 3 }),
+        anything,
+        fc.array(fc.tuple(fc.constantFrom(...PARAMETERS), mostly(...GOOD)), { maxLength: 3 }),
+        async ([method, route], id, which, wrong, parameters) => {
+          const task = tasks[which] ?? wrong;
+          const query = parameters.map(([name, given]) => `${name}=${given}`).join('&');
+          const path = route.replace('{id}', () => id).replace('{task}', () => task);
+          const before = [await rowCounts(stack), await states()] as const;
+          const response = await stack.request(`${path}?${query}`, { method });
+          answered.add(response.status);
+          if (response.status === 200) return;
+          await expectRefusal(response, before[0]);
+          expect(await states()).toEqual(before[1]);
+        },
+      ),
+      { numRuns: 500 },
+    );
+    // Not all of it was turned away at the door.
+    expect([...answered].sort()).toEqual(expect.arrayContaining([200, 400, 404, 409]));
+  });
 });

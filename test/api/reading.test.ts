@@ -39,13 +39,20 @@ test('the root tells name, version and authentication, and links to the descript
     '/',
     '/healthz',
     '/readyz',
+    '/v1/cluster',
+    '/v1/cluster/init',
+    '/v1/cluster/join-token',
     '/v1/databases',
     '/v1/databases/{database_id}',
     '/v1/databases/{database_id}/tasks',
     '/v1/databases/{database_id}/tasks/{task_id}',
+    '/v1/databases/{database_id}/tasks/{task_id}/cancel',
     '/v1/databases/{database_id}/tasks/{task_id}/log',
     '/v1/hosts',
     '/v1/hosts/{host_id}',
+    '/v1/hosts/{host_id}/tasks',
+    '/v1/hosts/{host_id}/tasks/{task_id}',
+    '/v1/hosts/{host_id}/tasks/{task_id}/logs',
     '/v1/servers',
     '/v1/servers/{name}',
     '/v1/servers/{name}/apply',
@@ -64,6 +71,7 @@ test('the root tells name, version and authentication, and links to the descript
     '/v1/servers/{name}/tasks',
     '/v1/servers/{name}/tasks/{task_id}',
     '/v1/servers/{name}/tasks/{task_id}/log',
+    '/v1/tasks',
     '/v1/version',
   ]);
 });
@@ -177,47 +185,6 @@ describe('tasks', () => {
       await closeTask(stack.control.db, { taskId: task.id, status: 'failed', error: 'a reason' });
       ids.push(task.id);
     }
-  });
-
-  const page = async (query: string) => {
-    const { status, body } = await get(`/v1/databases/paged/tasks${query}`);
-    expect(status).toBe(200);
-    return body.tasks.map((task: { task_id: string }) => ids.indexOf(task.task_id));
-  };
-
-  test.each([
-    ['newest first, all of them', '', [4, 3, 2, 1, 0]],
-    ['newest first', '?sort_order=desc', [4, 3, 2, 1, 0]],
-    ['newest first', '?sort_order=descending', [4, 3, 2, 1, 0]],
-    ['oldest first', '?sort_order=asc', [0, 1, 2, 3, 4]],
-    ['oldest first', '?sort_order=ascend', [0, 1, 2, 3, 4]],
-    ['the first of a direction', '?limit=2', [4, 3]],
-    ['the first of a direction', '?limit=2&sort_order=ascending', [0, 1]],
-  ])('come %s: %s', async (_name, query, expected) => {
-    expect(await page(query)).toEqual(expected);
-  });
-
-  test('come after a given one in the direction chosen, without that one', async () => {
-    expect(await page(`?after_task_id=${ids[2]}`)).toEqual([1, 0]);
-    expect(await page(`?after_task_id=${ids[2]}&sort_order=asc`)).toEqual([3, 4]);
-    expect(await page(`?after_task_id=${ids[2]}&sort_order=asc&limit=1`)).toEqual([3]);
-    expect(await page(`?after_task_id=${ids[0]}`)).toEqual([]);
-  });
-
-  test('of an unknown database are an empty list', async () => {
-    const { status, body } = await get('/v1/databases/unheard-of/tasks');
-    expect([status, body]).toEqual([200, { tasks: [] }]);
-  });
-
-  test('show the reason of a failure', async () => {
-    const { body } = await get(`/v1/databases/paged/tasks/${ids[0]}`);
-    expect(expectShape(taskSchema, body)).toMatchObject({ status: 'failed', error: 'a reason' });
-    expect(body.completed_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
-  });
-
-  test.each(['', '/log'])('that are unknown, or belong to another database, are 404: task%s', async (suffix) => {
-    expectError(await get(`/v1/databases/paged/tasks/${UNKNOWN}${suffix}`), 404, 'not_found');
-    expectError(await get(`/v1/databases/other/tasks/${ids[0]}${suffix}`), 404, 'not_found');
   });
 
   test.each([

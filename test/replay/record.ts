@@ -85,6 +85,27 @@ test('a database is provisioned, and deleted', async () => {
   await record('delete', deleted.workflowId);
 });
 
+test('a create is ended by a forced delete', async () => {
+  const held = faults.hold({ subject: 'forced', activity: 'grantAccess', when: 'before' });
+  const { workflowId } = await create('forced');
+  await held.reached;
+  const deleted = await accepted('DELETE', '/v1/databases/forced?force=true');
+  held.release();
+  expect(await taskEnded(stack, deleted.task)).toMatchObject({ status: 'completed' });
+  await record('delete-forced', deleted.workflowId);
+  await record('provision-ended-by-force', workflowId);
+});
+
+test('a create is cancelled before it has a run', async () => {
+  await stack.controlWorker.stop();
+  const { task, workflowId } = await create('unstarted');
+  // On record alone, as by an API that dies before it tells Temporal.
+  await stack.control.db.query(`UPDATE tasks SET status = 'canceling' WHERE id = $1`, [task.task_id]);
+  await stack.restartControlWorker(faults.interceptors);
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'canceled' });
+  await record('provision-cancelled-unstarted', workflowId);
+});
+
 test('provisioning fails in preflight, and is undone', async () => {
   const { task, workflowId } = await create('no-schema', { db_schemas: 'nowhere' });
   expect(await taskEnded(stack, task)).toMatchObject({ status: 'failed' });

@@ -121,6 +121,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const base = { db: control.db, workflows: temporal.client.workflow, taskQueue: CONTROL_TASK_QUEUE, log };
   const api: ApiDeps = {
     ...base,
+    installationId: control.installationId,
+    joinToken: control.joinToken,
     eagerStart: options.workers !== false,
     sealer: control.sealer,
     targets: control.targets,

@@ -135,7 +135,10 @@ describe('an update of users and rights', () => {
       database: await query(`SELECT pg_get_userbyid(datdba), datacl::text FROM pg_database WHERE datname = '${id}'`),
       memberships: await query(`SELECT r.rolname AS role, g.rolname AS member FROM pg_auth_members m
         JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles g ON g.oid = m.member WHERE g.rolname LIKE '${id}%' ORDER BY 1, 2`),
-      schemas: await query(`SELECT nspname, nspacl::text FROM pg_namespace WHERE nspname IN ('public', 'extra') ORDER BY 1`, id),
+      schemas: await query(
+        `SELECT nspname, nspacl::text FROM pg_namespace WHERE nspname IN ('public', 'extra') ORDER BY 1`,
+        id,
+      ),
     });
     const before = await state();
     // PostgREST cannot start with this claim key, which the contract allows for later releases.

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { parseMarker, temporaryDatabaseName } from '../../../domain/marker.ts';
 import { blockConnections, dropDatabase } from '../../../domain/sql/databases.ts';
 import { SESSION_LOCK_SQL } from '../../../domain/sql/locks.ts';
-import { appendLog } from '../../../store/tasks.ts';
+import { appendLog, listTaskIds } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import { onEveryServer } from '../servers.ts';
 import { endDatabaseSessions, endTaskSessions } from '../sessions.ts';
@@ -35,6 +35,7 @@ export function removeDatabase(deps: ControlDeps, input: TaskRef): Promise<void>
         await client.query(SESSION_LOCK_SQL, [`database:${work.databaseName}`]);
         // By now the name may belong to a later database of the same id.
         await assertHolds();
+        await dropUnfinished(deps, client, work.databaseId);
         const comment = await databaseComment(client, work.databaseName);
         if (comment === undefined) return;
         const marker = parseMarker(comment);
@@ -54,6 +55,16 @@ export function removeDatabase(deps: ControlDeps, input: TaskRef): Promise<void>
       }),
     );
   });
+}
+
+/** Drops what creates of this database left under their temporary names: they are overtaken, and change nothing any more. */
+async function dropUnfinished(deps: ControlDeps, client: pg.ClientBase, databaseId: string): Promise<void> {
+  const names = (await listTaskIds(deps.db, databaseId)).map(temporaryDatabaseName);
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT datname AS name FROM pg_database WHERE datname = ANY ($1)',
+    [names],
+  );
+  for (const { name } of rows) await drop(client, name);
 }
 
 /** Blocks new sessions first: otherwise a client that reconnects in a loop holds the drop up. */

@@ -7,17 +7,19 @@ import { planOf, serverFrame } from './plan.ts';
 
 /** Marks the task running and loads its plan. */
 export async function beginTask(deps: ControlDeps, input: { taskId: string }): Promise<TaskPlan> {
-  await start(deps, input.taskId);
-  return planOf(deps, await loadWork(deps.db, input.taskId));
+  const asked = await start(deps, input.taskId);
+  return { ...planOf(deps, await loadWork(deps.db, input.taskId)), ...asked };
 }
 
 /** The same for a task on a whole server. */
 export async function beginServerTask(deps: ControlDeps, input: { taskId: string }): Promise<TaskFrame> {
-  await start(deps, input.taskId);
-  return serverFrame(deps, input.taskId);
+  const asked = await start(deps, input.taskId);
+  return { ...(await serverFrame(deps, input.taskId)), ...asked };
 }
 
-async function start(deps: ControlDeps, taskId: string): Promise<void> {
-  if (await startTask(deps.db, taskId)) return;
-  throw new Failure('StaleTask', `task ${taskId} is unknown or closed already`);
+/** A task may have been cancelled before it had a run: this one only closes it then. */
+async function start(deps: ControlDeps, taskId: string): Promise<Pick<TaskFrame, 'cancelRequested'>> {
+  const status = await startTask(deps.db, taskId);
+  if (status === undefined) throw new Failure('StaleTask', `task ${taskId} is unknown or closed already`);
+  return status === 'canceling' ? { cancelRequested: true } : {};
 }

@@ -1,6 +1,5 @@
 import { TASK_WORKFLOWS } from '../../../domain/task-workflows.ts';
 import { insertAudit } from '../../../store/audit.ts';
-import { announceEnd } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { deleteCredentials } from '../../../store/credentials.ts';
 import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
@@ -22,12 +21,12 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     const database = task.databaseId === null ? undefined : await lockDatabase(tx, task.databaseId);
     const left = input.leftovers.map((leftover) => `not undone: ${leftover}`);
     const error = [input.reason, ...left].join('\n');
-    if (!(await closeTask(tx, { taskId: input.taskId, status: input.outcome, error }))) return;
-    await announceEnd(tx, input.taskId);
+    const outcome = await closeTask(tx, { taskId: input.taskId, status: input.outcome, error });
+    if (outcome === undefined) return;
     await appendLog(tx, {
       taskId: input.taskId,
       entries: [
-        { message: `${input.outcome}: ${input.reason}`, fields: { success: false } },
+        { message: `${outcome}: ${input.reason}`, fields: { success: false } },
         ...left.map((message) => ({ message })),
       ],
     });
@@ -37,7 +36,7 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
       action: auditAction(task),
       resource: `${task.scope}/${task.entityId}`,
       taskId: input.taskId,
-      outcome: input.outcome,
+      outcome,
       detail: { leftovers: input.leftovers },
     });
     // A later operation has taken the database over: its state is no longer this task's to set (R9).

@@ -8,6 +8,7 @@ import { databaseSecretOwner, deleteSecretsOf } from '../../../store/secrets.ts'
 import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { HostStepReport, TaskRef } from '../types.ts';
+import { closePredecessors } from './close-predecessors.ts';
 import { logHostSteps } from './host-steps.ts';
 
 /** Closes a delete in one transaction: record, instances, ports, names, secrets and credentials go; the task stays readable. */
@@ -22,6 +23,7 @@ export async function finishDelete(deps: ControlDeps, input: TaskRef & { hostSte
     }
     await logHostSteps(tx, input.taskId, input.hostSteps);
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'database is deleted' }] });
+    await closePredecessors(tx, { taskId: input.taskId, databaseId });
     await closeTask(tx, { taskId: input.taskId, status: 'completed' });
     await deleteSecretsOf(tx, databaseSecretOwner(databaseId));
     await deleteCredentials(tx, { databaseId });

@@ -1,5 +1,4 @@
 import { insertAudit } from '../../../store/audit.ts';
-import { announceEnd } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { findResult } from '../../../store/server-work.ts';
 import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
@@ -21,6 +20,5 @@ export async function finishServerTask(deps: ControlDeps, input: TaskRef): Promi
       outcome: 'completed',
       detail: (await findResult(tx, task.id)) ?? {},
     });
-    await announceEnd(tx, task.id);
   });
 }

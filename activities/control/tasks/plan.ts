@@ -17,6 +17,7 @@ export function planOf(deps: ControlDeps, work: Work): TaskPlan {
     databaseName: work.databaseName,
     type: work.type,
     subject: `database ${work.databaseId}`,
+    forced: work.forced,
     hasPostInit: work.spec.scripts.postInit.length > 0,
     hasPostDatabaseCreate: work.spec.scripts.postDatabaseCreate.length > 0,
     instances: work.instances.map(({ instanceId, serviceId, hostId, port }) => ({

@@ -2,6 +2,7 @@ import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from 
 import { CLEANUP_WORKFLOW, cleanupWorkflowId } from '../../../domain/task-workflows.ts';
 import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
+import { cancelRun, startOf, subjectOf } from '../../../platform/temporal/task-run.ts';
 import { listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
@@ -15,8 +16,8 @@ const BATCH = 500;
 type RunState = 'running' | 'gone' | 'closed';
 
 /**
- * Compares open tasks with their runs. A pending task without a run is started; a task whose run was terminated,
- * forgotten or closed without closing the task gets a cleanup run.
+ * Compares open tasks with their runs. A task that never had a run gets it; one that is to be cancelled has its run cancelled; a
+ * task whose run was terminated, forgotten or closed without closing the task gets a cleanup run.
  */
 export async function reconcileTasks(
   deps: ControlDeps,
@@ -29,9 +30,11 @@ export async function reconcileTasks(
   const cleanups: string[] = [];
   for (const task of tasks) {
     const run = await runState(deps, task);
-    if (run.state === 'running') continue;
-    if (run.state === 'gone' && task.status === 'pending') {
-      if (await startRun(deps, task)) started.push(task.id);
+    if (run.state === 'running') {
+      // Whoever was told that it is being cancelled may have died before the run was.
+      if (task.status === 'canceling') await cancelRun(deps.workflows, task, deps);
+    } else if (run.state === 'gone' && task.startedAt === null) {
+      if (await startTask(deps.workflows, startOf(task, { taskQueue: deps.taskQueue }))) started.push(task.id);
     } else if (await startCleanup(deps, task, run.reason)) {
       cleanups.push(task.id);
     }
@@ -87,17 +90,6 @@ async function spokenReason(handle: WorkflowHandle): Promise<string> {
   }
 }
 
-function startRun(deps: ControlDeps, task: TaskRecord): Promise<boolean> {
-  return startTask(deps.workflows, {
-    workflowId: task.workflowId,
-    workflowType: task.workflowType,
-    taskQueue: deps.taskQueue,
-    argument: { taskId: task.id },
-    labels: { operation: task.type, ...subjectOf(task) },
-    summary: `${task.type} ${task.scope} ${task.entityId}`,
-  });
-}
-
 function startCleanup(deps: ControlDeps, task: TaskRecord, reason: string): Promise<boolean> {
   return startTask(deps.workflows, {
     workflowId: cleanupWorkflowId(task.id),
@@ -108,9 +100,4 @@ function startCleanup(deps: ControlDeps, task: TaskRecord, reason: string): Prom
     labels: { operation: 'cleanup', ...subjectOf(task) },
     summary: `clean up after ${task.type} of ${task.entityId}`,
   });
-}
-
-function subjectOf(task: TaskRecord): { database?: string; server?: string } {
-  if (task.scope === 'server') return { server: task.entityId };
-  return task.databaseId === null ? {} : { database: task.databaseId };
 }

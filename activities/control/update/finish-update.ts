@@ -1,7 +1,6 @@
 import { Failure } from '../../../domain/failures.ts';
 import { insertAudit } from '../../../store/audit.ts';
 import { findChange } from '../../../store/changes.ts';
-import { announceEnd } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { lockDatabase, setAvailable } from '../../../store/databases.ts';
 import { keepInstances } from '../../../store/instances.ts';
@@ -30,7 +29,6 @@ export async function finishUpdate(deps: ControlDeps, input: TaskRef & { hostSte
     await logHostSteps(tx, input.taskId, input.hostSteps);
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'database is available' }] });
     await closeTask(tx, { taskId: input.taskId, status: 'completed' });
-    await announceEnd(tx, input.taskId);
     await insertAudit(tx, {
       kind: 'outcome',
       actor: task.actor,

@@ -1,0 +1,24 @@
+import { insertAudit } from '../../../store/audit.ts';
+import type { Queryable } from '../../../store/connection.ts';
+import { listPredecessors } from '../../../store/task-cancellation.ts';
+import { appendLog, auditAction, closeTask } from '../../../store/tasks.ts';
+
+const REASON = 'a forced delete has removed the database before this task had ended';
+
+/** Closes the tasks that a forced delete overtook, in the transaction that forgets their database: nothing is left to undo. */
+export async function closePredecessors(tx: Queryable, task: { taskId: string; databaseId: string }): Promise<void> {
+  for (const overtaken of await listPredecessors(tx, task)) {
+    const outcome = await closeTask(tx, { taskId: overtaken.id, status: 'canceled', error: REASON });
+    if (outcome === undefined) continue;
+    await appendLog(tx, { taskId: overtaken.id, entries: [{ message: `${outcome}: ${REASON}` }] });
+    await insertAudit(tx, {
+      kind: 'outcome',
+      actor: overtaken.actor,
+      action: auditAction(overtaken),
+      resource: `database/${task.databaseId}`,
+      taskId: overtaken.id,
+      outcome,
+      detail: { overtakenBy: task.taskId },
+    });
+  }
+}
