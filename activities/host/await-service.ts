@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../domain/failures.ts';
 import type { InstanceInput } from '../../domain/host-activities.ts';
 import { judgeAnswer } from '../../domain/postgrest/answer.ts';
+import { isFatalLogin } from '../../domain/postgrest/commands.ts';
 import { probeHttp } from '../../platform/runtime/http-probe.ts';
 import type { ServiceLaunch } from '../../platform/runtime/service-runtime.ts';
 import type { HostContext } from './context.ts';
@@ -18,8 +19,6 @@ const PAUSE_MS = { first: 5, factor: 1.3, longest: 50 };
 const REFUSAL_STANDS_MS = 2_000;
 const PROCESS_CHECK_INTERVAL_MS = 200;
 const SHOWN_LOG_LINES = 5;
-/** PostgREST gives up for good on this one, and every restart would be another failed login. */
-const FATAL_LOG_TEXT = 'password authentication failed';
 
 /** See {@link HostActivities.awaitService}. */
 export async function awaitService(
@@ -69,7 +68,7 @@ async function requestRoot({ address, port }: ServiceLaunch, bounds: { timeoutMs
 async function assertAlive(context: HostContext, launch: ServiceLaunch): Promise<void> {
   const state = await context.runtime.inspect(launch.instanceId);
   const lines = await context.runtime.logTail(launch.instanceId, SHOWN_LOG_LINES);
-  const refused = lines.findLast((line) => line.includes(FATAL_LOG_TEXT));
+  const refused = lines.findLast(isFatalLogin);
   if (refused !== undefined) throw notReady(launch, refused);
   if (state === undefined || (!state.running && !state.restarting)) {
     throw notReady(launch, `it has ended; ${await logEnd(context, launch)}`);
