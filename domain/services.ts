@@ -105,6 +105,8 @@ export interface ServiceObservation {
   image: string;
   version: string;
   startedAt: string;
+  /** Whether it serves requests, as its host found; absent where the host has not looked. `checkedAt` is RFC 3339. */
+  health?: { healthy: boolean; message?: string; checkedAt: string };
 }
 
 /** An instance that must not exist: recorded when it could not be removed at once. */

@@ -23,5 +23,7 @@ export interface ControlDeps {
   joinToken: string;
   /** Bound of the forward part of one task. */
   taskTimeoutMs: number;
+  /** How patient the monitor is with services, and how long its looks stand, in milliseconds. */
+  monitor: { graceMs: number; freshMs: number };
   log: Log;
 }

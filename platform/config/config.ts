@@ -42,6 +42,7 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly taskTimeoutMs: number;
   readonly reconcileIntervalMs: number;
+  readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly allowedRoles: readonly string[];
 }
 
@@ -86,6 +87,10 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     logLevel: set.PGSTEWARD_LOG_LEVEL ?? 'info',
     taskTimeoutMs: (set.PGSTEWARD_TASK_TIMEOUT_SECONDS ?? 600) * 1000,
     reconcileIntervalMs: (set.PGSTEWARD_RECONCILE_SECONDS ?? 15) * 1000,
+    monitor: {
+      intervalMs: (set.PGSTEWARD_MONITOR_SECONDS ?? 10) * 1000,
+      graceMs: (set.PGSTEWARD_MONITOR_GRACE_SECONDS ?? 30) * 1000,
+    },
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
   });
 }

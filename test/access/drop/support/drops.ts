@@ -95,6 +95,7 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     taskQueue: 'none',
     allowedRoles: new Set<string>(),
     taskTimeoutMs: 60_000,
+    monitor: { graceMs: 30_000, freshMs: 60_000 },
     log,
   } satisfies ControlDeps;
 
