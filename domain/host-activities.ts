@@ -1,4 +1,4 @@
-import type { HostFacts, ServiceObservation } from './services.ts';
+import type { ChangedService, ChangeMode, HostFacts, ServiceObservation } from './services.ts';
 
 /**
  * Activities that a host worker offers on its own task queue `host.<id>`. Every one is idempotent and may run twice.
@@ -24,16 +24,38 @@ export interface HostActivities {
    */
   awaitService(input: InstanceInput & { timeoutMs: number }): Promise<{ readyAt: string }>;
 
+  /**
+   * Brings a running instance into the state of the bundle and waits until it answers a real request; an instance that
+   * does not run ends up running in the new state. Heartbeats while it works, and may be repeated after a crash at any
+   * point. Until {@link settleService} the previous state is kept beside, so that {@link undoChangeService} can bring it
+   * back. A change that fails has brought it back by itself.
+   * @throws ServiceNotReady with PostgREST's own words (redacted), StaleTask, and those of startService
+   */
+  changeService(input: ChangeServiceInput): Promise<ChangedService>;
+
+  /**
+   * Undo of changeService: brings back the state before the change of this epoch, whether it was begun or done, and
+   * remembers the epoch so that a late changeService is refused. Nothing to bring back is success. Patient: a database
+   * that does not answer is no reason to fail.
+   */
+  undoChangeService(input: InstanceInput): Promise<{ restored: boolean }>;
+
+  /** The change of this epoch is final: what was kept of the previous state is removed. Nothing kept is success. */
+  settleService(input: InstanceInput): Promise<void>;
+
   /** Undo of startService: the same as removeService, under a name of its own. */
   undoStartService(input: InstanceInput): Promise<{ removed: boolean }>;
 
   /**
-   * Stops and removes the instance, its files and its admin gateway, and remembers the epoch so that a late
+   * Stops and removes the instance with all of its units, its files and its admin gateway, and remembers the epoch so that a late
    * startService of an older epoch is refused. Nothing there is success.
    */
   removeService(input: InstanceInput): Promise<{ removed: boolean }>;
 
-  /** Facts about the host and what runs on it now. Doubles as the proof that this worker is alive. */
+  /**
+   * Facts about the host, and what runs on it now and how it does. Doubles as the proof that this worker is alive, so it
+   * answers within the bound of that, however many instances there are.
+   */
   describeHost(input: Record<string, never>): Promise<{ facts: HostFacts; services: ServiceObservation[] }>;
 }
 
@@ -49,4 +71,16 @@ export interface InstanceInput {
 export interface StartServiceInput extends InstanceInput {
   /** Compact JWE of a ServiceBundle. */
   sealedBundle: string;
+}
+
+/** Input of {@link HostActivities.changeService}. */
+export interface ChangeServiceInput extends StartServiceInput {
+  mode: ChangeMode;
+  /**
+   * Milliseconds that the predecessor has, at most, to come to an end: first a moment without requests is waited for
+   * while it still serves, then it is told to stop, and killed when the time is over. A reload does not use it.
+   */
+  drainMs: number;
+  /** Milliseconds until the changed instance must have answered a real request. */
+  readyTimeoutMs: number;
 }

@@ -28,6 +28,7 @@ export interface ServiceConnection {
   sslMode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
   /** PEM of the CA that signed the servers' certificates. */
   caCertificate?: string;
+  /** The host puts the name of the unit that it chose in its place. */
   applicationName: string;
 }
 
@@ -105,16 +106,51 @@ export interface ServiceObservation {
   image: string;
   version: string;
   startedAt: string;
-  /** Whether it serves requests, as its host found; absent where the host has not looked. `checkedAt` is RFC 3339. */
-  health?: { healthy: boolean; message?: string; checkedAt: string };
+  /** Only in answers to {@link HostActivities.describeHost}. */
+  health?: ServiceHealth;
 }
 
-/** An instance that must not exist: recorded when it could not be removed at once. */
+/** Whether an instance answers requests, as its host saw it a moment ago. */
+export interface ServiceHealth {
+  healthy: boolean;
+  /** Why it is not healthy. */
+  message?: string;
+  /** RFC 3339. */
+  checkedAt: string;
+}
+
+/**
+ * How a running instance is changed: `reload` makes the same process read its files again, `replace` puts a new one in
+ * its place.
+ */
+export type ChangeMode = 'reload' | 'replace';
+
+/** Outcome of a change of a running instance. */
+export interface ChangedService extends ServiceObservation {
+  /** How it was changed in the end: what a running process cannot read again makes a `reload` a `replace`. */
+  mode: ChangeMode;
+  /** RFC 3339: when the changed instance answered its first real request. */
+  readyAt: string;
+  /** Milliseconds from the moment its predecessor was told to stop until it answered; 0 when there was no such time. */
+  gapMs: number;
+  /**
+   * The predecessor, when it had to be killed: what it was executing goes on in PostgreSQL until its sessions, which
+   * have this `application_name`, are ended.
+   */
+  killedUnit?: { applicationName: string };
+}
+
+/** An order for an instance that its host could not be given at once. */
 export interface Tombstone {
   instanceId: string;
   databaseId: string;
   taskId: string;
   epoch: number;
+  /**
+   * The change of this epoch was undone: the host brings back what was there before it. Absent: the instance must not
+   * exist.
+   */
+  restore?: true;
 }
 
 /** Answer of a host to a liveness check; `facts` is missing where it did not answer in time. */

@@ -1,6 +1,7 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { Failure, isFailureType } from '../domain/failures.ts';
+import { repeatProgress } from '../platform/activity-progress.ts';
 import type { Log } from '../platform/log.ts';
 
 /** Attempts that an unforeseen error gets: most are bugs, and repeating those until the deadline helps nobody. */
@@ -15,7 +16,7 @@ export const HEARTBEAT_THROTTLE_MS = 1_000;
 
 /**
  * The edge between activities and Temporal: heartbeats while the activity runs (so that a killed worker is noticed and a
- * cancellation arrives), and turns what it throws into a failure that holds no more than may be shown.
+ * cancellation arrives), each with what the activity said last, and turns what it throws into a failure that holds no more than may be shown.
  */
 export function activityEdge(log: Log): (context: Context) => { inbound: ActivityInboundCallsInterceptor } {
   return (context) => ({
@@ -25,7 +26,7 @@ export function activityEdge(log: Log): (context: Context) => { inbound: Activit
         const timer =
           heartbeatTimeoutMs === undefined
             ? undefined
-            : setInterval(() => context.heartbeat(), heartbeatTimeoutMs / HEARTBEATS_PER_TIMEOUT);
+            : setInterval(() => repeatProgress(context), heartbeatTimeoutMs / HEARTBEATS_PER_TIMEOUT);
         try {
           return await next(input);
         } catch (error) {

@@ -25,32 +25,33 @@ const MAX_CONNECTIONS = 64;
  * from the API; so this process answers in its place. Its configuration and schema cache are never shown.
  */
 export function createAdminGateways({ runtime, log }: { runtime: ServiceRuntime; log: Log }): AdminGateways {
-  const open = new Map<string, { server: Server; instance: GatewayInstance }>();
+  const open = new Map<string, Gateway>();
 
   async function close(instanceId: string): Promise<void> {
     const gateway = open.get(instanceId);
-    if (gateway === undefined) return;
     open.delete(instanceId);
-    const closed = once(gateway.server, 'close');
-    gateway.server.close();
-    gateway.server.closeAllConnections();
-    await closed;
+    if (gateway !== undefined) await closeServer(gateway.server);
   }
 
   return {
-    async open({ instanceId, address, port }) {
-      const instance = { instanceId, address, port };
-      const known = open.get(instanceId)?.instance;
-      if (known?.address === address && known.port === port) return;
-      await close(instanceId);
-      const server = createGatewayServer(routesOf(runtime, instance), log.child({ instanceId }));
+    async open({ instanceId, unit, address, port }) {
+      const instance = { instanceId, unit, address, port };
+      const known = open.get(instanceId);
+      if (known?.served.instance.address === address && known.served.instance.port === port) {
+        known.served.instance = instance;
+        return;
+      }
+      const served = { instance };
+      const server = createGatewayServer(routesOf(runtime, served), log.child({ instanceId }));
       await listen(server, instance);
-      open.set(instanceId, { server, instance });
+      open.set(instanceId, { served, server });
+      // Last: somebody answers at any time.
+      if (known !== undefined) await closeServer(known.server);
     },
     close,
     portOf(instanceId) {
       const gateway = open.get(instanceId);
-      return gateway && gateway.instance.port + 1;
+      return gateway && gateway.served.instance.port + 1;
     },
     async closeAll() {
       await Promise.all([...open.keys()].map(close));
@@ -58,11 +59,24 @@ export function createAdminGateways({ runtime, log }: { runtime: ServiceRuntime;
   };
 }
 
-function routesOf(runtime: ServiceRuntime, instance: GatewayInstance): Routes {
-  const reloadNext = shareNext(() => reload(runtime, instance));
+interface Gateway {
+  /** Its instance is exchanged when another unit takes over behind the same port. */
+  served: { instance: GatewayInstance };
+  server: Server;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
+
+function routesOf(runtime: ServiceRuntime, of: { readonly instance: GatewayInstance }): Routes {
+  const reloadNext = shareNext(() => reload(runtime, of.instance));
   return {
-    '/live': { methods: ['GET', 'HEAD'], handle: async () => health('live', await checkLive(runtime, instance)) },
-    '/ready': { methods: ['GET', 'HEAD'], handle: async () => health('ready', await checkReady(instance)) },
+    '/live': { methods: ['GET', 'HEAD'], handle: async () => health('live', await checkLive(runtime, of.instance)) },
+    '/ready': { methods: ['GET', 'HEAD'], handle: async () => health('ready', await checkReady(of.instance)) },
     '/notify-reload': { methods: ['POST'], handle: () => reloadNext().then(reloaded, notReloaded) },
   };
 }

@@ -2,15 +2,19 @@ import { Mutex, withTimeout } from 'async-mutex';
 import { Failure } from '../../domain/failures.ts';
 import type { Log } from '../../platform/log.ts';
 import type { ServiceRuntime } from '../../platform/runtime/service-runtime.ts';
+import { createHealthRecords, type HealthRecords } from './health.ts';
 import { createInstanceRecords, type InstanceRecords } from './instance-records.ts';
 
-/** Longest work on one instance: pulling its image, plus stopping its predecessor. */
+/** Longer work on one instance than this is waited for by trying again: changing one may take minutes. */
 const TURN_TIMEOUT_MS = 50_000;
 
 /** Admin gateways of the instances on this host. Opening an open one and closing a closed one do nothing. */
 export interface AdminGateways {
-  /** @throws Failure PortInUse when another process listens on `port + 1` */
-  open(instance: { instanceId: string; address: string; port: number }): Promise<void>;
+  /**
+   * Opens the gateway of an instance, or moves it to another unit or port: it never stops answering in between.
+   * @throws Failure PortInUse when another process listens on `port + 1`
+   */
+  open(instance: { instanceId: string; unit: string; address: string; port: number }): Promise<void>;
   close(instanceId: string): Promise<void>;
   /** Port that the instance's gateway listens on now. */
   portOf(instanceId: string): number | undefined;
@@ -39,6 +43,10 @@ export interface HostContext extends HostActivityDeps {
   records: InstanceRecords;
   /** Runs one piece of work on an instance at a time; waits a bounded time for its turn. */
   inTurn<T>(instanceId: string, work: () => Promise<T>): Promise<T>;
+  /** Whether somebody works on the instance now. */
+  isBusy(instanceId: string): boolean;
+  /** How the instances do, from looks at an interval. */
+  health: HealthRecords;
 }
 
 export function createHostContext(deps: HostActivityDeps): HostContext {
@@ -46,6 +54,8 @@ export function createHostContext(deps: HostActivityDeps): HostContext {
   return {
     ...deps,
     records: createInstanceRecords(deps.dataDir),
+    health: createHealthRecords(),
+    isBusy: (instanceId) => turns.has(instanceId),
     async inTurn(instanceId, work) {
       const turn = turns.get(instanceId) ?? new Mutex();
       turns.set(instanceId, turn);

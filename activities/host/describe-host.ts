@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { HostFacts, ServiceObservation } from '../../domain/services.ts';
 import type { HostContext } from './context.ts';
+import { healthOf, hostServices } from './health.ts';
 import { observation } from './observation.ts';
 
 /** See {@link HostActivities.describeHost}. An engine that does not answer is a fact, not a failure. */
@@ -10,7 +11,7 @@ export async function describeHost(
   const { runtime, hostId, workerId, dataDir, addresses } = context;
   const engine = await runtime.health();
   const [services, postgrestVersions] = engine.healthy
-    ? await Promise.all([runtime.list(), runtime.availableVersions()])
+    ? await Promise.all([hostServices(context), runtime.availableVersions()])
     : [[], []];
   return {
     facts: {
@@ -24,6 +25,11 @@ export async function describeHost(
       components: { [runtime.kind]: engine },
       postgrestVersions,
     },
-    services: services.map(observation),
+    services: await Promise.all(
+      services.map(async (service) => {
+        const health = await healthOf(context, service);
+        return { ...observation(service.state), ...(health !== undefined && { health }) };
+      }),
+    ),
   };
 }

@@ -3,18 +3,21 @@ import type { InstanceInput } from '../../domain/host-activities.ts';
 import type { HostContext } from './context.ts';
 
 /**
- * Refuses work on behalf of a task that has been overtaken: a newer epoch was seen for the instance, or the removal of
- * this very epoch (R9).
+ * Refuses work on behalf of a task that has been overtaken: a newer epoch was seen for the instance, or the removal or
+ * undoing of this very epoch (R9).
  * @throws Failure StaleTask
  */
-export async function assertCurrent(context: HostContext, input: InstanceInput): Promise<void> {
-  const [record, tombstone] = await Promise.all([
-    context.records.read(input.instanceId),
-    context.records.tombstone(input.instanceId),
+export async function assertCurrent({ records }: HostContext, input: InstanceInput): Promise<void> {
+  const { instanceId, epoch } = input;
+  const [record, change, tombstone] = await Promise.all([
+    records.read(instanceId),
+    records.change(instanceId),
+    records.tombstone(instanceId),
   ]);
-  if (record !== undefined && record.epoch > input.epoch) throw stale(input, `epoch ${record.epoch} runs already`);
-  if (tombstone !== undefined && tombstone.epoch >= input.epoch) {
-    throw stale(input, `it was removed at epoch ${tombstone.epoch}`);
+  if (record !== undefined && record.epoch > epoch) throw stale(input, `epoch ${record.epoch} runs already`);
+  if (change !== undefined && change.epoch > epoch) throw stale(input, `epoch ${change.epoch} changes it already`);
+  if (tombstone !== undefined && tombstone.epoch >= epoch) {
+    throw stale(input, `it was ${tombstone.restore ? 'restored' : 'removed'} at epoch ${tombstone.epoch}`);
   }
 }
 

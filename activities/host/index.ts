@@ -1,5 +1,8 @@
 import type { HostActivities } from '../../domain/host-activities.ts';
 import { awaitService } from './await-service.ts';
+import { changeService } from './change/change-service.ts';
+import { settleService } from './change/settle-service.ts';
+import { undoChangeService } from './change/undo-change.ts';
 import type { HostContext } from './context.ts';
 import { describeHost } from './describe-host.ts';
 import { busyPorts } from './ports.ts';
@@ -12,6 +15,9 @@ export function createHostActivities(context: HostContext): HostActivities {
     probePorts: async (input) => ({ busy: await busyPorts(context, input) }),
     startService: (input) => startService(context, input),
     awaitService: (input) => awaitService(context, input),
+    changeService: (input) => changeService(context, input),
+    undoChangeService: (input) => undoChangeService(context, input),
+    settleService: (input) => settleService(context, input),
     undoStartService: (input) => removeService(context, input),
     removeService: (input) => removeService(context, input),
     describeHost: () => describeHost(context),

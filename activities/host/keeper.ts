@@ -1,5 +1,6 @@
 import { setInterval as every } from 'node:timers/promises';
 import type { HostContext } from './context.ts';
+import { lookAtHealth } from './health.ts';
 import { settleInstance } from './settle.ts';
 
 /** Soon enough after a restart of the engine; one look costs a few milliseconds per instance. */
@@ -11,7 +12,7 @@ const CALM_ROUNDS = 20;
 
 /** Keeps recorded instances running while the worker lives. */
 export interface ServiceKeeper {
-  /** Ends the current round and begins no other. */
+  /** Ends the current rounds and begins no other. */
   stop(): Promise<void>;
 }
 
@@ -21,7 +22,10 @@ interface Trouble {
   calmRounds: number;
 }
 
-/** Looks at every recorded instance at an interval and starts those that should run and do not. */
+/**
+ * Looks at every recorded instance at an interval, starts those that should run and do not, and notes how they do. One that
+ * somebody works on is in good hands. How they do is looked at apart: nothing that takes long may hold it up.
+ */
 export function createServiceKeeper(
   context: HostContext,
   { intervalMs = DEFAULT_INTERVAL_MS }: { intervalMs?: number } = {},
@@ -30,13 +34,14 @@ export function createServiceKeeper(
   const troubles = new Map<string, Trouble>();
 
   async function look(instanceId: string): Promise<void> {
+    if (context.isBusy(instanceId)) return;
     const trouble = troubles.get(instanceId) ?? { starts: 0, pauseRounds: 0, calmRounds: 0 };
     if (trouble.pauseRounds > 0) {
       troubles.set(instanceId, { ...trouble, pauseRounds: trouble.pauseRounds - 1 });
       return;
     }
     const calm = await settleInstance(context, instanceId).then(
-      (settlement) => settlement !== 'started',
+      (settlement) => settlement !== 'started' && settlement !== 'restored',
       (error: unknown) => {
         context.log.error({ err: error, instanceId }, 'a service could not be kept running');
         return false;
@@ -47,25 +52,27 @@ export function createServiceKeeper(
     else troubles.set(instanceId, next);
   }
 
-  async function run(): Promise<void> {
-    for await (const _ of every(intervalMs, undefined, { signal: stopping.signal, ref: false })) {
-      try {
-        for (const { instanceId } of await context.records.list()) {
-          if (!stopping.signal.aborted) await look(instanceId);
-        }
-      } catch (error) {
-        context.log.error({ err: error }, 'services could not be looked after');
-      }
+  async function lookAtAll(): Promise<void> {
+    for (const instanceId of await context.records.ids()) {
+      if (!stopping.signal.aborted) await look(instanceId);
     }
   }
 
-  const running = run().catch((error: unknown) => {
-    if (!stopping.signal.aborted) context.log.error({ err: error }, 'nobody looks after services any more');
-  });
+  async function repeat(round: () => Promise<void>): Promise<void> {
+    for await (const _ of every(intervalMs, undefined, { signal: stopping.signal, ref: false })) {
+      await round().catch((error: unknown) => context.log.error({ err: error }, 'services could not be looked after'));
+    }
+  }
+
+  const rounds = [lookAtAll, () => lookAtHealth(context)].map((round) =>
+    repeat(round).catch((error: unknown) => {
+      if (!stopping.signal.aborted) context.log.error({ err: error }, 'nobody looks after services any more');
+    }),
+  );
   return {
     async stop() {
       stopping.abort();
-      await running;
+      await Promise.all(rounds);
     },
   };
 }

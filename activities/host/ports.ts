@@ -13,7 +13,14 @@ export async function busyPorts(
 ): Promise<number[]> {
   const records = await context.records.list();
   const own = records.find((record) => record.instanceId === wanted.exceptInstanceId);
-  const others = new Set(records.filter((record) => record !== own).flatMap(({ port }) => [port, port + 1]));
+  const others = new Set((await Promise.all(records.filter((record) => record !== own).map(owned))).flat());
+  async function owned(record: ServiceLaunch): Promise<number[]> {
+    // What an instance had before a change that is not final may be needed again.
+    const change = await context.records.change(record.instanceId);
+    const ports = [record.port, ...(change?.previous === undefined ? [] : [change.previous.port])];
+    return ports.flatMap((port) => [port, port + 1]);
+  }
+
   const held = own === undefined ? [] : await heldBy(context, own);
   const busy: number[] = [];
   for (const port of new Set(wanted.ports)) {
@@ -23,8 +30,8 @@ export async function busyPorts(
 }
 
 /** What the instance and its gateway listen on now. */
-async function heldBy(context: HostContext, { instanceId, port }: ServiceLaunch): Promise<number[]> {
-  const state = await context.runtime.inspect(instanceId);
+async function heldBy(context: HostContext, { instanceId, unit, port }: ServiceLaunch): Promise<number[]> {
+  const state = await context.runtime.inspect(unit);
   const up = state !== undefined && (state.running || state.restarting);
   const gatewayPort = context.gateways.portOf(instanceId);
   return [...(up ? [port] : []), ...(gatewayPort === undefined ? [] : [gatewayPort])];

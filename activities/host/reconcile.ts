@@ -19,7 +19,7 @@ export interface Reconciliation extends Record<Settlement, string[]> {
  */
 export async function reconcileHost(context: HostContext, tombstones: readonly Tombstone[]): Promise<Reconciliation> {
   const { records, runtime, log } = context;
-  const result: Reconciliation = { running: [], started: [], removed: [], failed: [], unknown: [] };
+  const result: Reconciliation = { running: [], started: [], restored: [], removed: [], failed: [], unknown: [] };
   const attempt = async (instanceId: string, settle: () => Promise<Settlement>) => {
     try {
       result[await settle()].push(instanceId);
@@ -31,18 +31,18 @@ export async function reconcileHost(context: HostContext, tombstones: readonly T
 
   await records.pruneTombstones(new Date());
   for (const tombstone of tombstones) await records.bury(tombstone);
-  for (const { instanceId } of await records.list()) {
+  for (const instanceId of await records.ids()) {
     await attempt(instanceId, () => settleInstance(context, instanceId));
   }
 
-  const recorded = new Set((await records.list()).map(({ instanceId }) => instanceId));
+  const recorded = new Set(await records.ids());
   const listed = await runtime.list().catch((error: unknown) => {
     log.error({ err: error }, 'what runs on this host cannot be listed');
     return [];
   });
   for (const state of listed.filter(({ instanceId }) => !recorded.has(instanceId))) {
     const tombstone = await records.tombstone(state.instanceId);
-    if (tombstone === undefined) result.unknown.push(observation(state));
+    if (tombstone === undefined || tombstone.restore === true) result.unknown.push(observation(state));
     else await attempt(state.instanceId, () => context.inTurn(state.instanceId, () => complete(context, tombstone)));
   }
   for (const { instanceId, containerId } of result.unknown) {
@@ -61,6 +61,6 @@ export async function stopServices(context: HostContext, options: { graceMs: num
   await context.gateways.closeAll();
   const launches = await context.records.list();
   await Promise.all(
-    launches.map(({ instanceId }) => context.inTurn(instanceId, () => context.runtime.stop(instanceId, options))),
+    launches.map(({ instanceId, unit }) => context.inTurn(instanceId, () => context.runtime.stop(unit, options))),
   );
 }

@@ -19,6 +19,9 @@ export interface ProcessRecord {
   startedAt: string;
 }
 
+/** One process and no later one of the same pid. */
+export type ProcessIdentity = Pick<ProcessRecord, 'pid' | 'startTime'>;
+
 const recordSchema = z.object({
   pid: z.number().int().positive(),
   startTime: z.string().min(1),
@@ -99,27 +102,41 @@ export async function findRecorded(recordFile: string): Promise<ProcessRecord | 
   return (await isRunning(record)) ? record : undefined;
 }
 
+/** How a recorded process came to its end: it did not run, followed the signal, or had to be killed. */
+export type ProcessEnd = 'absent' | 'ended' | 'killed';
+
 /**
  * Ends the recorded process and removes the record: `signal` (SIGTERM), up to `graceMs` to follow it, then SIGKILL.
- * Resolves with false when no such process ran. Throws when it survives SIGKILL; the record stays then.
+ * Throws when it survives SIGKILL; the record stays then.
  */
+export async function endRecorded(
+  recordFile: string,
+  options: { signal?: NodeJS.Signals; graceMs: number },
+): Promise<ProcessEnd> {
+  const record = await findRecorded(recordFile);
+  const end = record === undefined ? 'absent' : await endProcess(record, options);
+  await rm(recordFile, { force: true });
+  return end;
+}
+
+/** {@link endRecorded}; resolves with false when no such process ran. */
 export async function stopRecorded(
   recordFile: string,
   options: { signal?: NodeJS.Signals; graceMs: number },
 ): Promise<boolean> {
-  const record = await findRecorded(recordFile);
-  if (record !== undefined) {
-    send(record.pid, options.signal ?? 'SIGTERM');
-    if (!(await endedWithin(record, options.graceMs))) {
-      // The whole group, which is the process and its children: it leads a session of its own.
-      send(-record.pid, 'SIGKILL');
-      if (!(await endedWithin(record, KILL_WAIT_MS))) {
-        throw new Error(`process ${record.pid} still runs ${KILL_WAIT_MS} ms after SIGKILL: ${record.command}`);
-      }
-    }
-  }
-  await rm(recordFile, { force: true });
-  return record !== undefined;
+  return (await endRecorded(recordFile, options)) !== 'absent';
+}
+
+async function endProcess(
+  record: ProcessRecord,
+  { signal = 'SIGTERM', graceMs }: { signal?: NodeJS.Signals; graceMs: number },
+): Promise<ProcessEnd> {
+  signalProcess(record.pid, signal);
+  if (await endedWithin(record, graceMs)) return 'ended';
+  // The whole group, which is the process and its children: it leads a session of its own.
+  signalProcess(-record.pid, 'SIGKILL');
+  if (await endedWithin(record, KILL_WAIT_MS)) return 'killed';
+  throw new Error(`process ${record.pid} still runs ${KILL_WAIT_MS} ms after SIGKILL: ${record.command}`);
 }
 
 /**
@@ -157,11 +174,12 @@ async function startTimeFromPs(pid: number): Promise<string | undefined> {
   return state === undefined || state.startsWith('Z') || started.length === 0 ? undefined : started.join(' ');
 }
 
-async function isRunning(record: ProcessRecord): Promise<boolean> {
+async function isRunning(record: ProcessIdentity): Promise<boolean> {
   return (await processStartTime(record.pid)) === record.startTime;
 }
 
-async function endedWithin(record: ProcessRecord, boundMs: number): Promise<boolean> {
+/** Whether a process has ended before `boundMs` were over. */
+export async function endedWithin(record: ProcessIdentity, boundMs: number): Promise<boolean> {
   const deadline = performance.now() + boundMs;
   while (await isRunning(record)) {
     if (performance.now() >= deadline) return false;
@@ -170,7 +188,8 @@ async function endedWithin(record: ProcessRecord, boundMs: number): Promise<bool
   return true;
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** Signals a process, or with a negative number a group; one that has ended needs none. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

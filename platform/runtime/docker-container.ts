@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { healthCommand, POSTGREST_BINARY } from '../../domain/postgrest/commands.ts';
 import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
 import { requireVersion } from '../../domain/postgrest/versions.ts';
-import { runtimeSystemEnvironment } from './runtime-system.ts';
+import { CHECK_ENVIRONMENT, runtimeSystemEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch } from './service-runtime.ts';
 import type { ServiceUser } from './service-user.ts';
 
@@ -15,6 +15,7 @@ const NANOSECONDS = 1e9;
 /** Name of the container's own host inside a bridged container. */
 export const HOST_ALIAS = 'host.docker.internal';
 export const STOP_TIMEOUT_SECONDS = 10;
+export const RESTART_POLICY = { Name: 'on-failure', MaximumRetryCount: 5 };
 
 /** Labels of our containers. Every question to the engine filters by installation and host (R15). */
 export const LABELS = {
@@ -23,10 +24,13 @@ export const LABELS = {
   database: 'pgsteward.database',
   service: 'pgsteward.service',
   instance: 'pgsteward.instance',
+  unit: 'pgsteward.unit',
   task: 'pgsteward.task',
   epoch: 'pgsteward.epoch',
   version: 'pgsteward.version',
   port: 'pgsteward.port',
+  /** Unit whose files the container checks. */
+  check: 'pgsteward.check',
   /** Hash of everything the container was created with: an equal one is left alone. */
   configuration: 'pgsteward.configuration',
 } as const;
@@ -34,7 +38,7 @@ export const LABELS = {
 /** `host`: the host's own interfaces. `bridge`: an own network, with the one port published. */
 export type ContainerNetwork = 'host' | 'bridge';
 
-/** What the engine is asked to create for an instance. Contains no secret: all of it can be read by inspection (R14). */
+/** What the engine is asked to create for a unit. Contains no secret: all of it can be read by inspection (R14). */
 export function containerOptions(
   launch: ServiceLaunch,
   surroundings: { image: string; network: ContainerNetwork; user: ServiceUser },
@@ -47,6 +51,7 @@ export function containerOptions(
     [LABELS.database]: launch.databaseId,
     [LABELS.service]: launch.serviceId,
     [LABELS.instance]: launch.instanceId,
+    [LABELS.unit]: launch.unit,
     [LABELS.task]: launch.taskId,
     [LABELS.epoch]: String(launch.epoch),
     [LABELS.version]: launch.version,
@@ -72,7 +77,7 @@ export function containerOptions(
       SecurityOpt: ['no-new-privileges:true'],
       // GHC starts a few threads per core.
       PidsLimit: 512,
-      RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 5 },
+      RestartPolicy: RESTART_POLICY,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } },
       ...(launch.memoryBytes !== undefined && { Memory: launch.memoryBytes, MemorySwap: launch.memoryBytes }),
       ...(launch.cpus !== undefined && { NanoCpus: Math.round(launch.cpus * 1e9) }),
@@ -85,15 +90,40 @@ export function containerOptions(
 }
 
 /**
- * Name of an instance's container: at most 63 characters, because it may serve as a host name too. A long instance id is
- * cut, and a hash of the whole keeps the name unique.
+ * A short-lived container that checks the files of a unit and then ends: what {@link containerOptions} gives, without
+ * ports, restarts and a log. It carries no host label, so it is never taken for a unit.
  */
-export function containerName(of: { installationId: string; instanceId: string }): string {
+export function checkOptions(
+  launch: ServiceLaunch,
+  surroundings: { image: string; network: ContainerNetwork; user: ServiceUser },
+): Docker.ContainerCreateOptions & { name: string } {
+  const { ExposedPorts: _ports, ...unit } = containerOptions(launch, surroundings);
+  const { PortBindings: _bindings, ...hostConfig } = unit.HostConfig ?? {};
+  return {
+    ...unit,
+    name: checkName(launch),
+    Cmd: ['--dump-schema', ...(unit.Cmd ?? [])],
+    Env: [...(unit.Env ?? []), ...Object.entries(CHECK_ENVIRONMENT).map(([name, value]) => `${name}=${value}`)],
+    Labels: { [LABELS.installation]: launch.installationId, [LABELS.check]: launch.unit },
+    HostConfig: { ...hostConfig, RestartPolicy: { Name: 'no' }, LogConfig: { Type: 'none', Config: {} } },
+  };
+}
+
+/** Name of the container that checks the files of a unit. */
+export function checkName({ installationId, unit }: { installationId: string; unit: string }): string {
+  return containerName({ installationId, unit: `${unit}--check` });
+}
+
+/**
+ * Name of a unit's container: at most 63 characters, because it may serve as a host name too. A long unit id is cut, and a
+ * hash of the whole keeps the name unique.
+ */
+export function containerName(of: { installationId: string; unit: string }): string {
   // The end: ids that begin with a time stamp share their first characters when made in the same minute.
   const prefix = `pgst-${of.installationId.slice(-8)}-`;
-  if (prefix.length + of.instanceId.length <= 63) return prefix + of.instanceId;
-  const digest = createHash('sha256').update(of.instanceId).digest('hex').slice(0, 10);
-  const kept = of.instanceId.slice(0, 63 - prefix.length - digest.length - 1).replace(/-+$/, '');
+  if (prefix.length + of.unit.length <= 63) return prefix + of.unit;
+  const digest = createHash('sha256').update(of.unit).digest('hex').slice(0, 10);
+  const kept = of.unit.slice(0, 63 - prefix.length - digest.length - 1).replace(/-+$/, '');
   return `${prefix}${kept}-${digest}`;
 }
 

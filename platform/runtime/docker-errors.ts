@@ -50,3 +50,8 @@ export async function ifExists<T>(answer: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/** 304: it is already in the state that was asked for. */
+export function ignoreUnchanged(error: unknown): void {
+  if (engineStatus(error) !== 304) throw error;
+}

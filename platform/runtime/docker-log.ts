@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Readable, Writable } from 'node:stream';
 import type Docker from 'dockerode';
-import { createLogSequence } from './log-sequence.ts';
+import { createLogSequence, type LogWatch } from './log-sequence.ts';
 
 /** Newest lines of a container's log, oldest first. */
 export async function tailContainerLog(docker: Docker, name: string, lines: number): Promise<string[]> {
@@ -21,12 +21,12 @@ export async function tailContainerLog(docker: Docker, name: string, lines: numb
 export function watchContainerLog(
   docker: Docker,
   name: string,
-  texts: readonly string[],
+  sought: LogWatch,
   options: { timeoutMs: number },
 ): { ready: Promise<void>; seen: Promise<void> } {
   const signal = AbortSignal.timeout(options.timeoutMs);
   const subscribed = subscribe(docker, name);
-  const seen = subscribed.then((stream) => follow(docker, stream, texts, signal));
+  const seen = subscribed.then((stream) => follow(docker, stream, sought, signal));
   // Whoever gave up before waiting for it must not be ended by its rejection.
   seen.catch(() => undefined);
   return { ready: subscribed.then(() => undefined), seen };
@@ -45,19 +45,22 @@ async function subscribe(docker: Docker, name: string): Promise<NodeJS.ReadableS
 async function follow(
   docker: Docker,
   stream: NodeJS.ReadableStream,
-  texts: readonly string[],
+  sought: LogWatch,
   signal: AbortSignal,
 ): Promise<void> {
-  const sequence = createLogSequence(texts);
-  const complete = new AbortController();
-  onText(docker, stream, (text) => {
-    if (sequence.push(text)) complete.abort();
-  });
+  const sequence = createLogSequence(sought);
   try {
-    // The engine ends the stream when the container stops: then only the time-out is left to wait for.
-    await once(complete.signal, 'abort', { signal });
-  } catch {
-    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      // The engine ends the stream when the container stops: then only the time-out is left to wait for.
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      onText(docker, stream, (text) => {
+        try {
+          if (sequence.push(text)) resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   } finally {
     if (stream instanceof Readable) stream.destroy();
   }

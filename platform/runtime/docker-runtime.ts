@@ -4,18 +4,23 @@ import { Failure } from '../../domain/failures.ts';
 import { POSTGREST_VERSIONS } from '../../domain/postgrest/versions.ts';
 import type { Log } from '../log.ts';
 import { findBundledBinary } from './bundled-binary.ts';
+import { checkByContainer, removeOwnCheck } from './docker-check.ts';
 import {
   CONTAINER_DIRECTORY,
   type ContainerNetwork,
+  checkName,
+  checkOptions,
   containerName,
   containerOptions,
   defaultNetwork,
   HOST_ALIAS,
   LABELS,
+  RESTART_POLICY,
   STOP_TIMEOUT_SECONDS,
 } from './docker-container.ts';
-import { engineFailure, engineStatus, ifExists, withEngine } from './docker-errors.ts';
+import { engineFailure, ifExists, ignoreUnchanged, withEngine } from './docker-errors.ts';
 import { tailContainerLog, watchContainerLog } from './docker-log.ts';
+import { stopContainer, stopWhenQuiet } from './docker-stop.ts';
 import { createServiceImages } from './image.ts';
 import type { ServiceLaunch, ServiceRuntime, ServiceState } from './service-runtime.ts';
 import { NONROOT, ownUser, type ServiceUser } from './service-user.ts';
@@ -35,7 +40,7 @@ export interface DockerRuntimeOptions {
   log: Log;
 }
 
-/** PostgREST in hardened containers, one per instance. */
+/** PostgREST in hardened containers, one per unit. */
 export async function createDockerRuntime(options: DockerRuntimeOptions): Promise<ServiceRuntime> {
   const { installationId, hostId, docker, log } = options;
   await mkdir(options.servicesDir, { recursive: true, mode: 0o711 });
@@ -43,20 +48,22 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
   // Files of mode 0600 have to belong to the container's user, and only root can give files away.
   const user = ownUser().uid === 0 ? (options.user ?? NONROOT) : ownUser();
   const images = createServiceImages({ docker, binary: await findBundledBinary() });
-  const nameOf = (instanceId: string) => containerName({ installationId, instanceId });
+  /** Units whose processes have ended, which the engine has yet to notice: it would take them for running. */
+  const ending = new Map<string, Promise<unknown>>();
+  const nameOf = (unit: string) => containerName({ installationId, unit });
 
   /** The container of that name; undefined when there is none. @throws Failure NameConflict when it is not ours (R15) */
-  async function find(instanceId: string): Promise<Docker.ContainerInspectInfo | undefined> {
-    const name = nameOf(instanceId);
+  async function find(unit: string): Promise<Docker.ContainerInspectInfo | undefined> {
+    const name = nameOf(unit);
     const found = await withEngine(`inspecting ${name}`, () => ifExists(docker.getContainer(name).inspect()));
-    if (found === undefined || isOurs(found.Config.Labels, instanceId)) return found;
+    if (found === undefined || isOurs(found.Config.Labels, unit)) return found;
     throw new Failure('NameConflict', `a container named ${name} exists and was not made by this installation`, {
       details: { container: name },
     });
   }
 
-  function isOurs(labels: Record<string, string> | undefined, instanceId: string): boolean {
-    return labels?.[LABELS.installation] === installationId && labels[LABELS.instance] === instanceId;
+  function isOurs(labels: Record<string, string> = {}, unit: string): boolean {
+    return labels[LABELS.installation] === installationId && unitOf(labels) === unit;
   }
 
   async function removeContainer(id: string): Promise<void> {
@@ -67,27 +74,30 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
     });
   }
 
-  async function start(launch: ServiceLaunch): Promise<ServiceState> {
-    const image = await images.ensure({
-      ...launch,
-      progress: (text) => log.info({ instanceId: launch.instanceId }, text),
-    });
+  /** The container of this launch, and whether it was there already. */
+  async function create(launch: ServiceLaunch): Promise<Docker.Container> {
+    const image = await imageOf(launch);
     const wanted = containerOptions(launch, { image, network, user });
-    const existing = await find(launch.instanceId);
+    const existing = await find(launch.unit);
     const equal = existing?.Config.Labels[LABELS.configuration] === wanted.Labels[LABELS.configuration];
-    if (existing !== undefined && !equal) await removeContainer(existing.Id);
-    const doing = `starting container ${wanted.name}`;
-    await withEngine(doing, async () => {
-      const container = equal && existing ? docker.getContainer(existing.Id) : await docker.createContainer(wanted);
-      await container.start().catch(ignoreUnchanged);
-    });
-    return await present(launch.instanceId);
+    if (existing !== undefined && equal) return docker.getContainer(existing.Id);
+    if (existing !== undefined) await removeContainer(existing.Id);
+    return await withEngine(`creating container ${wanted.name}`, () => docker.createContainer(wanted));
   }
 
-  async function present(instanceId: string): Promise<ServiceState> {
-    const found = await find(instanceId);
-    if (found === undefined) throw new Failure('ServiceNotReady', `container ${nameOf(instanceId)} does not exist`);
+  function imageOf(launch: ServiceLaunch): Promise<string> {
+    return images.ensure({ ...launch, progress: (text) => log.info({ instanceId: launch.instanceId }, text) });
+  }
+
+  async function present(unit: string): Promise<ServiceState> {
+    const found = await find(unit);
+    if (found === undefined) throw new Failure('ServiceNotReady', `container ${nameOf(unit)} does not exist`);
     return stateOf(found);
+  }
+
+  async function discardCheck(unit: string): Promise<void> {
+    const name = checkName({ installationId, unit });
+    await withEngine('removing a container', () => removeOwnCheck(docker, { name, installationId }));
   }
 
   return {
@@ -100,9 +110,23 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
           { directory: CONTAINER_DIRECTORY, address: '*4', port, loopbackAlias: HOST_ALIAS },
     prepare: async (request) => ({ image: await images.ensure(request) }),
     availableVersions: () => withEngine('listing images', () => images.availableVersions(POSTGREST_VERSIONS)),
-    start,
-    async inspect(instanceId) {
-      const found = await find(instanceId);
+    async create(launch) {
+      await create(launch);
+    },
+    async start(launch) {
+      const container = await create(launch);
+      const doing = `starting container ${nameOf(launch.unit)}`;
+      await withEngine(doing, () => container.start().catch(ignoreUnchanged));
+      return await present(launch.unit);
+    },
+    async check(launch, checkOptionsOf) {
+      const options = checkOptions(launch, { image: await imageOf(launch), network, user });
+      await discardCheck(launch.unit);
+      return await withEngine('checking a configuration', () => checkByContainer(docker, options, checkOptionsOf));
+    },
+    discardCheck,
+    async inspect(unit) {
+      const found = await find(unit);
       return found && stateOf(found);
     },
     async list() {
@@ -113,30 +137,45 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
       });
       return found.flatMap((container) => (container === undefined ? [] : [stateOf(container)]));
     },
-    async signal(instanceId, signal) {
-      const found = await find(instanceId);
+    async signal(unit, signal) {
+      const found = await find(unit);
       if (found === undefined || !isUp(found)) return;
       await withEngine('signalling a container', () => docker.getContainer(found.Id).kill({ signal }));
     },
-    logTail: (instanceId, lines) =>
-      withEngine(
-        'reading a log',
-        async () => (await ifExists(tailContainerLog(docker, nameOf(instanceId), lines))) ?? [],
-      ),
-    watchLog: (instanceId, texts, watchOptions) => watchContainerLog(docker, nameOf(instanceId), texts, watchOptions),
-    async stop(instanceId, { graceMs }) {
-      const found = await find(instanceId);
-      if (found === undefined) return;
-      const t = Math.ceil(graceMs / 1000);
-      await withEngine('stopping a container', () => docker.getContainer(found.Id).stop({ t }).catch(ignoreUnchanged));
+    logTail: (unit, lines) =>
+      withEngine('reading a log', async () => (await ifExists(tailContainerLog(docker, nameOf(unit), lines))) ?? []),
+    watchLog: (unit, sought, watchOptions) => watchContainerLog(docker, nameOf(unit), sought, watchOptions),
+    async stop(unit, { quietMs, graceMs, signal }) {
+      const found = await find(unit);
+      if (found === undefined) return { killed: false, toldAt: performance.now() };
+      return await withEngine('stopping a container', async () => {
+        const port = Number(found.Config.Labels[LABELS.port]);
+        const options = { port, graceMs, ...(signal !== undefined && { signal }) };
+        const quiet = quietMs !== undefined && isUp(found);
+        const stopped = quiet ? await stopWhenQuiet(docker, found, { ...options, quietMs }) : undefined;
+        if (stopped === undefined) return await stopContainer(docker, found, { graceMs });
+        const noticed = stopped.noticed.catch(() => undefined).finally(() => ending.delete(unit));
+        ending.set(unit, noticed);
+        return stopped.stop;
+      });
     },
-    async startAgain(instanceId) {
-      const { Id } = (await find(instanceId)) ?? { Id: nameOf(instanceId) };
-      await withEngine('starting a container', () => docker.getContainer(Id).start().catch(ignoreUnchanged));
-      return await present(instanceId);
+    async startAgain(unit) {
+      await ending.get(unit);
+      const found = await find(unit);
+      const container = docker.getContainer(found?.Id ?? nameOf(unit));
+      await withEngine('starting a container', async () => {
+        // A stop that was cut short has left it without its restarts.
+        if (found !== undefined && found.HostConfig.RestartPolicy?.Name !== RESTART_POLICY.Name) {
+          await container.update({ RestartPolicy: RESTART_POLICY });
+        }
+        await container.start().catch(ignoreUnchanged);
+      });
+      return await present(unit);
     },
-    async remove(instanceId) {
-      const found = await find(instanceId);
+    async remove(unit) {
+      await ending.get(unit);
+      await discardCheck(unit);
+      const found = await find(unit);
       if (found === undefined) return { removed: false };
       await removeContainer(found.Id);
       return { removed: true };
@@ -166,6 +205,7 @@ function stateOf(container: Docker.ContainerInspectInfo): ServiceState {
   const labels = container.Config.Labels;
   return {
     instanceId: labels[LABELS.instance] ?? '',
+    unit: unitOf(labels) ?? '',
     databaseId: labels[LABELS.database] ?? '',
     serviceId: labels[LABELS.service] ?? '',
     port: Number(labels[LABELS.port]),
@@ -178,7 +218,7 @@ function stateOf(container: Docker.ContainerInspectInfo): ServiceState {
   };
 }
 
-/** 304: it is already in the state that was asked for. */
-function ignoreUnchanged(error: unknown): void {
-  if (engineStatus(error) !== 304) throw error;
+/** One from before there were units is in the first slot. */
+function unitOf(labels: Record<string, string>): string | undefined {
+  return labels[LABELS.unit] ?? labels[LABELS.instance];
 }

@@ -1,6 +1,6 @@
 import { open, stat, truncate } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLogSequence } from './log-sequence.ts';
+import { createLogSequence, type LogWatch } from './log-sequence.ts';
 
 /** More than any tail that is asked for. */
 const TAIL_MAX_BYTES = 64 * 1024;
@@ -24,18 +24,18 @@ export async function limitLogFile(path: string, maxBytes: number): Promise<void
 /** {@link ServiceRuntime.watchLog} for a file. */
 export function watchLogFile(
   path: string,
-  texts: readonly string[],
+  sought: LogWatch,
   options: { timeoutMs: number },
 ): { ready: Promise<void>; seen: Promise<void> } {
   const begin = sizeOf(path);
-  const seen = begin.then((position) => follow(path, position, texts, AbortSignal.timeout(options.timeoutMs)));
+  const seen = begin.then((position) => follow(path, position, sought, AbortSignal.timeout(options.timeoutMs)));
   // Whoever gave up before waiting for it must not be ended by its rejection.
   seen.catch(() => undefined);
   return { ready: begin.then(() => undefined), seen };
 }
 
-async function follow(path: string, begin: number, texts: readonly string[], signal: AbortSignal): Promise<void> {
-  const sequence = createLogSequence(texts);
+async function follow(path: string, begin: number, sought: LogWatch, signal: AbortSignal): Promise<void> {
+  const sequence = createLogSequence(sought);
   let position = begin;
   for (;;) {
     const chunk = await readFrom(path, position);

@@ -1,18 +1,26 @@
-import { mkdir, rm, stat, truncate } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Mutex } from 'async-mutex';
 import { z } from 'zod';
 import { Failure } from '../../domain/failures.ts';
 import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
 import { writePrivateFile } from '../files/write-private-file.ts';
-import { findRecorded, type ProcessRecord, spawnRecorded, stopRecorded } from '../local/supervised-process.ts';
+import {
+  endRecorded,
+  findRecorded,
+  type ProcessEnd,
+  type ProcessRecord,
+  signalProcess,
+  spawnRecorded,
+} from '../local/supervised-process.ts';
 import type { Log } from '../log.ts';
 import type { BundledBinary } from './bundled-binary.ts';
 import { launchSchema, readRecord } from './launch-record.ts';
 import { limitLogFile } from './log-file.ts';
+import { atQuietMoment } from './quiet-moment.ts';
 import { createRestartBudget } from './restart-budget.ts';
 import { runtimeSystemEnvironment } from './runtime-system.ts';
-import type { ServiceLaunch, ServiceState } from './service-runtime.ts';
+import type { ServiceLaunch, ServiceState, Stop } from './service-runtime.ts';
 import { ownUser, type ServiceUser } from './service-user.ts';
 
 /** A restart begins a new log beyond this size. */
@@ -24,11 +32,12 @@ const REPLACE_GRACE_MS = 5_000;
 
 const recordSchema = z.object({ launch: launchSchema, startedAt: z.string() });
 
-/** One PostgREST process, found again by what it wrote to its directory. Calls for one instance run one after the other. */
+/** One PostgREST process, found again by what it wrote to its directory. Calls for one unit run one after the other. */
 export interface ProcessInstance {
+  create(launch: ServiceLaunch): Promise<void>;
   start(launch: ServiceLaunch): Promise<ServiceState>;
   startAgain(): Promise<ServiceState>;
-  stop(options: { graceMs: number }): Promise<void>;
+  stop(options: { graceMs: number; quietMs?: number; signal?: AbortSignal }): Promise<Stop>;
   remove(options: { graceMs: number }): Promise<{ removed: boolean }>;
   state(): Promise<ServiceState | undefined>;
   launch(): Promise<ServiceLaunch | undefined>;
@@ -40,7 +49,7 @@ export interface ProcessInstance {
   readonly logFile: string;
 }
 
-/** `directory` is the instance's own one for records and log; it is made when needed. */
+/** `directory` is the unit's own one for records and log; it is made when needed. */
 export function createProcessInstance(of: {
   directory: string;
   binary: BundledBinary;
@@ -65,6 +74,7 @@ export function createProcessInstance(of: {
     const process = await findRecorded(recordFile);
     return {
       instanceId: launch.instanceId,
+      unit: launch.unit,
       databaseId: launch.databaseId,
       serviceId: launch.serviceId,
       port: launch.port,
@@ -92,8 +102,36 @@ export function createProcessInstance(of: {
     });
   }
 
-  async function end(graceMs: number): Promise<void> {
-    await stopRecorded(recordFile, { graceMs });
+  async function end(graceMs: number): Promise<ProcessEnd> {
+    return await endRecorded(recordFile, { graceMs });
+  }
+
+  /** True when an equal one runs, which is left alone. */
+  async function create(launch: ServiceLaunch): Promise<boolean> {
+    const known = await stored();
+    const running = (await findRecorded(recordFile)) !== undefined;
+    if (running && JSON.stringify(known?.launch) === JSON.stringify(launchSchema.parse(launch))) {
+      supervised = true;
+      return true;
+    }
+    supervised = false;
+    await end(REPLACE_GRACE_MS);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await rm(logFile, { force: true });
+    await writePrivateFile(launchFile, JSON.stringify({ launch, startedAt: new Date().toISOString() }));
+    return false;
+  }
+
+  /** Tells it to stop in a moment without requests; `end` says it once more afterwards, which changes nothing. */
+  async function tell(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const [known, found] = await Promise.all([stored(), findRecorded(recordFile)]);
+    if (known === undefined || found === undefined) return;
+    const { pid } = found;
+    const { port } = known.launch;
+    await atQuietMoment({ pid, port, waitMs, ...(signal !== undefined && { signal }) }, () => {
+      supervised = false;
+      signalProcess(pid, 'SIGTERM');
+    });
   }
 
   async function startedState(): Promise<ServiceState> {
@@ -106,21 +144,16 @@ export function createProcessInstance(of: {
     logFile,
     state,
     launch: async () => (await stored())?.launch,
+    create: (launch) =>
+      turn.runExclusive(async () => {
+        await create(launch);
+      }),
     start: (launch) =>
       turn.runExclusive(async () => {
-        const known = await stored();
-        const running = (await findRecorded(recordFile)) !== undefined;
-        if (running && JSON.stringify(known?.launch) === JSON.stringify(launchSchema.parse(launch))) {
-          supervised = true;
-          return startedState();
+        if (!(await create(launch))) {
+          budget = createRestartBudget(RESTARTS);
+          await spawn(launch);
         }
-        supervised = false;
-        await end(REPLACE_GRACE_MS);
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        await writePrivateFile(launchFile, JSON.stringify({ launch, startedAt: new Date().toISOString() }));
-        if ((await stat(logFile).catch(() => undefined)) !== undefined) await truncate(logFile);
-        budget = createRestartBudget(RESTARTS);
-        await spawn(launch);
         return startedState();
       }),
     startAgain: () =>
@@ -133,11 +166,15 @@ export function createProcessInstance(of: {
         }
         return startedState();
       }),
-    stop: ({ graceMs }) =>
-      turn.runExclusive(async () => {
+    async stop({ graceMs, quietMs, signal }) {
+      // Without the turn: while it serves on, others may look at it and signal it.
+      if (quietMs !== undefined) await tell(quietMs, signal);
+      const toldAt = performance.now();
+      return await turn.runExclusive(async () => {
         supervised = false;
-        await end(graceMs);
-      }),
+        return { killed: (await end(graceMs)) === 'killed', toldAt };
+      });
+    },
     remove: ({ graceMs }) =>
       turn.runExclusive(async () => {
         supervised = false;
@@ -149,7 +186,7 @@ export function createProcessInstance(of: {
     signal: (signal) =>
       turn.runExclusive(async () => {
         const found = await findRecorded(recordFile);
-        if (found !== undefined) process.kill(found.pid, signal);
+        if (found !== undefined) signalProcess(found.pid, signal);
       }),
     adopt: () =>
       turn.runExclusive(async () => {

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { setInterval as every } from 'node:timers/promises';
 import { Failure } from '../../domain/failures.ts';
 import { requireVersion } from '../../domain/postgrest/versions.ts';
+import { UNIT_PATTERN } from '../../domain/services/units.ts';
 import type { Log } from '../log.ts';
 import { type BundledBinary, findBundledBinary } from './bundled-binary.ts';
 import { tailLogFile, watchLogFile } from './log-file.ts';
+import { checkByProcess } from './process-check.ts';
 import { createProcessInstance, type ProcessInstance } from './process-instance.ts';
 import type { ServiceRuntime, ServiceState } from './service-runtime.ts';
 import { chooseServiceUser, NONROOT, type ServiceUser } from './service-user.ts';
@@ -13,13 +15,12 @@ import { chooseServiceUser, NONROOT, type ServiceUser } from './service-user.ts'
 /** How soon the end of a process is noticed. */
 const WATCH_INTERVAL_MS = 200;
 const REMOVE_GRACE_MS = 5_000;
-const INSTANCE_ID = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 /** Options of {@link createProcessRuntime}. */
 export interface ProcessRuntimeOptions {
   installationId: string;
   hostId: string;
-  /** Directory with one directory per instance; the runtime keeps its records in `<instance>/run`. Made when missing. */
+  /** Directory with one directory per unit; the runtime keeps its records in `<unit>/run`. Made when missing. */
   servicesDir: string;
   /** User of the services when this process is root; 65532 unless given. Root stays root if that user cannot reach the files. */
   user?: ServiceUser;
@@ -37,24 +38,24 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
   await mkdir(servicesDir, { recursive: true, mode: 0o711 });
   const wanted = options.user ?? NONROOT;
   const user = await chooseServiceUser({ wanted, directories: [servicesDir], binary: binary.path, log });
-  const instances = new Map<string, ProcessInstance>();
+  const units = new Map<string, ProcessInstance>();
   const closing = new AbortController();
 
-  function instance(instanceId: string): ProcessInstance {
-    if (!INSTANCE_ID.test(instanceId)) throw new Failure('InvalidSpec', `"${instanceId}" is not an instance id`);
-    const known = instances.get(instanceId);
+  function unit(id: string): ProcessInstance {
+    if (!UNIT_PATTERN.test(id)) throw new Failure('InvalidSpec', `"${id}" is not a unit id`);
+    const known = units.get(id);
     if (known !== undefined) return known;
-    const made = createProcessInstance({ directory: join(servicesDir, instanceId, 'run'), binary, user, log });
-    instances.set(instanceId, made);
+    const made = createProcessInstance({ directory: join(servicesDir, id, 'run'), binary, user, log });
+    units.set(id, made);
     return made;
   }
 
   async function ours(): Promise<ProcessInstance[]> {
-    const ids = (await readdir(servicesDir)).filter((name) => INSTANCE_ID.test(name));
+    const ids = (await readdir(servicesDir)).filter((name) => UNIT_PATTERN.test(name));
     const found = await Promise.all(
       ids.map(async (id) => {
-        const launch = await instance(id).launch();
-        return launch?.installationId === installationId && launch.hostId === hostId ? [instance(id)] : [];
+        const launch = await unit(id).launch();
+        return launch?.installationId === installationId && launch.hostId === hostId ? [unit(id)] : [];
       }),
     );
     return found.flat();
@@ -62,10 +63,10 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
 
   async function watch(): Promise<void> {
     for await (const _ of every(WATCH_INTERVAL_MS, undefined, { signal: closing.signal, ref: false })) {
-      for (const [instanceId, supervised] of instances) {
+      for (const [id, supervised] of units) {
         await supervised
           .watch()
-          .catch((error: unknown) => log.error({ err: error, instanceId }, 'cannot supervise postgrest'));
+          .catch((error: unknown) => log.error({ err: error, unit: id }, 'cannot supervise postgrest'));
       }
     }
   }
@@ -88,20 +89,24 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       return { image: 'postgrest' };
     },
     availableVersions: async () => [binary.version],
-    start: (launch) => instance(launch.instanceId).start(launch),
-    inspect: (instanceId) => instance(instanceId).state(),
+    create: (launch) => unit(launch.unit).create(launch),
+    start: (launch) => unit(launch.unit).start(launch),
+    check: (launch, checkOptions) => checkByProcess({ binary, user, launch, ...checkOptions }),
+    // A check ends by itself when it has looked at the database.
+    discardCheck: async () => undefined,
+    inspect: (id) => unit(id).state(),
     async list() {
       const states = await Promise.all((await ours()).map((found) => found.state()));
       return states.filter((state): state is ServiceState => state !== undefined);
     },
-    signal: (instanceId, signal) => instance(instanceId).signal(signal),
-    logTail: (instanceId, lines) => tailLogFile(instance(instanceId).logFile, lines),
-    watchLog: (instanceId, texts, watchOptions) => watchLogFile(instance(instanceId).logFile, texts, watchOptions),
-    stop: (instanceId, stopOptions) => instance(instanceId).stop(stopOptions),
-    startAgain: (instanceId) => instance(instanceId).startAgain(),
-    async remove(instanceId) {
-      const result = await instance(instanceId).remove({ graceMs: REMOVE_GRACE_MS });
-      instances.delete(instanceId);
+    signal: (id, signal) => unit(id).signal(signal),
+    logTail: (id, lines) => tailLogFile(unit(id).logFile, lines),
+    watchLog: (id, sought, watchOptions) => watchLogFile(unit(id).logFile, sought, watchOptions),
+    stop: (id, stopOptions) => unit(id).stop(stopOptions),
+    startAgain: (id) => unit(id).startAgain(),
+    async remove(id) {
+      const result = await unit(id).remove({ graceMs: REMOVE_GRACE_MS });
+      units.delete(id);
       return result;
     },
     health: async () => ({ healthy: true, details: { postgrest: binary.version } }),

@@ -5,3 +5,10 @@
 export function runtimeSystemEnvironment(limits: { cpus?: number }): Record<string, string> {
   return limits.cpus === undefined ? {} : { GHCRTS: `-N${Math.max(1, Math.ceil(limits.cpus))}` };
 }
+
+/** Environment of a PostgREST that checks its configuration beside one that runs: it must not listen on the same ports. */
+export const CHECK_ENVIRONMENT: Readonly<Record<string, string>> = {
+  PGRST_SERVER_HOST: '127.0.0.1',
+  PGRST_SERVER_PORT: '0',
+  PGRST_ADMIN_SERVER_PORT: '',
+};

@@ -1,19 +1,34 @@
 import type { ServiceView } from '../../domain/postgrest/conf.ts';
 import type { RuntimeKind, ServiceObservation, ServicePlacement } from '../../domain/services.ts';
+import type { LogWatch } from './log-sequence.ts';
 
-/** What an instance needs in order to start, once its files are written. Holds no secret. */
+/** What a unit of an instance needs in order to start, once its files are written. Holds no secret. */
 export interface ServiceLaunch extends ServicePlacement {
+  /** Unit id, see {@link unitsOf}. */
+  unit: string;
   /** Directory on the host that holds postgrest.conf and the secret files. */
   directory: string;
 }
 
-/** An instance as its runtime sees it now. */
+/** A unit as its runtime sees it now. */
 export interface ServiceState extends ServiceObservation {
+  unit: string;
   /** It ended by itself and the runtime will start it again. With `running` false as well, it has given up. */
   restarting: boolean;
 }
 
-/** Runs PostgREST instances on one host: in containers or as supervised child processes. Both behave alike. */
+/** How a unit came to an end. */
+export interface Stop {
+  /** It had to be killed. */
+  killed: boolean;
+  /** When it was told to stop, in the time of `performance.now()`: no request is accepted from then on. */
+  toldAt: number;
+}
+
+/**
+ * Runs PostgREST instances on one host: in containers or as supervised child processes. Both behave alike. What runs is
+ * named by unit ids; the labels and records of a unit name its instance.
+ */
 export interface ServiceRuntime {
   readonly kind: RuntimeKind;
   /** User and group that must own the instance's secret files. */
@@ -33,32 +48,50 @@ export interface ServiceRuntime {
   /** Versions that start without asking a registry. */
   availableVersions(): Promise<string[]>;
   /**
-   * Creates and starts; an equal running instance is left alone, any other of the same id is replaced.
-   * @throws Failure NameConflict, PortInUse, InvalidSpec, and those of `prepare`
+   * Makes ready without starting, so that `startAgain` takes no longer than it has to. An equal one is left as it is, any
+   * other unit of the same id is replaced.
+   * @throws Failure NameConflict, InvalidSpec, and those of `prepare`
+   */
+  create(launch: ServiceLaunch): Promise<void>;
+  /**
+   * `create` and start; an equal running unit is left alone.
+   * @throws Failure PortInUse, and those of `create`
    */
   start(launch: ServiceLaunch): Promise<ServiceState>;
-  /** The instance, or undefined where none exists. */
-  inspect(instanceId: string): Promise<ServiceState | undefined>;
-  /** Every instance of this host that carries this installation's id. */
-  list(): Promise<ServiceState[]>;
-  /** Does nothing when the instance does not run. */
-  signal(instanceId: string, signal: 'SIGUSR1' | 'SIGUSR2'): Promise<void>;
-  /** Newest log lines, oldest first, at most `lines`. */
-  logTail(instanceId: string, lines: number): Promise<string[]>;
   /**
-   * `seen` resolves once lines that contain the given texts were logged, in this order, after the call began; it
-   * rejects with a TimeoutError otherwise. A signal sent after `ready` has resolved cannot be missed.
+   * Lets a PostgREST of the launch's version read the files of its directory, log in to the database and read its schema,
+   * with the user and the limits of the unit, without listening on any port.
+   * @returns what it wrote to standard error; undefined when all is well
+   * @throws TimeoutError after `timeoutMs`
+   */
+  check(launch: ServiceLaunch, options: { timeoutMs: number; signal?: AbortSignal }): Promise<string | undefined>;
+  /** Removes what a check leaves behind when its caller is killed. */
+  discardCheck(unit: string): Promise<void>;
+  /** The unit, or undefined where none exists. */
+  inspect(unit: string): Promise<ServiceState | undefined>;
+  /** Every unit of this host that carries this installation's id. */
+  list(): Promise<ServiceState[]>;
+  /** Does nothing when the unit does not run. */
+  signal(unit: string, signal: 'SIGUSR1' | 'SIGUSR2'): Promise<void>;
+  /** Newest log lines, oldest first, at most `lines`. */
+  logTail(unit: string, lines: number): Promise<string[]>;
+  /**
+   * `seen` resolves once the texts that are sought were logged, in this order, after the call began; it rejects with a
+   * LogRefusal when one of the refusals was, and with a TimeoutError otherwise. A signal sent after `ready` has resolved cannot be missed.
    */
   watchLog(
-    instanceId: string,
-    texts: readonly string[],
+    unit: string,
+    sought: LogWatch,
     options: { timeoutMs: number },
   ): { ready: Promise<void>; seen: Promise<void> };
-  /** Stops without removing; a stopped one is started again by `startAgain`. */
-  stop(instanceId: string, options: { graceMs: number }): Promise<void>;
-  /** @throws Failure ServiceNotReady when there is no such instance */
-  startAgain(instanceId: string): Promise<ServiceState>;
-  remove(instanceId: string): Promise<{ removed: boolean }>;
+  /**
+   * Stops without removing; a stopped one is started again by `startAgain`. With `quietMs` it goes on serving for up to
+   * that long, until a moment without requests under way; then it has `graceMs` to end. An aborted wait leaves it running.
+   */
+  stop(unit: string, options: { graceMs: number; quietMs?: number; signal?: AbortSignal }): Promise<Stop>;
+  /** One that runs is left alone. @throws Failure ServiceNotReady when there is no such unit */
+  startAgain(unit: string): Promise<ServiceState>;
+  remove(unit: string): Promise<{ removed: boolean }>;
   /** Whether the engine answers. */
   health(): Promise<{ healthy: boolean; error?: string; details?: Record<string, string> }>;
   /** Lets go of everything; instances keep running. */

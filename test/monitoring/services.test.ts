@@ -8,7 +8,6 @@ import { create, until } from '../support/follow.ts';
 import { seedRequest } from '../support/specs.ts';
 import { startTestStack, type TestStack, testRuntimes } from '../support/stack.ts';
 import { freeze, takeAway, thaw } from './support/containers.ts';
-import { HOST_LOOKS } from './support/host-looks.ts';
 
 type Instance = z.infer<typeof serviceInstanceSchema>;
 
@@ -21,7 +20,6 @@ describe.each(testRuntimes())('a service that is watched, with the %s runtime', 
   beforeAll(async () => {
     stack = await startTestStack({
       runtime,
-      hostInterceptors: HOST_LOOKS,
       env: { PGSTEWARD_MONITOR_SECONDS: '1', PGSTEWARD_MONITOR_GRACE_SECONDS: String(GRACE_SECONDS) },
     });
     const task = await create(stack, seedRequest({ id: 'watched', port: stack.port() }));
@@ -84,7 +82,7 @@ describe.each(testRuntimes())('a service that is watched, with the %s runtime', 
     const unhealthy = await shownWith((instance) => healthOf(instance) === 'unhealthy');
     expect(unhealthy.status).toMatchObject({
       container_id: containerOf(before),
-      health_check: { message: expect.stringMatching(/no HTTP answer/) },
+      health_check: { message: expect.stringMatching(/does not answer requests: no HTTP answer/) },
       service_ready: false,
     });
     const failed = await shownWith((instance) => instance.state === 'failed');
@@ -160,7 +158,7 @@ describe.each(testRuntimes())('a service that is watched, with the %s runtime', 
     });
     await looks(GRACE_SECONDS + 1);
     expect(await shown()).toMatchObject({ state: 'running', updated_at: before.updated_at });
-    await stack.restartHostWorker(HOST_LOOKS);
+    await stack.restartHostWorker();
     expect(await well()).toMatchObject({ updated_at: before.updated_at });
   });
 });

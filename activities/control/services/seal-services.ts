@@ -4,6 +4,7 @@ import { type PostgrestVersion, requireVersion, resolveVersion } from '../../../
 import type { ServiceBundle, ServiceConnection } from '../../../domain/services.ts';
 import type { ResolvedService } from '../../../domain/spec/normalize.ts';
 import { REQUIRE_AUDIENCE_FUNCTION } from '../../../domain/sql/access.ts';
+import { applicationNameOf } from '../../../platform/runtime/application-name.ts';
 import { sealForHost } from '../../../platform/secrets/host-envelope.ts';
 import { type HostRecord, listHosts } from '../../../store/hosts.ts';
 import { setInstanceVersion } from '../../../store/instances.ts';
@@ -158,6 +159,6 @@ function connectionOf(
     targetSessionAttributes: service.targetSessionAttributes,
     sslMode: tls?.mode ?? 'disable',
     ...(tls?.caCertificate === undefined ? {} : { caCertificate: tls.caCertificate }),
-    applicationName: `pgsteward/${instance.instanceId}`,
+    applicationName: applicationNameOf(instance.instanceId),
   };
 }

@@ -68,7 +68,7 @@ describe.each(await dockerHere())('containers of the %s runtime', { timeout: 60_
   });
 
   test('a foreign container of the same name is never touched', async () => {
-    const name = containerName(bundle);
+    const name = containerName({ installationId, unit: bundle.instanceId });
     const { image } = await host.context.runtime.prepare({ version: bundle.version, progress: () => undefined });
     foreign = await docker.createContainer({
       name,

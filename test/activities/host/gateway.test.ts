@@ -97,7 +97,12 @@ test('a stopped service is neither live nor ready, and cannot reload', { timeout
 test('a busy admin port is a failure that names it', async () => {
   const other = createServer().listen(PORT + 11, '127.0.0.1');
   await once(other, 'listening');
-  const opening = host.context.gateways.open({ instanceId: 'another', address: '127.0.0.1', port: PORT + 10 });
+  const opening = host.context.gateways.open({
+    instanceId: 'another',
+    unit: 'another',
+    address: '127.0.0.1',
+    port: PORT + 10,
+  });
   await expect(opening).rejects.toMatchObject({ type: 'PortInUse' });
   await expect(opening).rejects.toThrow(String(PORT + 11));
   other.close();

@@ -5,7 +5,11 @@ import type { ServiceLaunch } from '../../../platform/runtime/service-runtime.ts
 import { EXAMPLE_BUNDLE } from './example-bundle.ts';
 
 const { settings: _settings, connection: _connection, secrets: _secrets, ...rest } = EXAMPLE_BUNDLE;
-const LAUNCH: ServiceLaunch = { ...rest, directory: '/var/lib/pgsteward/services/storefront-api-host-1/conf' };
+const LAUNCH: ServiceLaunch = {
+  ...rest,
+  unit: rest.instanceId,
+  directory: '/var/lib/pgsteward/services/storefront-api-host-1/conf',
+};
 const SURROUNDINGS = {
   image: 'pgsteward/postgrest:12.0.2',
   network: 'host',
@@ -62,7 +66,7 @@ test('container names fit a host name and stay different', () => {
   const id = fc.stringMatching(/^[a-z0-9]{1,30}(-[a-z0-9]{1,30}){0,2}$/);
   fc.assert(
     fc.property(id, id, (one, other) => {
-      const names = [one, other].map((instanceId) => containerName({ ...LAUNCH, instanceId }));
+      const names = [one, other].map((unit) => containerName({ ...LAUNCH, unit }));
       for (const name of names) expect(name).toMatch(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/);
       expect(names[0] === names[1]).toBe(one === other);
     }),

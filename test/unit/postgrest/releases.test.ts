@@ -143,7 +143,7 @@ describe('the container', () => {
   const { settings: _settings, connection: _connection, secrets: _secrets, ...placement } = EXAMPLE_BUNDLE;
   const options = (version: string, network: 'host' | 'bridge') =>
     containerOptions(
-      { ...placement, version, directory: '/srv/conf' },
+      { ...placement, version, unit: placement.instanceId, directory: '/srv/conf' },
       { image: 'any', network, user: { uid: 65532, gid: 65532 } },
     );
   const READY = {

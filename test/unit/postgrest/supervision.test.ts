@@ -19,7 +19,7 @@ describe('log sequence', () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: text.length - 1 })), (cuts) => {
         const at = [0, ...cuts.sort((a, b) => a - b), text.length - 1];
-        const sequence = createLogSequence(['begun', 'loaded']);
+        const sequence = createLogSequence({ texts: ['begun', 'loaded'] });
         for (const [index, from] of at.slice(0, -1).entries())
           expect(sequence.push(text.slice(from, at[index + 1]))).toBe(false);
         expect(sequence.push('\n')).toBe(true);

@@ -10,6 +10,8 @@ export interface TestDatabase {
   user: string;
   password: string;
   run(...statements: string[]): Promise<void>;
+  /** Rows of one query, as arrays of texts. */
+  rows(query: string): Promise<string[][]>;
   stop(): Promise<void>;
 }
 
@@ -36,7 +38,7 @@ export async function startDatabase({
     settings: { fsync: 'off', shared_buffers: '16MB' },
   });
   const admin = await server.start();
-  const run = async (...statements: string[]) => {
+  const withClient = async <T>(use: (client: pg.Client) => Promise<T>): Promise<T> => {
     const client = new pg.Client({
       host: '127.0.0.1',
       port,
@@ -46,11 +48,15 @@ export async function startDatabase({
     });
     await client.connect();
     try {
-      for (const statement of statements) await client.query(statement);
+      return await use(client);
     } finally {
       await client.end();
     }
   };
+  const run = (...statements: string[]) =>
+    withClient(async (client) => {
+      for (const statement of statements) await client.query(statement);
+    });
   await run(
     'CREATE ROLE web_anon NOLOGIN',
     `CREATE ROLE ${USER} LOGIN NOINHERIT PASSWORD ${pg.escapeLiteral(PASSWORD)}`,
@@ -65,6 +71,11 @@ export async function startDatabase({
     user: USER,
     password: PASSWORD,
     run,
+    rows: (query) =>
+      withClient(async (client) => {
+        const { rows } = await client.query<unknown[]>({ text: query, rowMode: 'array' });
+        return rows.map((row) => row.map(String));
+      }),
     async stop() {
       await server.stop();
       await directory.remove();

@@ -6,12 +6,19 @@ import { createHostActivities } from '../../../../activities/host/index.ts';
 import { servicesDirectory } from '../../../../activities/host/instance-records.ts';
 import type { HostActivities, StartServiceInput } from '../../../../domain/host-activities.ts';
 import { serviceInstanceId } from '../../../../domain/identifiers.ts';
-import type { RuntimeKind, ServiceBundle } from '../../../../domain/services.ts';
+import type {
+  ChangedService,
+  ChangeMode,
+  RuntimeKind,
+  ServiceBundle,
+  ServiceObservation,
+} from '../../../../domain/services.ts';
 import { chooseRuntime } from '../../../../platform/runtime/choose.ts';
 import type { ContainerNetwork } from '../../../../platform/runtime/docker-container.ts';
 import { openOnHost, sealForHost } from '../../../../platform/secrets/host-envelope.ts';
 import { createHostKeyPair } from '../../../../platform/secrets/host-key.ts';
 import { createAdminGateways } from '../../../../worker/gateway.ts';
+import { BOUNDS } from './changes.ts';
 import type { TestDatabase } from './database.ts';
 
 const HOST_ID = 'host-1';
@@ -24,6 +31,13 @@ export interface TestHost {
   activities: HostActivities;
   bundle(database: TestDatabase, of: { port: number } & Partial<ServiceBundle>): ServiceBundle;
   startInput(bundle: ServiceBundle): Promise<StartServiceInput>;
+  /** Starts a service and waits until it is ready. */
+  up(bundle: ServiceBundle): Promise<ServiceObservation>;
+  /** `changeService` with a bundle, within bounds that no healthy change comes near unless given. */
+  change(
+    bundle: ServiceBundle,
+    of: { mode: ChangeMode; drainMs?: number; readyTimeoutMs?: number },
+  ): Promise<ChangedService>;
   /** Ends this worker; services keep running. */
   close(): Promise<void>;
 }
@@ -63,20 +77,30 @@ export async function startHost(of: {
     gateways,
     log,
   });
+  const activities = asActivities(createHostActivities(context));
+
+  async function startInput(bundle: ServiceBundle): Promise<StartServiceInput> {
+    const { instanceId, databaseId, taskId, epoch } = bundle;
+    const sealedBundle = await sealForHost({
+      publicJwk: hostKey.publicJwk,
+      joinToken: JOIN_TOKEN,
+      binding: { hostId: HOST_ID, instanceId, taskId },
+      payload: bundle,
+    });
+    return { instanceId, databaseId, taskId, epoch, sealedBundle };
+  }
+
   return {
     context,
-    activities: asActivities(createHostActivities(context)),
+    activities,
     bundle: (database, changes) => ({ ...exampleBundle(installationId, database), ...changes }),
-    async startInput(bundle) {
-      const { instanceId, databaseId, taskId, epoch } = bundle;
-      const sealedBundle = await sealForHost({
-        publicJwk: hostKey.publicJwk,
-        joinToken: JOIN_TOKEN,
-        binding: { hostId: HOST_ID, instanceId, taskId },
-        payload: bundle,
-      });
-      return { instanceId, databaseId, taskId, epoch, sealedBundle };
+    startInput,
+    async up(bundle) {
+      const started = await activities.startService(await startInput(bundle));
+      await activities.awaitService({ ...bundle, timeoutMs: BOUNDS.readyTimeoutMs });
+      return started;
     },
+    change: async (bundle, of) => await activities.changeService({ ...(await startInput(bundle)), ...BOUNDS, ...of }),
     async close() {
       await gateways.closeAll();
       await runtime.close();
@@ -97,6 +121,9 @@ function asActivities(activities: HostActivities): HostActivities {
     probePorts: run(activities.probePorts),
     startService: run(activities.startService),
     awaitService: run(activities.awaitService),
+    changeService: run(activities.changeService),
+    undoChangeService: run(activities.undoChangeService),
+    settleService: run(activities.settleService),
     undoStartService: run(activities.undoStartService),
     removeService: run(activities.removeService),
     describeHost: run(activities.describeHost),

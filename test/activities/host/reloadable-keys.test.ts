@@ -60,7 +60,7 @@ const settings = (changes: Partial<ServiceBundle['settings']>): Changed => ({
 /** Writes the files of the changed bundle below the running process and reloads it, as its admin side does. */
 async function apply(changes: Changed): Promise<void> {
   const next = { ...bundle, ...changes };
-  const conf = host.context.records.configurationDirectory(bundle.instanceId);
+  const conf = host.context.records.directory(bundle.instanceId, 'conf');
   const view = host.context.runtime.view({ directory: conf, address: bundle.address, port: bundle.port });
   await writeServiceDirectory(conf, renderServiceFiles(next, view), host.context.runtime.fileOwner);
   expect((await call(PORT + 1, '/notify-reload', { method: 'POST' })).status).toBe(200);
@@ -165,10 +165,9 @@ describe('what the plan calls a replacement is not seen by the running process',
     const before = await look();
     await apply(changes());
     expect(await look()).toEqual(before);
-    const next = { ...bundle, ...changes(), epoch: 2, taskId: 'a-newer-task' };
-    await host.activities.startService(await host.startInput(next));
-    await host.activities.awaitService({ ...next, timeoutMs: 30_000 });
+    await host.context.runtime.stop(bundle.instanceId, { graceMs: 5_000 });
+    await host.context.runtime.startAgain(bundle.instanceId);
+    await host.activities.awaitService({ ...bundle, timeoutMs: 30_000 });
     expect(await look()).not.toEqual(before);
-    await host.activities.removeService(next);
   });
 });
