@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { Mutex, withTimeout } from 'async-mutex';
+import pLimit from 'p-limit';
 import { Failure } from '../../domain/failures.ts';
 import type { Log } from '../../platform/log.ts';
 import type { ServiceRuntime } from '../../platform/runtime/service-runtime.ts';
@@ -43,6 +45,11 @@ export interface HostContext extends HostActivityDeps {
   records: InstanceRecords;
   /** Runs one piece of work on an instance at a time; waits a bounded time for its turn. */
   inTurn<T>(instanceId: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs a check of a configuration, as many at once as there are cores: each starts a PostgREST, and services that are
+   * changed at the same time would keep each other from answering again soon.
+   */
+  limitChecks<T>(check: () => Promise<T>): Promise<T>;
   /** Whether somebody works on the instance now. */
   isBusy(instanceId: string): boolean;
   /** How the instances do, from looks at an interval. */
@@ -55,6 +62,7 @@ export function createHostContext(deps: HostActivityDeps): HostContext {
     ...deps,
     records: createInstanceRecords(deps.dataDir),
     health: createHealthRecords(),
+    limitChecks: pLimit(availableParallelism()),
     isBusy: (instanceId) => turns.has(instanceId),
     async inTurn(instanceId, work) {
       const turn = turns.get(instanceId) ?? new Mutex();

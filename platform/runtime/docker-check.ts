@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import type Docker from 'dockerode';
 import { LABELS } from './docker-container.ts';
-import { ifExists } from './docker-errors.ts';
+import { engineFailure, ifExists, withEngine } from './docker-errors.ts';
 import { CHECK_OUTPUT_MAX_BYTES } from './process-check.ts';
 
 /** {@link ServiceRuntime.check} by a container of its own, which is removed afterwards. What it prints is kept nowhere. */
@@ -11,7 +11,7 @@ export async function checkByContainer(
   { timeoutMs, signal: early }: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<string | undefined> {
   const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(early === undefined ? [] : [early])]);
-  const container = await docker.createContainer(options);
+  const container = await withEngine('creating a container', () => docker.createContainer(options));
   try {
     const output = await container.attach({ stream: true, stdout: false, stderr: true });
     const said = collect(docker, output);
@@ -20,7 +20,7 @@ export async function checkByContainer(
     return StatusCode === 0 ? undefined : await said;
   } catch (error) {
     signal.throwIfAborted();
-    throw error;
+    throw engineFailure(error, 'checking a configuration');
   } finally {
     await ifExists(container.remove({ force: true, v: true }));
   }

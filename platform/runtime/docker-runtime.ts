@@ -122,7 +122,7 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
     async check(launch, checkOptionsOf) {
       const options = checkOptions(launch, { image: await imageOf(launch), network, user });
       await discardCheck(launch.unit);
-      return await withEngine('checking a configuration', () => checkByContainer(docker, options, checkOptionsOf));
+      return await checkByContainer(docker, options, checkOptionsOf);
     },
     discardCheck,
     async inspect(unit) {
@@ -156,6 +156,8 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
         if (stopped === undefined) return await stopContainer(docker, found, { graceMs });
         const noticed = stopped.noticed.catch(() => undefined).finally(() => ending.delete(unit));
         ending.set(unit, noticed);
+        // On the host's network the port is free with the end of the process; a published one belongs to the engine.
+        if (network === 'bridge') await noticed;
         return stopped.stop;
       });
     },

@@ -23,8 +23,8 @@ export async function stopContainer(
 
 /**
  * Stops a container in a moment without requests, by a signal of our own: the engine takes tens of milliseconds to pass one
- * on, in which requests arrive. Resolves as soon as the process has ended, and its port is free; the engine notices later,
- * see `noticed`. Undefined where the container's process cannot be seen: nothing has been done then.
+ * on, in which requests arrive. Resolves as soon as the process has ended; the engine notices later, see `noticed`, and gives
+ * a published port free then. Undefined where the container's process cannot be seen: nothing has been done then.
  */
 export async function stopWhenQuiet(
   docker: Docker,
@@ -43,10 +43,16 @@ export async function stopWhenQuiet(
   );
   const toldAt = performance.now();
   if (await endedWithin({ pid, startTime }, graceMs)) {
-    return { stop: { killed: false, toldAt }, noticed: ifExists(container.wait()) };
+    return { stop: { killed: false, toldAt }, noticed: ifExists(untilNoticed(container)) };
   }
   const { killed } = await stopContainer(docker, found, { graceMs: 0 });
   return { stop: { killed, toldAt }, noticed: Promise.resolve() };
+}
+
+/** The engine tells of the end first and cleans up then, during which it lets nobody look. */
+async function untilNoticed(container: Docker.Container): Promise<void> {
+  await container.wait();
+  await container.inspect();
 }
 
 /** The container's process, where this process sees it under the engine's number: not from another container or machine. */

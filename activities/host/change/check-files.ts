@@ -35,12 +35,12 @@ export async function checkFiles(
 }
 
 async function checkOnce(
-  { runtime }: HostContext,
+  { runtime, limitChecks }: HostContext,
   launch: ServiceLaunch,
   signal: AbortSignal,
 ): Promise<CheckRefusal | undefined> {
   try {
-    const output = await runtime.check(launch, { timeoutMs: CHECK_TIMEOUT_MS, signal });
+    const output = await limitChecks(() => runtime.check(launch, { timeoutMs: CHECK_TIMEOUT_MS, signal }));
     return output === undefined ? undefined : explainCheck(output);
   } catch (error) {
     if (!(error instanceof Error && error.name === 'TimeoutError')) throw error;

@@ -53,13 +53,14 @@ async function restoreFiles(context: HostContext, previous: ServiceLaunch): Prom
 
 async function restoreUnit(
   context: HostContext,
-  { next, drainMs }: ServiceChange,
+  { next, drainMs, done }: ServiceChange,
   previous: ServiceLaunch,
 ): Promise<void> {
   const { records, runtime, gateways } = context;
   const onlyOne = collide(previous, next);
   const removeNext = async () => {
-    await runtime.stop(next.unit, drain(drainMs));
+    // Clients of one that never became ready have nothing to lose.
+    await runtime.stop(next.unit, done === undefined ? { graceMs: STOP_GRACE_MS } : drain(drainMs));
     await removeUnit(context, next.unit);
   };
   if (onlyOne) {

@@ -7,6 +7,7 @@ import { findBundledBinary } from '../../../platform/runtime/bundled-binary.ts';
 import { createDockerClient } from '../../../platform/runtime/choose.ts';
 import { containerName, LABELS } from '../../../platform/runtime/docker-container.ts';
 import { createServiceImages } from '../../../platform/runtime/image.ts';
+import { later } from './support/changes.ts';
 import { startDatabase, type TestDatabase } from './support/database.ts';
 import { makeDirectory } from './support/directory.ts';
 import { newInstallationId, startHost, type TestHost } from './support/host.ts';
@@ -39,7 +40,7 @@ describe.each(await dockerHere())('containers of the %s runtime', { timeout: 60_
   }, 30_000);
 
   afterEach(async () => {
-    for (const { instanceId } of await host.context.runtime.list()) await host.context.runtime.remove(instanceId);
+    for (const { unit } of await host.context.runtime.list()) await host.context.runtime.remove(unit);
     await foreign?.remove({ force: true });
     foreign = undefined;
     await host.close();
@@ -109,7 +110,7 @@ describe.each(await dockerHere())('containers of the %s runtime', { timeout: 60_
     await host.activities.awaitService({ ...bundle, timeoutMs: 30_000 });
   });
 
-  test('in a network of its own it reaches a database on the loopback address of the host', async () => {
+  test('in a network of its own it reaches a database on the loopback address of the host, also after changes', async () => {
     const bridged = await startHost({ kind, installationId, dataDir: directory.path, network: 'bridge' });
     try {
       const service = bridged.bundle(database, { port: PORT });
@@ -117,6 +118,11 @@ describe.each(await dockerHere())('containers of the %s runtime', { timeout: 60_
       await bridged.activities.awaitService({ ...service, timeoutMs: 30_000 });
       expect((await call(PORT, '/products')).status).toBe(200);
       expect((await call(PORT + 1, '/ready')).status).toBe(200);
+      const reloaded = await bridged.change(later(service, 2, { maxRows: 5 }), { mode: 'reload' });
+      const replaced = await bridged.change(later(service, 3, { pool: 3 }), { mode: 'replace' });
+      process.stdout.write(`replacement in a network of its own: gap ${replaced.gapMs} ms on the host\n`);
+      expect([reloaded.mode, replaced.mode]).toEqual(['reload', 'replace']);
+      expect((await call(PORT, '/products')).status).toBe(200);
     } finally {
       await bridged.close();
     }

@@ -35,7 +35,7 @@ describe.each(await runtimesHere())('a service of the %s runtime', { timeout: 60
   }, 30_000);
 
   afterEach(async () => {
-    for (const { instanceId } of await host.context.runtime.list()) await host.context.runtime.remove(instanceId);
+    for (const { unit } of await host.context.runtime.list()) await host.context.runtime.remove(unit);
     await host.close();
     await directory.remove();
   }, 30_000);
