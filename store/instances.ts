@@ -1,17 +1,5 @@
+import type { InstanceStatus, ServiceState } from '../domain/monitoring/instance-status.ts';
 import type { Queryable } from './connection.ts';
-
-export type ServiceState = 'creating' | 'running' | 'failed' | 'deleting';
-
-/** What is known of a running instance; the members of the contract's `status` are rendered from it. */
-export interface InstanceStatus {
-  containerId?: string;
-  image?: string;
-  addresses?: string[];
-  healthy?: boolean;
-  healthMessage?: string;
-  checkedAt?: string;
-  lastHealthyAt?: string;
-}
 
 /** One instance of a service on one host. */
 export interface InstanceRecord {

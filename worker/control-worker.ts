@@ -1,4 +1,3 @@
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import { Worker, type WorkerInterceptors } from '@temporalio/worker';
 import { v7 as uuidv7 } from 'uuid';
 import { createControlActivities } from '../activities/control/index.ts';
@@ -8,9 +7,13 @@ import type { Log } from '../platform/log.ts';
 import { activityEdge, HEARTBEAT_THROTTLE_MS } from './activity-edge.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
+import { ensureSchedule } from './schedules.ts';
 import type { TemporalSession } from './temporal-session.ts';
 
-const RECONCILE_SCHEDULE = 'pgsteward-reconcile';
+/** Both take milliseconds to seconds; the bound is for a metadata database that is away. */
+const RUN_TIMEOUT_MS = 2 * 60_000;
+/** A look stands until the third one after it is overdue; never for less than this. */
+const FRESH_MIN_MS = 30_000;
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
 const MAX_ACTIVITIES = 50;
 const SHUTDOWN_GRACE_MS = 8_000;
@@ -49,6 +52,10 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       allowedRoles: new Set(config.allowedRoles),
       taskTimeoutMs: config.taskTimeoutMs,
       drainMs: config.drainMs,
+      monitor: {
+        graceMs: config.monitor.graceMs,
+        freshMs: Math.max(FRESH_MIN_MS, 3 * config.monitor.intervalMs),
+      },
       log,
     }),
     interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
@@ -57,31 +64,26 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
     shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,
   });
   const running = runWorker(worker);
-  await ensureReconciliation(temporal, config.reconcileIntervalMs);
+  await ensureSchedules(temporal, config);
   return running;
 }
 
-/** The reconciler runs on a schedule, and at once: what was accepted while nobody worked is started now. */
-async function ensureReconciliation({ client }: TemporalSession, intervalMs: number): Promise<void> {
-  const spec = { intervals: [{ every: intervalMs }] };
-  try {
-    await client.schedule.create({
-      scheduleId: RECONCILE_SCHEDULE,
-      spec,
-      action: {
-        type: 'startWorkflow',
-        workflowType: 'reconcile',
-        workflowId: 'reconcile',
-        taskQueue: CONTROL_TASK_QUEUE,
-        args: [{}],
-      },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
-    });
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await client.schedule.getHandle(RECONCILE_SCHEDULE).update((previous) => ({ ...previous, spec }));
-  }
-  await client.workflow.start('reconcile', {
+/** Work that nobody asks for. The reconciler runs at once, too: what was accepted while nobody worked is started now. */
+async function ensureSchedules(temporal: TemporalSession, config: Config): Promise<void> {
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-reconcile',
+    workflowType: 'reconcile',
+    intervalMs: config.reconcileIntervalMs,
+    argument: {},
+    runTimeoutMs: RUN_TIMEOUT_MS,
+  });
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-monitor',
+    workflowType: 'monitorHosts',
+    intervalMs: config.monitor.intervalMs,
+    runTimeoutMs: RUN_TIMEOUT_MS,
+  });
+  await temporal.client.workflow.start('reconcile', {
     workflowId: `reconcile/start/${uuidv7()}`,
     taskQueue: CONTROL_TASK_QUEUE,
     args: [{ olderThanMs: 0 }],

@@ -73,7 +73,8 @@ export async function probeHostPorts(input: {
   return { hosts: answers.flat() };
 }
 
-async function askHost(hostId: string): Promise<HostCheck> {
+/** Whether a host is there, and what it says about itself and its services. */
+export async function askHost(hostId: string): Promise<HostCheck> {
   try {
     const { facts, services } = await quickly(hostId, 'is anybody there?').describeHost({});
     return { hostId, checkedAt: new Date().toISOString(), facts, services };

@@ -4,6 +4,7 @@ export { cleanupTask } from './cleanup-task.ts';
 export { deleteDatabase } from './delete-database.ts';
 export { dropRole } from './drop-role.ts';
 export { checkHosts, confirmJoin, greetHost, joinHost, leaveHost, probeHostPorts } from './hosts.ts';
+export { monitorHosts } from './monitor-hosts.ts';
 export { provisionDatabase } from './provision-database.ts';
 export { reconcile } from './reconcile.ts';
 export { updateDatabase } from './update-database.ts';

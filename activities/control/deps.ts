@@ -25,5 +25,7 @@ export interface ControlDeps {
   taskTimeoutMs: number;
   /** How long requests of a service that is replaced may go on before it is killed, in milliseconds. */
   drainMs: number;
+  /** How patient the monitor is with services, and how long its looks stand, in milliseconds. */
+  monitor: { graceMs: number; freshMs: number };
   log: Log;
 }

@@ -16,6 +16,7 @@ import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from '.
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
 import { undoCreateRoles } from './roles/undo-create-roles.ts';
+import { recordHostChecks } from './services/record-host-checks.ts';
 import { sealServices } from './services/seal-services.ts';
 import { runPostDatabaseCreate } from './spec-scripts/post-database-create.ts';
 import { runPostInit, undoPostInit } from './spec-scripts/post-init.ts';
@@ -88,5 +89,6 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     confirmJoin: (input) => confirmJoin(deps, input),
     recordLeave: (input) => recordLeave(deps, input),
     listHostIds: () => listHostIds(deps),
+    recordHostChecks: (input) => recordHostChecks(deps, input),
   };
 }

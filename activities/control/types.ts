@@ -1,5 +1,6 @@
 import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
-import type { ServiceObservation } from '../../domain/services.ts';
+import type { ServiceState } from '../../domain/monitoring/instance-status.ts';
+import type { HostCheck, ServiceObservation } from '../../domain/services.ts';
 import type { ControlUndoName } from '../../domain/steps.ts';
 import type { InstanceChange } from '../../domain/update/instances.ts';
 import type { TaskType } from '../../store/tasks.ts';
@@ -69,6 +70,16 @@ export interface HostStepReport {
   title: string;
   startedAt: string;
   durationMs: number;
+}
+
+/** An instance whose state was changed by what its host said about it. */
+export interface StateChange {
+  instanceId: string;
+  databaseId: string;
+  from: ServiceState;
+  to: ServiceState;
+  /** For people. */
+  reason: string;
 }
 
 /** How a task ended, for {@link ControlActivities.failTask}. */
@@ -182,4 +193,6 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   recordLeave(input: { hostId: string; workerId: string }): Promise<void>;
   /** Host ids that have joined at least once. */
   listHostIds(input: Record<string, never>): Promise<{ hostIds: string[] }>;
+  /** Judges the instances by what their hosts said, and records states and health. */
+  recordHostChecks(input: { hosts: HostCheck[] }): Promise<{ changed: StateChange[] }>;
 }

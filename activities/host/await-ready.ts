@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../domain/failures.ts';
+import { isFatalLogin } from '../../domain/postgrest/commands.ts';
 import type { ServiceLaunch } from '../../platform/runtime/service-runtime.ts';
 import { askRoot } from './ask-root.ts';
 import type { HostContext } from './context.ts';
@@ -15,8 +16,6 @@ const PAUSE_MS = { first: 5, factor: 1.3, longest: 50 };
 const REFUSAL_STANDS_MS = 2_000;
 const PROCESS_CHECK_INTERVAL_MS = 200;
 const SHOWN_LOG_LINES = 5;
-/** PostgREST gives up for good on this one, and every restart would be another failed login. */
-const FATAL_LOG_TEXT = 'password authentication failed';
 
 /** How long to wait, whom to tell, and what ends the wait. */
 export interface ReadyWait {
@@ -75,7 +74,7 @@ export async function logEnd({ runtime }: HostContext, { unit }: ServiceLaunch):
 async function assertAlive(context: HostContext, launch: ServiceLaunch, { oldLog }: ReadyWait): Promise<void> {
   const state = await context.runtime.inspect(launch.unit);
   const lines = oldLog === true ? [] : await context.runtime.logTail(launch.unit, SHOWN_LOG_LINES);
-  const refused = lines.findLast((line) => line.includes(FATAL_LOG_TEXT));
+  const refused = lines.findLast(isFatalLogin);
   if (refused !== undefined) throw notReady(launch, refused);
   if (state === undefined || (!state.running && !state.restarting)) {
     throw notReady(launch, `it has ended; ${await logEnd(context, launch)}`);

@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import type { Health } from '../../domain/monitoring/look.ts';
 import type { InstanceRecord } from '../../store/instances.ts';
 import type { serviceInstanceSchema, serviceStatusSchema } from '../schemas/service-instance.ts';
 import { timestamp } from '../time.ts';
@@ -16,13 +17,19 @@ export function renderServiceInstance(instance: InstanceRecord): z.infer<typeof 
     state: instance.state,
     created_at: timestamp(instance.createdAt),
     updated_at: timestamp(instance.updatedAt),
-    ...(instance.state === 'running' ? { status: renderStatus(instance) } : {}),
+    ...(isKnown(instance) ? { status: renderStatus(instance, new Date()) } : {}),
     ...(instance.error === null ? {} : { error: instance.error }),
   };
 }
 
-function renderStatus({ status, port, published }: InstanceRecord): z.infer<typeof serviceStatusSchema> {
-  const healthy = status.healthy === true;
+/** A failed instance is shown as it was found; one that never came to be has nothing to show. */
+function isKnown({ state, status }: InstanceRecord): boolean {
+  return state === 'running' || (state === 'failed' && status.checkedAt !== undefined);
+}
+
+function renderStatus(instance: InstanceRecord, now: Date): z.infer<typeof serviceStatusSchema> {
+  const { status, port, published, state } = instance;
+  const { health, message } = healthOf(instance, now);
   return {
     ...(status.containerId === undefined ? {} : { container_id: status.containerId }),
     ...(status.image === undefined ? {} : { image_version: status.image }),
@@ -32,12 +39,22 @@ function renderStatus({ status, port, published }: InstanceRecord): z.infer<type
       ? {}
       : {
           health_check: {
-            status: healthy ? 'healthy' : 'unhealthy',
-            ...(status.healthMessage === undefined ? {} : { message: status.healthMessage }),
+            status: health,
+            ...(message === undefined ? {} : { message }),
             checked_at: timestamp(status.checkedAt),
           },
         }),
     ...(status.lastHealthyAt === undefined ? {} : { last_health_at: timestamp(status.lastHealthyAt) }),
-    service_ready: healthy,
+    service_ready: state === 'running' && health === 'healthy',
   };
+}
+
+/** What the last look found, as long as it stands for now: when nobody looks any more, nobody knows. */
+function healthOf({ status }: InstanceRecord, now: Date): { health: Health; message?: string } {
+  if (status.freshUntil !== undefined && now.getTime() > Date.parse(status.freshUntil)) {
+    return { health: 'unknown', message: 'nobody has looked since' };
+  }
+  const message = status.healthMessage === undefined ? {} : { message: status.healthMessage };
+  if (status.healthy === undefined) return { health: 'unknown', ...message };
+  return { health: status.healthy ? 'healthy' : 'unhealthy', ...message };
 }

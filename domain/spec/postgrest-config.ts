@@ -1,4 +1,5 @@
 /** Keys of a PostgREST service's `config`: what they may be, and what they mean when they are left out. */
+import { isClaimKey } from '../postgrest/claim-key.ts';
 import type { PostgrestSettings } from '../services.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from './names.ts';
 import { listed, quoted } from './problems.ts';
@@ -106,8 +107,7 @@ function audienceProblem(value: string): string | undefined {
 
 /** PostgREST's path syntax, and the JSONPath that replaces it from version 16 on. */
 function claimKeyProblem(value: string): string | undefined {
-  const isPath = /^\$?(?:\.(?:[\w$@]+|"[^"]+")|\[(?:\d+|\?\([^\]]*\)|"[^"\]]+"|'[^'\]]+')\])+$/.test(value);
-  return isPath ? undefined : 'must be a path such as .role or ."https://example.com/role"';
+  return isClaimKey(value) ? undefined : 'must be a path such as .role or ."https://example.com/role"';
 }
 
 function unknownKeysProblem(keys: string[]): string {

@@ -39,7 +39,7 @@ export const CONTROL_SCHEMA = 'pgsteward';
 
 /**
  * The function that refuses a token without audience. PostgREST checks `jwt-aud` only when the claim is present, so a
- * token that leaves it out would pass (measured on 12.0.2). Runs as `db-pre-request`, after the role switch.
+ * token that leaves it out would pass (measured on 12.0.2); later releases let one with an empty list pass, too. Runs as `db-pre-request`, after the role switch.
  */
 export const REQUIRE_AUDIENCE_FUNCTION = `${CONTROL_SCHEMA}.require_audience`;
 
@@ -54,7 +54,7 @@ DECLARE
   claims jsonb := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb;
   authorization_header text := current_setting('request.headers', true)::json ->> 'authorization';
 BEGIN
-  IF claims -> 'aud' IS NULL AND (
+  IF coalesce(claims -> 'aud', 'null') IN ('null', '[]') AND (
     authorization_header ~* '^[[:space:]]*bearer[[:space:]]'
     OR current_user <> ALL (ARRAY[${anonymousRoles.map(quoteLiteral).join(', ')}]::name[])
     OR claims - 'role' <> '{}'

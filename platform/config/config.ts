@@ -43,6 +43,7 @@ export interface Config {
   readonly taskTimeoutMs: number;
   readonly drainMs: number;
   readonly reconcileIntervalMs: number;
+  readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly allowedRoles: readonly string[];
 }
 
@@ -88,6 +89,10 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     taskTimeoutMs: (set.PGSTEWARD_TASK_TIMEOUT_SECONDS ?? 600) * 1000,
     drainMs: (set.PGSTEWARD_DRAIN_SECONDS ?? 10) * 1000,
     reconcileIntervalMs: (set.PGSTEWARD_RECONCILE_SECONDS ?? 15) * 1000,
+    monitor: {
+      intervalMs: (set.PGSTEWARD_MONITOR_SECONDS ?? 10) * 1000,
+      graceMs: (set.PGSTEWARD_MONITOR_GRACE_SECONDS ?? 30) * 1000,
+    },
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
   });
 }

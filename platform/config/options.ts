@@ -150,6 +150,16 @@ export const OPTIONS = {
     default: '`15`',
     meaning: 'Seconds between two searches for tasks without a workflow run.',
   }),
+  PGSTEWARD_MONITOR_SECONDS: option({
+    schema: integer(1, 86_400),
+    default: '`10`',
+    meaning: 'Seconds between two looks at the services of all hosts.',
+  }),
+  PGSTEWARD_MONITOR_GRACE_SECONDS: option({
+    schema: integer(1, 3600),
+    default: '`30`',
+    meaning: 'Seconds for which a running service may be unhealthy before its state is `failed`.',
+  }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(
       z

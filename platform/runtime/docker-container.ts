@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
 import type Docker from 'dockerode';
+import { healthCommand, POSTGREST_BINARY } from '../../domain/postgrest/commands.ts';
 import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
+import { requireVersion } from '../../domain/postgrest/versions.ts';
 import { CHECK_ENVIRONMENT, runtimeSystemEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch } from './service-runtime.ts';
 import type { ServiceUser } from './service-user.ts';
 
 /** Where the instance's directory appears inside its container. */
 export const CONTAINER_DIRECTORY = '/app/data';
+const CONF = `${CONTAINER_DIRECTORY}/${SERVICE_FILES.conf}`;
+/** The engine's unit of time. */
+const NANOSECONDS = 1e9;
 /** Name of the container's own host inside a bridged container. */
 export const HOST_ALIAS = 'host.docker.internal';
 export const STOP_TIMEOUT_SECONDS = 10;
@@ -56,10 +61,9 @@ export function containerOptions(
     name: containerName(launch),
     Image: image,
     // Both are always given: the official image has a command only, others have an entry point.
-    Entrypoint: ['/bin/postgrest'],
-    Cmd: [`${CONTAINER_DIRECTORY}/${SERVICE_FILES.conf}`],
-    // An image may bring `postgrest --ready`, which fails on releases that lack it; readiness is asked over HTTP instead.
-    Healthcheck: { Test: ['NONE'] },
+    Entrypoint: [POSTGREST_BINARY],
+    Cmd: [CONF],
+    Healthcheck: healthcheck(launch, network),
     User: `${user.uid}:${user.gid}`,
     Env: Object.entries(runtimeSystemEnvironment(launch)).map(([name, value]) => `${name}=${value}`),
     StopSignal: 'SIGTERM',
@@ -126,6 +130,20 @@ export function containerName(of: { installationId: string; unit: string }): str
 /** Host networking where the engine runs on this very machine; in a virtual machine `host` would be that machine's. */
 export function defaultNetwork(engine: { platform: NodeJS.Platform; operatingSystem: string }): ContainerNetwork {
   return engine.platform === 'linux' && engine.operatingSystem !== 'Docker Desktop' ? 'host' : 'bridge';
+}
+
+/** The engine's own look at the container; `NONE` also switches off what an image may bring. */
+function healthcheck({ version, port }: ServiceLaunch, network: ContainerNetwork): Docker.HealthConfig {
+  const ownNetwork = network === 'bridge' ? { loopbackAlias: HOST_ALIAS } : {};
+  const health = healthCommand(requireVersion(version), { port, conf: CONF, ...ownNetwork });
+  if (health === undefined) return { Test: ['NONE'] };
+  return {
+    Test: ['CMD', ...health.command],
+    StartPeriod: health.startPeriodSeconds * NANOSECONDS,
+    Interval: health.intervalSeconds * NANOSECONDS,
+    Timeout: health.timeoutSeconds * NANOSECONDS,
+    Retries: health.retries,
+  };
 }
 
 function networkOptions(launch: ServiceLaunch, network: ContainerNetwork): Docker.HostConfig {

@@ -83,7 +83,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     async prepare({ version, image, progress }) {
       if (requireVersion(version).version !== binary.version) {
         const message = `PostgREST ${version} needs the docker runtime: this host has the binary of ${binary.version} only`;
-        throw new Failure('ImageUnavailable', message, { details: { version } });
+        throw new Failure('UnsupportedVersion', message, { details: { version } });
       }
       if (image !== undefined) progress(`image ${image} is not used: this host runs PostgREST as a process`);
       return { image: 'postgrest' };

@@ -115,6 +115,19 @@ describe.each(testRuntimes())('settings of a service with the %s runtime', (runt
       expect(await preflight(0, SHOP)).not.toEqual(expect.arrayContaining(['headers']));
     });
 
+    it('is not granted by a preflight for any kind of path where no origins are configured', async () => {
+      for (const path of ['/', '/products', '/rpc/who_am_i', '/nothing']) {
+        const { headers } = await rest(port(0), path, {
+          method: 'OPTIONS',
+          headers: { origin: SHOP, 'access-control-request-method': 'DELETE' },
+        });
+        const granted = ['methods', 'headers', 'credentials'].filter((what) =>
+          headers.has(`access-control-allow-${what}`),
+        );
+        expect([path, granted]).toEqual([path, []]);
+      }
+    });
+
     it('is granted to the configured origins and no other', async () => {
       expect(await ask(CORS, SHOP)).toBe(SHOP);
       expect(await ask(CORS, 'https://other.example')).toBe('https://other.example');
@@ -160,6 +173,21 @@ describe.each(testRuntimes())('settings of a service with the %s runtime', (runt
       const owners = singles.filter((answer) => answer.body === 'owner').map((answer) => answer.status);
       expect(owners).toEqual([]);
       expect(doubles.filter(({ body }) => body.includes('owner'))).toEqual([]);
+    });
+
+    it('refuses an empty list of audiences by itself, which later releases of PostgREST let pass', async () => {
+      const check = (claims: object) =>
+        stack.target.query(
+          `WITH request AS MATERIALIZED (
+             SELECT set_config('request.jwt.claims', '${JSON.stringify(claims)}', false),
+               set_config('request.headers', '{}', false)
+           ) SELECT pgsteward.require_audience() FROM request`,
+          { database: 'settings' },
+        );
+      await expect(check({ role: 'owner', aud: AUDIENCE })).resolves.toHaveLength(1);
+      for (const aud of [[], null]) {
+        await expect(check({ role: 'owner', aud })).rejects.toThrow('JWT without audience');
+      }
     });
 
     it('leaves anonymous requests alone', async () => {

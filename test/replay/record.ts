@@ -5,6 +5,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CONTROL_TASK_QUEUE } from '../../domain/identifiers.ts';
 import { loadKeyring } from '../../platform/secrets/keyring.ts';
 import { createEncryptionCodec } from '../../platform/temporal/codec.ts';
 import { createFaults } from '../faults/support/faults.ts';
@@ -211,4 +212,10 @@ test.each([
 test('hosts are asked whether they are there', async () => {
   expect((await stack.call('GET', '/v1/hosts')).status).toBe(200);
   await recordFirst('check-hosts', 'checkHosts');
+});
+
+test('hosts are asked what runs on them, and it is recorded', async () => {
+  const workflowId = 'monitorHosts';
+  await stack.temporal.client.workflow.execute(workflowId, { workflowId, taskQueue: CONTROL_TASK_QUEUE });
+  await record('monitor-hosts', workflowId);
 });

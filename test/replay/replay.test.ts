@@ -77,6 +77,7 @@ test('every workflow that can be started is known here, and has a history', asyn
     'greetHost',
     'joinHost',
     'leaveHost',
+    'monitorHosts',
     'probeHostPorts',
     'provisionDatabase',
     'reconcile',

@@ -1,5 +1,6 @@
 import { Failure } from '../../../domain/failures.ts';
-import { resolveVersion } from '../../../domain/postgrest/versions.ts';
+import { claimKeyIn } from '../../../domain/postgrest/claim-key.ts';
+import { type PostgrestVersion, requireVersion, resolveVersion } from '../../../domain/postgrest/versions.ts';
 import type { ServiceBundle, ServiceConnection } from '../../../domain/services.ts';
 import type { ResolvedService } from '../../../domain/spec/normalize.ts';
 import { REQUIRE_AUDIENCE_FUNCTION } from '../../../domain/sql/access.ts';
@@ -109,12 +110,14 @@ function buildBundle(given: {
   }
   const jwtSecret = given.jwtSecrets.get(service.serviceId);
   const majors = given.servers.map((server) => Math.floor(server.versionNum / 10_000));
-  const version =
-    instance.version ??
-    resolveVersion(service.version, {
-      postgresMajor: Math.max(...majors),
-      available: host.facts.postgrestVersions,
-    }).version;
+  const release =
+    instance.version === null
+      ? resolveVersion(service.version, {
+          postgresMajor: Math.max(...majors),
+          available: host.facts.postgrestVersions,
+        })
+      : requireVersion(instance.version);
+  assertServable(release, service);
   return {
     installationId: given.deps.installationId,
     instanceId: instance.instanceId,
@@ -123,7 +126,7 @@ function buildBundle(given: {
     hostId: host.id,
     taskId: work.taskId,
     epoch: work.epoch,
-    version,
+    version: release.version,
     ...(service.image === undefined ? {} : { image: service.image }),
     address: instance.published ? address : localAddress(address),
     port: instance.port,
@@ -137,6 +140,11 @@ function buildBundle(given: {
     connection: connectionOf(work, service, instance, given.servers),
     secrets: { password, ...(jwtSecret === undefined ? {} : { jwtSecret }) },
   };
+}
+
+/** What a release cannot be told is refused here, before any host has begun. */
+function assertServable(release: PostgrestVersion, { settings }: ResolvedService): void {
+  if (settings.jwtRoleClaimKey !== undefined) claimKeyIn(release.claimKeySyntax, settings.jwtRoleClaimKey);
 }
 
 /** A service without a published port listens where only its own machine reaches it. */

@@ -1,3 +1,4 @@
+import { FATAL_LOGIN_TEXTS } from '../../../domain/postgrest/commands.ts';
 import { requireVersion } from '../../../domain/postgrest/versions.ts';
 import { LogRefusal } from '../../../platform/runtime/log-sequence.ts';
 import type { ServiceLaunch } from '../../../platform/runtime/service-runtime.ts';
@@ -7,8 +8,8 @@ import type { HostContext } from '../context.ts';
 /** The reload itself takes 0.1 to 0.5 s. */
 const RELOAD_TIMEOUT_MS = 10_000;
 const CONFIGURATION_READ = 'Config reloaded';
-/** After the first it keeps its old configuration; after the second it ends. */
-const REFUSALS = ['Failed reloading config', 'password authentication failed'];
+/** After the first it keeps its old configuration; after the others it ends. */
+const REFUSALS = ['Failed reloading config', ...FATAL_LOGIN_TEXTS];
 
 /**
  * Makes a running PostgREST read its files again, and resolves when it has: configuration, schema cache, and new

@@ -64,6 +64,15 @@ test('after kill -9 of its worker a service process is found again and adopted, 
   await expect.poll(replaced, { timeout: 20_000 }).toBe(true);
 });
 
+test('a release that this host has no binary of is refused for good, with what helps', async () => {
+  const bundle = host.bundle(database, { port: PORT, version: '14.5' });
+  await expect(host.activities.startService(await host.startInput(bundle))).rejects.toMatchObject({
+    type: 'UnsupportedVersion',
+    retryable: false,
+    message: expect.stringMatching(/^PostgREST 14\.5 needs the docker runtime: .* 12\.0\.2 only$/),
+  });
+});
+
 test('command line and environment show no secret, and the user is one of its own', async () => {
   const bundle = host.bundle(database, { port: PORT, cpus: 1 });
   const pid = pidOf(await host.activities.startService(await host.startInput(bundle)));

@@ -102,7 +102,7 @@ describe.each(await runtimesHere())('a reload with the %s runtime', { timeout: 9
   test.each([
     ['a wrong password', { secrets: { password: 'canary-wrong' } }, /password authentication failed for user "app"/],
     ['an unreachable database', { port: PORT + 7 }, /port 15609 failed: Connection refused/],
-    ['a claim key that it cannot read', { jwtRoleClaimKey: 'role' }, /its configuration is not valid/],
+    ['an audience that it cannot read', { jwtAudience: 'my-app: prod' }, /its configuration is not valid/],
   ])('%s is found beforehand: nobody notices, and the old files stay', async (_what, changes, reason) => {
     const started = await host.up(bundle);
     const conf = await readFile(join(files('conf'), 'postgrest.conf'), 'utf8');

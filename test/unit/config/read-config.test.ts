@@ -35,6 +35,7 @@ describe('the configuration', () => {
       taskTimeoutMs: 600_000,
       drainMs: 10_000,
       reconcileIntervalMs: 15_000,
+      monitor: { intervalMs: 10_000, graceMs: 30_000 },
       allowedRoles: [],
     });
   });
@@ -64,6 +65,8 @@ describe('the configuration', () => {
         PGSTEWARD_TASK_TIMEOUT_SECONDS: '60',
         PGSTEWARD_DRAIN_SECONDS: '3',
         PGSTEWARD_RECONCILE_SECONDS: '1',
+        PGSTEWARD_MONITOR_SECONDS: '2',
+        PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
     ).toEqual({
@@ -95,6 +98,7 @@ describe('the configuration', () => {
       taskTimeoutMs: 60_000,
       drainMs: 3000,
       reconcileIntervalMs: 1_000,
+      monitor: { intervalMs: 2_000, graceMs: 5_000 },
       allowedRoles: ['reporting', 'Auditors'],
     });
     expect(
@@ -177,6 +181,8 @@ describe('a wrong configuration', () => {
     ['PGSTEWARD_TASK_TIMEOUT_SECONDS', '9', 'must be a whole number from 10'],
     ['PGSTEWARD_DRAIN_SECONDS', '61', 'must be a whole number from 0'],
     ['PGSTEWARD_RECONCILE_SECONDS', '0', 'must be a whole number from 1'],
+    ['PGSTEWARD_MONITOR_SECONDS', '0', 'must be a whole number from 1'],
+    ['PGSTEWARD_MONITOR_GRACE_SECONDS', '1.5', 'must be a whole number from 1'],
     ['PGSTEWARD_ALLOWED_ROLES', 'reporting,pg_read_all_data', 'must not name predefined roles'],
     ['PGSTEWARD_ALLOWED_ROLES', 'é'.repeat(32), 'must be role names of at most 63 bytes'],
     ['PGSTEWARD_METADATA_PASSWORD_FILE', 'file', 'is set without PGSTEWARD_METADATA_URL'],

@@ -57,7 +57,7 @@ log-level = "error"
     expect(conf).toContain('db-pre-request = "pgsteward.check_audience"\n');
     expect(conf).toContain('jwt-secret = "@/app/data/jwt_secret"\n');
     expect(conf).toContain('jwt-aud = "shop"\n');
-    expect(conf).toContain('jwt-role-claim-key = "$$.role"\n');
+    expect(conf).toContain('jwt-role-claim-key = ".role"\n');
     expect(conf).toContain('server-cors-allowed-origins = "https://a.example, https://b.example"\n');
   });
 

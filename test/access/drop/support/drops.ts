@@ -96,6 +96,7 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     allowedRoles: new Set<string>(),
     taskTimeoutMs: 60_000,
     drainMs: 0,
+    monitor: { graceMs: 30_000, freshMs: 60_000 },
     log,
   } satisfies ControlDeps;
 
