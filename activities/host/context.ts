@@ -1,5 +1,6 @@
 import { Mutex, withTimeout } from 'async-mutex';
 import { Failure } from '../../domain/failures.ts';
+import type { HostPostgresConfig } from '../../platform/config/config.ts';
 import type { Log } from '../../platform/log.ts';
 import type { ServiceRuntime } from '../../platform/runtime/service-runtime.ts';
 import { createInstanceRecords, type InstanceRecords } from './instance-records.ts';
@@ -31,6 +32,8 @@ export interface HostActivityDeps {
   /** Opens a bundle that was sealed to this host for one instance and task; what comes out is parsed here. */
   openBundle: (sealed: string, binding: { instanceId: string; taskId: string }) => Promise<unknown>;
   gateways: AdminGateways;
+  /** The PostgreSQL server beside the worker. */
+  postgres?: HostPostgresConfig;
   log: Log;
 }
 

@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import type { HostFacts, ServiceObservation } from '../../domain/services.ts';
 import type { HostContext } from './context.ts';
 import { observation } from './observation.ts';
+import { postgresFacts } from './postgres/facts.ts';
 
 /** See {@link HostActivities.describeHost}. An engine that does not answer is a fact, not a failure. */
 export async function describeHost(
@@ -23,6 +24,7 @@ export async function describeHost(
       addresses: [...addresses],
       components: { [runtime.kind]: engine },
       postgrestVersions,
+      ...(context.postgres === undefined ? {} : { postgres: postgresFacts(context.postgres) }),
     },
     services: services.map(observation),
   };
