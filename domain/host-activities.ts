@@ -33,6 +33,9 @@ export interface HostActivities {
    */
   removeService(input: InstanceInput): Promise<{ removed: boolean }>;
 
+  /** Has services drop their pools and load their schema cache anew (SIGUSR1), as after a promotion. */
+  nudgeServices(input: { instanceIds: string[] }): Promise<{ nudged: string[] }>;
+
   /** Facts about the host and what runs on it now. Doubles as the proof that this worker is alive. */
   describeHost(input: Record<string, never>): Promise<{ facts: HostFacts; services: ServiceObservation[] }>;
 }

@@ -10,7 +10,6 @@ import type { ControlPlane } from './control-plane.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import type { TemporalSession } from './temporal-session.ts';
 
-const RECONCILE_SCHEDULE = 'pgsteward-reconcile';
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
 const MAX_ACTIVITIES = 50;
 const SHUTDOWN_GRACE_MS = 8_000;
@@ -56,30 +55,43 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
     shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,
   });
   const running = runWorker(worker);
-  await ensureReconciliation(temporal, config.reconcileIntervalMs);
+  await ensureSchedules(temporal, config);
+  await reconcileNow(temporal);
   return running;
 }
 
-/** The reconciler runs on a schedule, and at once: what was accepted while nobody worked is started now. */
-async function ensureReconciliation({ client }: TemporalSession, intervalMs: number): Promise<void> {
-  const spec = { intervals: [{ every: intervalMs }] };
-  try {
-    await client.schedule.create({
-      scheduleId: RECONCILE_SCHEDULE,
-      spec,
-      action: {
-        type: 'startWorkflow',
-        workflowType: 'reconcile',
-        workflowId: 'reconcile',
-        taskQueue: CONTROL_TASK_QUEUE,
-        args: [{}],
-      },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
-    });
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await client.schedule.getHandle(RECONCILE_SCHEDULE).update((previous) => ({ ...previous, spec }));
-  }
+/** What runs by the clock, one run at a time. A worker's start brings the intervals up to date. */
+async function ensureSchedules({ client }: TemporalSession, config: Config): Promise<void> {
+  const schedules = [
+    { scheduleId: 'pgsteward-reconcile', workflowType: 'reconcile', every: config.reconcileIntervalMs },
+    { scheduleId: 'pgsteward-watch-primaries', workflowType: 'watchPrimaries', every: config.failoverIntervalMs },
+  ];
+  await Promise.all(
+    schedules.map(async ({ scheduleId, workflowType, every }) => {
+      const spec = { intervals: [{ every }] };
+      try {
+        await client.schedule.create({
+          scheduleId,
+          spec,
+          action: {
+            type: 'startWorkflow',
+            workflowType,
+            workflowId: workflowType,
+            taskQueue: CONTROL_TASK_QUEUE,
+            args: [{}],
+          },
+          policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
+        });
+      } catch (error) {
+        if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+        await client.schedule.getHandle(scheduleId).update((previous) => ({ ...previous, spec }));
+      }
+    }),
+  );
+}
+
+/** What was accepted while nobody worked is started now. */
+async function reconcileNow({ client }: TemporalSession): Promise<void> {
   await client.workflow.start('reconcile', {
     workflowId: `reconcile/start/${uuidv7()}`,
     taskQueue: CONTROL_TASK_QUEUE,

@@ -6,3 +6,4 @@ export { dropRole } from './drop-role.ts';
 export { checkHosts, confirmJoin, greetHost, joinHost, leaveHost, probeHostPorts } from './hosts.ts';
 export { provisionDatabase } from './provision-database.ts';
 export { reconcile } from './reconcile.ts';
+export { watchPrimaries } from './watch-primaries.ts';

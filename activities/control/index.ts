@@ -12,6 +12,9 @@ import { proveDropped } from './drop-role/prove-dropped.ts';
 import { reassignOwned } from './drop-role/reassign-owned.ts';
 import { reportLockedOut } from './drop-role/report-locked-out.ts';
 import { revokeFromRole } from './drop-role/revoke-from-role.ts';
+import { fenceFormer, leaveFormer } from './failover/former-primary.ts';
+import { lookAtPrimaries } from './failover/look-at-primaries.ts';
+import { noteHostTold } from './failover/note-told.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
@@ -63,6 +66,10 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     removeRoles: (input) => removeRoles(deps, input),
     finishDelete: (input) => finishDelete(deps, input),
     beginCleanup: (input) => beginCleanup(deps, input),
+    lookAtPrimaries: () => lookAtPrimaries(deps),
+    leaveFormer: (input) => leaveFormer(deps, input),
+    fenceFormer: (input) => fenceFormer(deps, input),
+    noteHostTold: (input) => noteHostTold(deps, input),
     reconcileTasks: (input) => reconcileTasks(deps, input),
     checkClaim: (input) => checkClaim(deps, input),
     acceptJoin: (input) => acceptJoin(deps, input),

@@ -1,4 +1,5 @@
 import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
+import type { ReplicationEndpoint } from '../../domain/replication/endpoints.ts';
 import type { ServiceObservation } from '../../domain/services.ts';
 import type { ControlUndoName } from '../../domain/steps.ts';
 import type { TaskType } from '../../store/tasks.ts';
@@ -57,6 +58,26 @@ export interface TaskFailure extends TaskRef {
   reason: string;
   /** What an undo could not take back; empty when nothing is left. */
   leftovers: string[];
+}
+
+/** What is to be done after a look at the primary of one server. */
+export interface GroupWork {
+  serverName: string;
+  /** Timeline of the primary that services are told of. */
+  timeline: number;
+  /** Where sessions are to be ended. */
+  former?: ReplicationEndpoint;
+  /** Services that are to be told. */
+  services: { hostId: string; instanceIds: string[] }[];
+  /** Former primaries that take changes again. */
+  fence: ReplicationEndpoint[];
+}
+
+/** A former primary, and the timeline of the server that took over. */
+export interface FormerPrimary {
+  serverName: string;
+  endpoint: ReplicationEndpoint;
+  timeline: number;
 }
 
 type Undo = (input: TaskRef) => Promise<void>;
@@ -127,6 +148,15 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   beginCleanup(input: {
     taskId: string;
   }): Promise<{ plan: TaskFrame; steps: { step: string; target: string }[] } | undefined>;
+  /** Looks where the primaries of servers with several endpoints are. @returns what is to be done because one has moved */
+  lookAtPrimaries(input: Record<string, never>): Promise<{ work: GroupWork[] }>;
+  /** Ends sessions of managed databases on a former primary that still has them. */
+  leaveFormer(input: FormerPrimary): Promise<{ ended: boolean }>;
+  /** Makes a former primary that takes changes again read-only, and ends the sessions of managed databases there (R20). */
+  fenceFormer(input: FormerPrimary): Promise<{ fenced: boolean }>;
+  /** Records that the services of a host know of a promotion. */
+  noteHostTold(input: { serverName: string; hostId: string; timeline: number }): Promise<void>;
+
   /** Starts pending tasks without a run and cleanups for runs that are gone. */
   reconcileTasks(input: { olderThanMs: number }): Promise<{ started: string[]; cleanups: string[] }>;
 

@@ -2,6 +2,7 @@ import type { HostActivities } from '../../domain/host-activities.ts';
 import { awaitService } from './await-service.ts';
 import type { HostContext } from './context.ts';
 import { describeHost } from './describe-host.ts';
+import { nudgeServices } from './nudge-services.ts';
 import { busyPorts } from './ports.ts';
 import { removeService } from './remove-service.ts';
 import { startService } from './start-service.ts';
@@ -14,6 +15,7 @@ export function createHostActivities(context: HostContext): HostActivities {
     awaitService: (input) => awaitService(context, input),
     undoStartService: (input) => removeService(context, input),
     removeService: (input) => removeService(context, input),
+    nudgeServices: (input) => nudgeServices(context, input),
     describeHost: () => describeHost(context),
   };
 }

@@ -50,7 +50,7 @@ function otherServer(own: ServerRecord, firstId: string, server: ServerRecord): 
 
 function memberOf(path: string, host: HostRecord, server: ServerRecord, before: readonly Member[]): Member | string {
   const located = locateEndpoint(host, server.endpoints);
-  if ('problem' in located) return `of server ${server.name} ${located.problem}`;
+  if ('problem' in located) return `${located.problem} (server ${server.name})`;
   const twin = before.find(({ endpoint }) => isSame(endpoint, located.endpoint));
   if (twin !== undefined) return `its endpoint ${label(located.endpoint)} is that of host ${twin.host.id}`;
   return { path, host, endpoint: located.endpoint };

@@ -32,7 +32,7 @@ export function locateEndpoint(host: ServerHost, endpoints: readonly Replication
   const [first, second] = endpoints.filter(({ address }) => addresses.includes(address));
   if (first === undefined) return { problem: 'none of the registered endpoints is at one of its addresses' };
   if (second === undefined) return { endpoint: first };
-  return { problem: `several registered endpoints are at its addresses; set PGSTEWARD_HOST_POSTGRES_ENDPOINT` };
+  return { problem: 'several registered endpoints are at its addresses; set PGSTEWARD_HOST_POSTGRES_ENDPOINT' };
 }
 
 /** The same endpoints, the one on a host first: a service asks its own machine before others. */

@@ -3,9 +3,10 @@
 -- Where the primary of a server with several endpoints was last seen, and who has not been told of a promotion yet.
 CREATE TABLE server_primaries (
   server_name    text PRIMARY KEY REFERENCES servers (name) ON DELETE CASCADE,
-  address        text NOT NULL,
-  port           integer NOT NULL,
-  timeline       integer NOT NULL,
+  -- Null until exactly one was seen.
+  address        text,
+  port           integer,
+  timeline       integer,
   -- Former primary whose sessions have not been ended yet: {"address": "10.0.0.5", "port": 5432}.
   former         jsonb,
   -- Hosts whose services have not been told of the new primary yet.

@@ -99,6 +99,7 @@ function asActivities(activities: HostActivities): HostActivities {
     awaitService: run(activities.awaitService),
     undoStartService: run(activities.undoStartService),
     removeService: run(activities.removeService),
+    nudgeServices: run(activities.nudgeServices),
     describeHost: run(activities.describeHost),
   };
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { groupBy } from '../../../../domain/access/groups.ts';
 import type { ObservedMembership, ObservedServer } from '../../../../domain/access/observed.ts';
 import { diffMemberships } from '../../../../domain/access/roles/diff-memberships.ts';
-import { groupBy } from '../../../../domain/access/groups.ts';
 import { RoleMembers, unionOf } from '../../../../domain/access/roles/role-members.ts';
 import { simulateRoles } from '../../../../domain/access/roles/simulate-roles.ts';
 import { contextOf, type DocumentSpec, row, SUPERUSER, server } from './builders.ts';
