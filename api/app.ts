@@ -10,6 +10,7 @@ import { refuseForgedRequests } from './forged-requests.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
+import { nodeRoutes } from './nodes/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
 import { createDispatcher } from './roles/dispatcher.ts';
@@ -39,6 +40,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.notFound(answerNotFound);
   app.route('/', serviceRoutes(deps));
   app.route('/', databaseRoutes(deps));
+  app.route('/', nodeRoutes(deps));
   app.route('/', taskRoutes(deps));
   app.route('/', hostRoutes(deps));
   app.route('/', serverRoutes(deps));

@@ -1,10 +1,11 @@
+import type { HostPostgresActivities } from './replication/host-postgres.ts';
 import type { HostFacts, ServiceObservation } from './services.ts';
 
 /**
  * Activities that a host worker offers on its own task queue `host.<id>`. Every one is idempotent and may run twice.
  * They see no metadata database; secrets reach them only as a JWE sealed to the host's key.
  */
-export interface HostActivities {
+export interface HostActivities extends HostPostgresActivities {
   /**
    * Which of `ports` another process of this host holds (port alone; callers list port and port + 1). Ports held by
    * `exceptInstanceId` itself are not reported.

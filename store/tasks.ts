@@ -3,7 +3,7 @@ import type { Queryable } from './connection.ts';
 
 export type TaskStatus = 'pending' | 'running' | 'completed' | 'failed' | 'canceling' | 'canceled';
 /** Task types of the contract that this control plane performs, and its own ones on whole servers. */
-export type TaskType = 'create' | 'delete' | ServerTaskType;
+export type TaskType = 'create' | 'delete' | 'switchover' | ServerTaskType;
 /** `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop. */
 export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role';
 

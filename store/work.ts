@@ -23,7 +23,7 @@ export interface WorkNode {
 /** Everything that was accepted for a task: activities act on this, never on workflow arguments (R13). */
 export interface Work {
   taskId: string;
-  type: 'create' | 'delete';
+  type: 'create' | 'delete' | 'switchover';
   epoch: number;
   databaseId: string;
   databaseName: string;
@@ -35,7 +35,7 @@ export interface Work {
 
 interface WorkRow {
   taskId: string;
-  type: 'create' | 'delete';
+  type: 'create' | 'delete' | 'switchover';
   epoch: number;
   actor: string;
   databaseId: string;

@@ -6,4 +6,5 @@ export { dropRole } from './drop-role.ts';
 export { checkHosts, confirmJoin, greetHost, joinHost, leaveHost, probeHostPorts } from './hosts.ts';
 export { provisionDatabase } from './provision-database.ts';
 export { reconcile } from './reconcile.ts';
+export { switchover } from './switchover.ts';
 export { watchPrimaries } from './watch-primaries.ts';

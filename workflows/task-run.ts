@@ -38,7 +38,7 @@ export interface TaskRun<Plan extends TaskFrame = TaskPlan> {
   /** A step on the instance's host; a host that does not answer is asked again until the deadline. */
   hostStep<T>(
     step: StepName,
-    instance: PlannedInstance,
+    instance: Pick<PlannedInstance, 'instanceId' | 'hostId'>,
     call: (activities: ActivityInterfaceFor<HostActivities>) => Promise<T>,
   ): Promise<T>;
 }
@@ -65,7 +65,7 @@ export function runServerTask(
  * Loads the task, runs its forward part, and closes it as failed or cancelled with everything undone when the forward
  * part ends in an error. Undo and closing are shielded from cancellation.
  */
-async function runFramed<Plan extends TaskFrame>(
+export async function runFramed<Plan extends TaskFrame>(
   load: () => Promise<Plan>,
   forward: (run: TaskRun<Plan>) => Promise<void>,
 ): Promise<{ outcome: 'completed' }> {
@@ -135,7 +135,7 @@ function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunStep[]): 
 }
 
 /** A worker that went away in the middle of a step is missed only when the time is up. */
-function hostFailure(instance: PlannedInstance, error: unknown): unknown {
+function hostFailure(instance: Pick<PlannedInstance, 'hostId'>, error: unknown): unknown {
   if (!isHostUnavailable(error) && !isUnanswered(error)) return error;
   return ApplicationFailure.create({
     type: 'HostUnavailable',

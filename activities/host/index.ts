@@ -4,12 +4,14 @@ import type { HostContext } from './context.ts';
 import { describeHost } from './describe-host.ts';
 import { nudgeServices } from './nudge-services.ts';
 import { busyPorts } from './ports.ts';
+import { createPostgresActivities } from './postgres/index.ts';
 import { removeService } from './remove-service.ts';
 import { startService } from './start-service.ts';
 
 /** The activities that a host worker offers on its own task queue. */
 export function createHostActivities(context: HostContext): HostActivities {
   return {
+    ...createPostgresActivities(context),
     probePorts: async (input) => ({ busy: await busyPorts(context, input) }),
     startService: (input) => startService(context, input),
     awaitService: (input) => awaitService(context, input),

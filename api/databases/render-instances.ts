@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
+import { postgresInstanceId } from '../../domain/replication/instance-id.ts';
+import { hostHash } from '../../platform/host-hash.ts';
 import type { DatabaseRecord } from '../../store/databases.ts';
 import { instanceCondition } from '../nodes/instance-condition.ts';
 import type { instanceSchema } from '../schemas/instance.ts';
@@ -32,7 +33,7 @@ export function renderInstances(database: DatabaseRecord, around: Surroundings):
       const error = database.state === 'failed' ? (database.error ?? undefined) : found.error;
       return [
         {
-          id: `${database.id}-${node.name}-${hostHash(hostId)}`,
+          id: postgresInstanceId({ databaseId: database.id, nodeName: node.name, hostHash: hostHash(hostId) }),
           host_id: hostId,
           node_name: node.name,
           created_at: timestamp(database.createdAt),
@@ -56,10 +57,4 @@ export function renderInstances(database: DatabaseRecord, around: Surroundings):
 /** `180004` → `18.4` (from PostgreSQL 10 on). */
 export function versionText(versionNum: number): string {
   return `${Math.floor(versionNum / 10_000)}.${versionNum % 10_000}`;
-}
-
-/** First 8 characters of the base-36 text of SHA-1 of the host id, as published clients know instance ids. */
-export function hostHash(hostId: string): string {
-  const digest = createHash('sha1').update(hostId).digest('hex');
-  return BigInt(`0x${digest}`).toString(36).slice(0, 8);
 }

@@ -94,6 +94,7 @@ function asActivities(activities: HostActivities): HostActivities {
     (input: I) =>
       new MockActivityEnvironment().run<[I], O, (input: I) => Promise<O>>(activity, input);
   return {
+    ...activities,
     probePorts: run(activities.probePorts),
     startService: run(activities.startService),
     awaitService: run(activities.awaitService),
