@@ -34,11 +34,12 @@ async function switchOver(
   { primary, candidate, services }: SwitchoverOrders,
 ): Promise<void> {
   const order = ({ instanceId, sealedOrder }: SwitchoverPart) => ({ instanceId, sealedOrder, taskId: task.taskId });
-  // Both hosts answer, and have the servers that they are taken for: before anything is stopped.
-  const [, standby] = await settleAll(
-    [primary, candidate].map((part) => run.hostStep('checkSwitchover', part, (on) => on.describePostgres(order(part)))),
-  );
-  if (standby?.running !== true || !standby.standby) {
+  // Both hosts answer, have the servers that they are taken for, and one can follow the other: before anything is stopped.
+  const [standby] = await settleAll([
+    run.hostStep('checkSwitchover', candidate, (on) => on.describePostgres(order(candidate))),
+    run.hostStep('checkSwitchover', primary, (on) => on.proveFollowing(order(primary))),
+  ]);
+  if (!standby.running || !standby.standby) {
     throw ApplicationFailure.nonRetryable(
       `the server in the data directory of ${candidate.hostId} is no running standby`,
     );

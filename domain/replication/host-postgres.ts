@@ -28,6 +28,11 @@ export interface PostgresCondition {
 export interface HostPostgresActivities {
   /** Whether the host runs the server that the order names, and how. @throws NotAllowed */
   describePostgres(input: PostgresOrderInput): Promise<PostgresCondition>;
+  /**
+   * Logs in to the candidate as a standby would, before anything is stopped. @throws NotAllowed where the former primary could not
+   * follow it: another cluster, a wrong password, no entry in pg_hba.conf
+   */
+  proveFollowing(input: PostgresOrderInput): Promise<PostgresCondition>;
   /** Stops in order: sessions end, and standbys that are connected receive everything. @throws StaleTask after the end of the switchover */
   stopPrimary(input: PostgresOrderInput): Promise<PostgresCondition>;
   /** Makes a standby the primary. @throws StaleTask after {@link HostPostgresActivities.endPromotion} */

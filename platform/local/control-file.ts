@@ -13,10 +13,10 @@ export interface ControlFile {
 }
 
 /**
- * Layouts that begin alike: 13 to 17 have 1300, 18 has 1800. `pg_controldata` prints the same, but is in server packages only,
+ * Layouts that begin alike: 13 to 16 have 1300, 17 has 1700, 18 has 1800. `pg_controldata` prints the same, but is in server packages only,
  * and its words are translated.
  */
-const KNOWN_LAYOUTS: readonly number[] = [1300, 1800];
+const KNOWN_LAYOUTS: readonly number[] = [1300, 1700, 1800];
 /** Values of the enumeration DBState in pg_control.h. */
 const STATES: Readonly<Record<number, ControlFile['state']>> = {
   1: 'shut down',
@@ -37,7 +37,7 @@ export async function readControlFile(dataDir: string): Promise<ControlFile> {
   });
   const layout = bytes.length < 64 ? 0 : bytes.readUInt32LE(AT.layout);
   if (!KNOWN_LAYOUTS.includes(layout)) {
-    throw new Failure('ServerUnavailable', `${file} has layout ${layout}; known are ${KNOWN_LAYOUTS.join(' and ')}`);
+    throw new Failure('ServerUnavailable', `${file} has layout ${layout}; known are ${KNOWN_LAYOUTS.join(', ')}`);
   }
   return {
     systemIdentifier: bytes.readBigUInt64LE(AT.systemIdentifier).toString(),

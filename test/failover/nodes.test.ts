@@ -126,4 +126,10 @@ describe.each(testRuntimes())('a node of two hosts, with services in the %s runt
     await standby?.start();
     await until(async () => ((await shown()).instances[0].state === 'available' ? true : undefined));
   });
+
+  test('is not switched over by workers that may not operate its servers', async () => {
+    const { status, body } = await on.stack.call('POST', '/v1/databases/wide/nodes/n1/switchover', {});
+    expect([status, body.name]).toEqual([400, 'operation_not_supported']);
+    expect(body.message).toMatch(/^the servers of host-2, host-1 are not started and stopped by their host workers/);
+  });
 });

@@ -27,8 +27,8 @@ export async function leaveFormer(deps: ControlDeps, input: FormerPrimary): Prom
 
 /**
  * Fences a former primary that takes changes again. Its managed databases become read-only by default and lose all sessions: libpq
- * with `target_session_attrs=read-write` then passes it by. (A database that allows no connections would not be passed by: libpq
- * gives up at the first server that refuses a login.) Last comes the admin role itself, by which the server is seen as read-only
+ * with `target_session_attrs=read-write` then passes it by. (ALLOW_CONNECTIONS false would be stricter, and is an outage: libpq
+ * gives up at the first server that refuses a login; measured, PostgREST then answers 503 for as long as that server is there.) Last comes the admin role itself, by which the server is seen as read-only
  * from now on; all in one transaction. A server that is rebuilt as a standby loses the fence with its catalogs.
  */
 export async function fenceFormer(deps: ControlDeps, input: FormerPrimary): Promise<{ fenced: boolean }> {

@@ -9,6 +9,7 @@ import type {
 } from '../../../domain/replication/host-postgres.ts';
 import { readControlFile } from '../../../platform/local/control-file.ts';
 import { createOperatedServer, type OperatedServer } from '../../../platform/local/operated-server.ts';
+import { loginForReplication } from '../../../platform/local/replication-login.ts';
 import type { HostContext } from '../context.ts';
 import { assertNotEnded, endTask } from './ended-tasks.ts';
 import { openOrder, type ServerControl } from './orders.ts';
@@ -39,6 +40,7 @@ export function createPostgresActivities(context: HostContext): HostPostgresActi
     };
   return {
     describePostgres: activity(async () => undefined),
+    proveFollowing: activity(proveFollowing, 'primary'),
     stopPrimary: activity(stopPrimary, 'primary'),
     promoteStandby: activity(promoteStandby, 'candidate'),
     endPromotion: activity(({ order }) => endTask(context, order.taskId), 'candidate'),
@@ -57,6 +59,21 @@ async function conditionOf(server: OperatedServer, { dataDir }: ServerControl): 
     timeline: file.timeline,
     ...(!running && file.state === 'shut down' ? { shutdownPosition: file.checkpoint } : {}),
   };
+}
+
+async function proveFollowing({ context, order, control }: Work): Promise<void> {
+  const { sslMode: mode, caCertificate } = order;
+  const found = await loginForReplication({
+    ...order.other,
+    user: control.replicationUser,
+    passfile: control.replicationPassfile,
+    tls: { mode, ...(caCertificate === undefined ? {} : { caCertificate }) },
+  });
+  if (found === order.systemIdentifier) return;
+  throw new Failure(
+    'NotAllowed',
+    `what ${context.hostId} would follow is cluster ${found}, not ${order.systemIdentifier}`,
+  );
 }
 
 async function stopPrimary({ context, order, control, server }: Work): Promise<void> {

@@ -24,6 +24,7 @@ describe('the configuration', () => {
         runtime: 'auto',
         dockerNetwork: 'host',
         serviceUid: 1000,
+        postgres: {},
       },
       portRange: { first: 15000, last: 15999 },
       files: {
@@ -34,6 +35,7 @@ describe('the configuration', () => {
       logLevel: 'info',
       taskTimeoutMs: 600_000,
       reconcileIntervalMs: 15_000,
+      failoverIntervalMs: 5_000,
       allowedRoles: [],
     });
   });
@@ -51,6 +53,12 @@ describe('the configuration', () => {
         PGSTEWARD_CODEC_PORT: '0',
         PGSTEWARD_HOST_ID: 'host-2',
         PGSTEWARD_HOST_ADDRESSES: '10.0.0.2, host-2.internal,,fd00::2',
+        PGSTEWARD_HOST_SERVER: 'orders',
+        PGSTEWARD_HOST_POSTGRES_ENDPOINT: '10.0.0.2:5432',
+        PGSTEWARD_HOST_POSTGRES_DATA_DIR: '/srv/postgres/data',
+        PGSTEWARD_HOST_POSTGRES_BIN_DIR: '/usr/lib/postgresql/18/bin',
+        PGSTEWARD_HOST_REPLICATION_USER: 'replicator',
+        PGSTEWARD_HOST_REPLICATION_PASSFILE: 'replication.pass',
         PGSTEWARD_RUNTIME: 'docker',
         PGSTEWARD_DOCKER_NETWORK: 'bridge',
         PGSTEWARD_SERVICE_UID: '7000',
@@ -62,6 +70,7 @@ describe('the configuration', () => {
         PGSTEWARD_LOG_LEVEL: 'debug',
         PGSTEWARD_TASK_TIMEOUT_SECONDS: '60',
         PGSTEWARD_RECONCILE_SECONDS: '1',
+        PGSTEWARD_FAILOVER_SECONDS: '2',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
     ).toEqual({
@@ -85,6 +94,16 @@ describe('the configuration', () => {
         runtime: 'docker',
         dockerNetwork: 'bridge',
         serviceUid: 7000,
+        postgres: {
+          server: 'orders',
+          endpoint: { address: '10.0.0.2', port: 5432 },
+          control: {
+            dataDir: '/srv/postgres/data',
+            binDir: '/usr/lib/postgresql/18/bin',
+            replicationUser: 'replicator',
+            replicationPassfile: '/srv/app/replication.pass',
+          },
+        },
       },
       portRange: { first: 20000, last: 20099 },
       postgrestImage: 'mirror.internal:5000/postgrest/postgrest',
@@ -92,6 +111,7 @@ describe('the configuration', () => {
       logLevel: 'debug',
       taskTimeoutMs: 60_000,
       reconcileIntervalMs: 1_000,
+      failoverIntervalMs: 2_000,
       allowedRoles: ['reporting', 'Auditors'],
     });
     expect(
