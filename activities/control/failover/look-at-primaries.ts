@@ -16,8 +16,19 @@ import type { GroupWork } from '../types.ts';
  */
 export async function lookAtPrimaries(deps: ControlDeps): Promise<{ work: GroupWork[] }> {
   const watched = await listWatchedServers(deps.db);
-  const found = await Promise.all(watched.map((server) => lookAtGroup(deps, server)));
+  const found = await Promise.all(watched.map((server) => lookUnlessBroken(deps, server)));
   return { work: found.flatMap((work) => work ?? []) };
+}
+
+/** One server that cannot be looked at, such as one whose password cannot be opened, hides no promotion of another. */
+async function lookUnlessBroken(deps: ControlDeps, watched: WatchedServer): Promise<GroupWork | undefined> {
+  try {
+    return await lookAtGroup(deps, watched);
+  } catch (error) {
+    cancellationSignal().throwIfAborted();
+    deps.log.error({ err: error, server: watched.name }, 'the primary of a server cannot be watched');
+    return undefined;
+  }
 }
 
 async function lookAtGroup(deps: ControlDeps, watched: WatchedServer): Promise<GroupWork | undefined> {
