@@ -14,6 +14,7 @@ import { hostRoutes } from './hosts/routes.ts';
 import { hostTaskRoutes } from './hosts/task-routes.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
+import { nodeRoutes } from './nodes/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
 import { createDispatcher } from './roles/dispatcher.ts';
@@ -43,6 +44,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.notFound(answerNotFound);
   app.route('/', serviceRoutes(deps));
   app.route('/', databaseRoutes(deps));
+  app.route('/', nodeRoutes(deps));
   app.route('/', taskRoutes(deps));
   const askHosts = createHostChecker(deps);
   const listHosts = createHostLister(deps, askHosts);

@@ -1,10 +1,11 @@
+import type { HostPostgresActivities } from './replication/host-postgres.ts';
 import type { ChangedService, ChangeMode, HostFacts, ServiceObservation } from './services.ts';
 
 /**
  * Activities that a host worker offers on its own task queue `host.<id>`. Every one is idempotent and may run twice.
  * They see no metadata database; secrets reach them only as a JWE sealed to the host's key.
  */
-export interface HostActivities {
+export interface HostActivities extends HostPostgresActivities {
   /**
    * Which of `ports` another process of this host holds (port alone; callers list port and port + 1). Ports held by
    * `exceptInstanceId` itself are not reported.
@@ -51,6 +52,9 @@ export interface HostActivities {
    * startService of an older epoch is refused. Nothing there is success.
    */
   removeService(input: InstanceInput): Promise<{ removed: boolean }>;
+
+  /** Has services drop their pools and load their schema cache anew (SIGUSR1), as after a promotion. */
+  nudgeServices(input: { instanceIds: string[] }): Promise<{ nudged: string[] }>;
 
   /**
    * Facts about the host, and what runs on it now and how it does. Doubles as the proof that this worker is alive, so it

@@ -1,4 +1,5 @@
 /** What a host worker needs to run one PostgREST instance, and what it says about it. Shared by control and host side. */
+import type { HostPostgres } from './replication/host-postgres.ts';
 
 /** PostgREST settings of one service, with every default applied. */
 export interface PostgrestSettings {
@@ -91,6 +92,8 @@ export interface HostFacts {
   components: Record<string, { healthy: boolean; error?: string; details?: Record<string, string> }>;
   /** PostgREST versions that can start here without asking a registry. */
   postgrestVersions: string[];
+  /** The PostgreSQL server beside the worker, as far as it was told of one. */
+  postgres?: HostPostgres;
 }
 
 /** State of one instance as its host sees it. */

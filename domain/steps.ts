@@ -24,6 +24,13 @@ export const STEPS = {
   removeService: { title: 'remove service', undo: null, on: 'host' },
   removeDatabase: { title: 'drop database', undo: null, on: 'control' },
   removeRoles: { title: 'drop roles', undo: null, on: 'control' },
+  // The primary that was stopped runs again, unless the standby has been promoted: then it follows.
+  checkSwitchover: { title: 'check primary and standby', undo: null, on: 'control' },
+  stopPrimary: { title: 'stop the primary', undo: 'undoStopPrimary', on: 'host' },
+  awaitReplay: { title: 'wait until the standby has everything', undo: null, on: 'control' },
+  promoteStandby: { title: 'promote the standby', undo: null, on: 'host' },
+  startStandby: { title: 'start the former primary as a standby', undo: null, on: 'host' },
+  awaitStandby: { title: 'wait until the former primary follows', undo: null, on: 'control' },
   // One transaction per database; what is applied stays, and a second run converges.
   applyRoles: { title: 'lock, inspect, apply, verify', undo: null, on: 'control' },
   proveLogins: { title: 'prove logins', undo: null, on: 'control' },

@@ -3,6 +3,7 @@ export const TASK_WORKFLOWS = {
   create: { workflowType: 'provisionDatabase', kind: 'provision-database' },
   update: { workflowType: 'updateDatabase', kind: 'update-database' },
   delete: { workflowType: 'deleteDatabase', kind: 'delete-database' },
+  switchover: { workflowType: 'switchover', kind: 'switchover' },
   apply_roles: { workflowType: 'applyRoles', kind: 'apply-roles' },
   /** Performed in batches: the run is the batch's. */
   change_role: { workflowType: 'changeRoles', kind: 'change-roles' },

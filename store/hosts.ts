@@ -5,7 +5,7 @@ import type { Queryable } from './connection.ts';
 /** A host as the control plane knows it. */
 export interface HostRecord {
   id: string;
-  /** Registered server whose primary runs on this host, where there is one. */
+  /** Registered server whose primary or standby runs on this host, where there is one. */
   serverName: string | null;
   /** The worker process that joined last; null after it left. */
   workerId: string | null;
@@ -28,16 +28,26 @@ export async function findHost(db: Queryable, id: string): Promise<HostRecord | 
   return rows[0];
 }
 
-/** Records which worker process serves the host from now on, and the key that secrets for it are sealed to (R12). */
+/**
+ * Records which worker process serves the host from now on, and the key that secrets for it are sealed to (R12). The server that
+ * the worker names becomes the host's, once it is registered.
+ */
 export async function recordJoin(
   db: Queryable,
   input: { hostId: string; workerId: string; publicKey: JWK; facts: HostFacts },
 ): Promise<void> {
   await db.query(
-    `INSERT INTO hosts (id, worker_id, public_key, facts, joined_at) VALUES ($1, $2, $3, $4, now())
-     ON CONFLICT (id) DO UPDATE SET worker_id = $2, public_key = $3, facts = $4, joined_at = now(), left_at = NULL`,
-    [input.hostId, input.workerId, input.publicKey, input.facts],
+    `INSERT INTO hosts (id, server_name, worker_id, public_key, facts, joined_at)
+     VALUES ($1, (SELECT name FROM servers WHERE name = $5), $2, $3, $4, now())
+     ON CONFLICT (id) DO UPDATE SET server_name = coalesce(excluded.server_name, hosts.server_name),
+       worker_id = $2, public_key = $3, facts = $4, joined_at = now(), left_at = NULL`,
+    [input.hostId, input.workerId, input.publicKey, input.facts, input.facts.postgres?.server ?? null],
   );
+}
+
+/** Hosts whose workers have named a server before it was registered get it now. */
+export async function attachWaitingHosts(db: Queryable, serverName: string): Promise<void> {
+  await db.query(`UPDATE hosts SET server_name = $1 WHERE facts #>> '{postgres,server}' = $1`, [serverName]);
 }
 
 /** Records that the worker ended in order; a worker that has been replaced changes nothing. */

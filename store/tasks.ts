@@ -6,7 +6,7 @@ export type TaskStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cance
 /** Task types of the contract that this control plane performs, and its own ones on whole servers. */
 export type TaskType = DatabaseTaskType | ServerTaskType;
 /** Operations on a managed database. */
-export type DatabaseTaskType = 'create' | 'update' | 'delete';
+export type DatabaseTaskType = 'create' | 'update' | 'delete' | 'switchover';
 /** `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop. */
 export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role';
 

@@ -83,6 +83,13 @@ async function ensureSchedules(temporal: TemporalSession, config: Config): Promi
     intervalMs: config.monitor.intervalMs,
     runTimeoutMs: RUN_TIMEOUT_MS,
   });
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-watch-primaries',
+    workflowType: 'watchPrimaries',
+    intervalMs: config.failoverIntervalMs,
+    argument: {},
+    runTimeoutMs: RUN_TIMEOUT_MS,
+  });
   await temporal.client.workflow.start('reconcile', {
     workflowId: `reconcile/start/${uuidv7()}`,
     taskQueue: CONTROL_TASK_QUEUE,

@@ -79,6 +79,7 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
     addresses,
     openBundle: (jwe, binding) => openOnHost({ hostKey, joinToken, binding: { hostId, ...binding }, jwe }),
     gateways,
+    postgres: config.host.postgres,
     log,
   });
   try {

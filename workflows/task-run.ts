@@ -77,7 +77,7 @@ export function runServerTask(
  * Loads the task, runs its forward part, and closes it as failed or cancelled with everything undone when the forward
  * part ends in an error. Undo and closing are shielded from cancellation.
  */
-async function runFramed<Plan extends TaskFrame>(
+export async function runFramed<Plan extends TaskFrame>(
   load: () => Promise<Plan>,
   forward: (run: TaskRun<Plan>) => Promise<void>,
 ): Promise<{ outcome: 'completed' }> {

@@ -5,6 +5,7 @@ import { isHostUndo, undoOnHost } from './host-undo.ts';
 import { UNDO_TIMEOUT_MS } from './policies.ts';
 import type { Progress } from './progress.ts';
 import { control } from './proxies.ts';
+import { undoStopPrimary } from './switchover-undo.ts';
 
 /** A step that was begun; `target` is the instance id where it is done once per instance. */
 export interface BegunStep {
@@ -47,6 +48,7 @@ async function undoOne(plan: TaskFrame | TaskPlan, entry: BegunStep): Promise<vo
   const { undo } = STEPS[entry.step];
   if (undo === null) return;
   if (isHostUndo(undo)) return undoOnHost(plan, undo, entry.target);
+  if (undo === 'undoStopPrimary') return undoStopPrimary(plan);
   const activities = control('sql', { summary, budgetMs: UNDO_TIMEOUT_MS });
   await activities[undo]({ taskId: plan.taskId, epoch: plan.epoch });
 }

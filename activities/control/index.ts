@@ -12,6 +12,14 @@ import { proveDropped } from './drop-role/prove-dropped.ts';
 import { reassignOwned } from './drop-role/reassign-owned.ts';
 import { reportLockedOut } from './drop-role/report-locked-out.ts';
 import { revokeFromRole } from './drop-role/revoke-from-role.ts';
+import { fenceFormer, leaveFormer } from './failover/former-primary.ts';
+import { lookAtPrimaries } from './failover/look-at-primaries.ts';
+import { noteHostTold } from './failover/note-told.ts';
+import { awaitReplay, awaitStandby } from './failover/switchover/await-standby.ts';
+import { checkSwitchover } from './failover/switchover/check.ts';
+import { finishSwitchover } from './failover/switchover/finish.ts';
+import { loadSwitchover } from './failover/switchover/load.ts';
+import { noteSwitchoverUndone, planSwitchoverUndo } from './failover/switchover/undo.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
@@ -83,6 +91,17 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     removeRoles: (input) => removeRoles(deps, input),
     finishDelete: (input) => finishDelete(deps, input),
     beginCleanup: (input) => beginCleanup(deps, input),
+    loadSwitchover: (input) => loadSwitchover(deps, input),
+    checkSwitchover: (input) => checkSwitchover(deps, input),
+    awaitReplay: (input) => awaitReplay(deps, input),
+    awaitStandby: (input) => awaitStandby(deps, input),
+    finishSwitchover: (input) => finishSwitchover(deps, input),
+    planSwitchoverUndo: (input) => planSwitchoverUndo(deps, input),
+    noteSwitchoverUndone: (input) => noteSwitchoverUndone(deps, input),
+    lookAtPrimaries: () => lookAtPrimaries(deps),
+    leaveFormer: (input) => leaveFormer(deps, input),
+    fenceFormer: (input) => fenceFormer(deps, input),
+    noteHostTold: (input) => noteHostTold(deps, input),
     reconcileTasks: (input) => reconcileTasks(deps, input),
     checkClaim: (input) => checkClaim(deps, input),
     acceptJoin: (input) => acceptJoin(deps, input),

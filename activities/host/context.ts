@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Mutex, withTimeout } from 'async-mutex';
 import pLimit from 'p-limit';
 import { Failure } from '../../domain/failures.ts';
+import type { HostPostgresConfig } from '../../platform/config/config.ts';
 import type { Log } from '../../platform/log.ts';
 import type { ServiceRuntime } from '../../platform/runtime/service-runtime.ts';
 import { createHealthRecords, type HealthRecords } from './health.ts';
@@ -37,6 +38,8 @@ export interface HostActivityDeps {
   /** Opens a bundle that was sealed to this host for one instance and task; what comes out is parsed here. */
   openBundle: (sealed: string, binding: { instanceId: string; taskId: string }) => Promise<unknown>;
   gateways: AdminGateways;
+  /** The PostgreSQL server beside the worker. */
+  postgres?: HostPostgresConfig;
   log: Log;
 }
 

@@ -3,6 +3,7 @@ import type { HostFacts, ServiceObservation } from '../../domain/services.ts';
 import type { HostContext } from './context.ts';
 import { healthOf, hostServices } from './health.ts';
 import { observation } from './observation.ts';
+import { postgresFacts } from './postgres/facts.ts';
 
 /** See {@link HostActivities.describeHost}. An engine that does not answer is a fact, not a failure. */
 export async function describeHost(
@@ -24,6 +25,7 @@ export async function describeHost(
       addresses: [...addresses],
       components: { [runtime.kind]: engine },
       postgrestVersions,
+      ...(context.postgres === undefined ? {} : { postgres: postgresFacts(context.postgres) }),
     },
     services: await Promise.all(
       services.map(async (service) => {

@@ -11,6 +11,7 @@ import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { invalidInput } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
+import { withTopologies } from '../nodes/topologies.ts';
 import { acceptedDatabaseSchema } from '../schemas/database.ts';
 import { renderTask } from '../tasks/render.ts';
 import { choosePorts } from './choose-ports.ts';
@@ -87,10 +88,12 @@ async function joinRunning(deps: ApiDeps, create: CreateRequest): Promise<Accept
   if (!isIdentifier(databaseId)) return undefined;
   const task = await findOpenTask(deps.db, databaseId);
   if (task?.type !== 'create' || !change.isSameAs(task.requestHash)) return undefined;
-  const [database, instances, around] = await Promise.all([
+  const [database, instances, known] = await Promise.all([
     findDatabase(deps.db, databaseId),
     listInstances(deps.db, [databaseId]),
     surroundings(deps.db),
   ]);
-  return database && { task: renderTask(task), database: renderDatabase(database, instances, around) };
+  if (database === undefined) return undefined;
+  const around = await withTopologies(deps, known, [database.spec]);
+  return { task: renderTask(task), database: renderDatabase(database, instances, around) };
 }

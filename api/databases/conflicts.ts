@@ -3,12 +3,16 @@ import type { Problem } from '../../domain/spec/problems.ts';
 import type { DatabaseSpec } from '../../domain/spec/types.ts';
 import { reservedServiceConnections } from '../../store/servers.ts';
 import type { ApiDeps } from '../deps.ts';
+import { replicationProblems } from '../nodes/replication-problems.ts';
 import type { Knowledge } from './knowledge.ts';
 
 /** Connections that the control plane itself may open to a server, per process; two processes are allowed for. */
 const CONTROL_CONNECTIONS = 8;
 
-/** Names that exist on the servers already, and connections that they do not have (R1, R21): known at once, refused at once. */
+/**
+ * Names that exist on the servers already, hosts that are no replication group, and connections that the servers do not have (R1,
+ * R21): known at once, refused at once.
+ */
 export async function serverConflicts(
   deps: ApiDeps,
   input: {
@@ -20,7 +24,8 @@ export async function serverConflicts(
   },
 ): Promise<Problem[]> {
   const names = [...nameConflicts(input)];
-  return [...names, ...(await connectionConflicts(deps, input))];
+  const groups = replicationProblems(input.spec, input.knowledge.around);
+  return [...names, ...groups, ...(await connectionConflicts(deps, input))];
 }
 
 function* nameConflicts(input: {

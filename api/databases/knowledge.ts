@@ -6,6 +6,7 @@ import { rolesOfOthers } from '../../store/credentials.ts';
 import type { ServerRecord } from '../../store/servers.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
+import { withTopologies } from '../nodes/topologies.ts';
 import { lookAtServers, type ServerLook } from './server-look.ts';
 import { type Surroundings, serverOfHost, surroundings } from './surroundings.ts';
 
@@ -31,14 +32,15 @@ export async function gatherKnowledge(
   },
 ): Promise<Knowledge> {
   const { spec, databaseId } = input;
-  const around = await surroundings(deps.db);
+  const known = await surroundings(deps.db);
   const nodeServers = spec.nodes.flatMap(({ name: nodeName, host_ids: [primary = ''] }) => {
-    const server = serverOfHost(around, primary);
+    const server = serverOfHost(known, primary);
     return server === undefined ? [] : [{ nodeName, server }];
   });
   const serverNames = [...new Set(nodeServers.map(({ server }) => server.name))];
   const roleNames = namedRoles(spec).map(storable);
-  const [looks, foreignRoles] = await Promise.all([
+  const [around, looks, foreignRoles] = await Promise.all([
+    withTopologies(deps, known, [spec]),
     lookAtServers(deps, { serverNames, roleNames, databaseName: storable(spec.database_name) }),
     rolesOfOthers(deps.db, { serverNames, roleNames, databaseId: storable(databaseId) }),
   ]);

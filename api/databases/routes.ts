@@ -7,6 +7,7 @@ import { listInstances } from '../../store/instances.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
+import { withTopologies } from '../nodes/topologies.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { plannedSchema } from '../schemas/change-plan.ts';
 import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
@@ -156,18 +157,20 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(listRoute, async (c) => {
     const { limit, after_database_id: afterId } = c.req.valid('query');
-    const [databases, around] = await Promise.all([listDatabases(deps.db, { limit, afterId }), surroundings(deps.db)]);
+    const [databases, known] = await Promise.all([listDatabases(deps.db, { limit, afterId }), surroundings(deps.db)]);
+    const around = await withTopologies(deps, known, databases);
     return c.json({ databases: databases.map((database) => renderSummary(database, around)) }, 200);
   });
 
   app.openapi(getRoute, async (c) => {
     const { database_id: id } = c.req.valid('param');
-    const [database, instances, around] = await Promise.all([
+    const [database, instances, known] = await Promise.all([
       findDatabase(deps.db, id),
       listInstances(deps.db, [id]),
       surroundings(deps.db),
     ]);
     if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
+    const around = await withTopologies(deps, known, [database.spec]);
     return c.json(renderDatabase(database, instances, around), 200);
   });
 

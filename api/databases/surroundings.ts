@@ -1,3 +1,4 @@
+import type { ServerTopology } from '../../platform/target/topology.ts';
 import type { Queryable } from '../../store/connection.ts';
 import { type HostRecord, listHosts } from '../../store/hosts.ts';
 import { listServers, type ServerRecord } from '../../store/servers.ts';
@@ -6,6 +7,8 @@ import { listServers, type ServerRecord } from '../../store/servers.ts';
 export interface Surroundings {
   hosts: ReadonlyMap<string, HostRecord>;
   servers: ReadonlyMap<string, ServerRecord>;
+  /** What servers say of their endpoints, by name; a server that could not be asked in time is missing. */
+  topologies?: ReadonlyMap<string, ServerTopology>;
 }
 
 /** Two queries, whatever the number of databases. */

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
 import { inTransaction } from '../../store/connection.ts';
+import { attachWaitingHosts } from '../../store/hosts.ts';
 import { findNameOfCluster, findServer, insertServer, recordProbe } from '../../store/servers.ts';
 import { auditChange } from '../audit-change.ts';
 import type { Caller } from '../caller.ts';
@@ -29,6 +30,7 @@ export function acceptRegister(deps: ApiDeps, caller: Caller, body: RegisterRequ
       const inserted = await insertServer(tx, registration);
       if (inserted === undefined) throw alreadyExists(body.name, await findNameOfCluster(tx, systemIdentifier));
       await storeAdminPassword(tx, deps.sealer, inspected.address);
+      await attachWaitingHosts(tx, body.name);
       const server = await recordProbe(tx, { name: body.name, facts: inspected.facts });
       await auditChange(tx, caller, {
         action: 'server.register',

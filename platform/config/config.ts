@@ -8,6 +8,19 @@ export interface Endpoint {
   port: number;
 }
 
+/** The PostgreSQL server beside a host worker. */
+export interface HostPostgresConfig {
+  readonly server?: string;
+  readonly endpoint?: Readonly<Endpoint>;
+  /** Where the worker may stop, start and promote the server. */
+  readonly control?: {
+    readonly dataDir: string;
+    readonly binDir: string;
+    readonly replicationUser: string;
+    readonly replicationPassfile: string;
+  };
+}
+
 /** Everything that can be configured, with defaults applied. All paths are absolute. */
 export interface Config {
   readonly home: string;
@@ -34,6 +47,7 @@ export interface Config {
     readonly runtime: 'auto' | 'docker' | 'process';
     readonly dockerNetwork: 'host' | 'bridge';
     readonly serviceUid: number;
+    readonly postgres: HostPostgresConfig;
   };
   /** Both ends included. */
   readonly portRange: { readonly first: number; readonly last: number };
@@ -44,6 +58,7 @@ export interface Config {
   readonly drainMs: number;
   readonly reconcileIntervalMs: number;
   readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
+  readonly failoverIntervalMs: number;
   readonly allowedRoles: readonly string[];
 }
 
@@ -77,6 +92,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       runtime: set.PGSTEWARD_RUNTIME ?? 'auto',
       dockerNetwork: set.PGSTEWARD_DOCKER_NETWORK ?? (machine.platform === 'linux' ? 'host' : 'bridge'),
       serviceUid: set.PGSTEWARD_SERVICE_UID ?? (machine.uid === 0 ? NONROOT_UID : machine.uid),
+      postgres: hostPostgresOf(set, path),
     },
     portRange: set.PGSTEWARD_PORT_RANGE ?? { first: 15000, last: 15999 },
     ...(set.PGSTEWARD_POSTGREST_IMAGE === undefined ? {} : { postgrestImage: set.PGSTEWARD_POSTGREST_IMAGE }),
@@ -93,12 +109,41 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       intervalMs: (set.PGSTEWARD_MONITOR_SECONDS ?? 10) * 1000,
       graceMs: (set.PGSTEWARD_MONITOR_GRACE_SECONDS ?? 30) * 1000,
     },
+    failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
   });
 }
 
 /** User `nonroot` of distroless images. */
 const NONROOT_UID = 65532;
+
+/** Half of what control of a server needs is reported as a conflict. */
+function hostPostgresOf(set: OptionValues, path: (value: string) => string): HostPostgresConfig {
+  const {
+    PGSTEWARD_HOST_SERVER: server,
+    PGSTEWARD_HOST_POSTGRES_ENDPOINT: endpoint,
+    PGSTEWARD_HOST_POSTGRES_DATA_DIR: dataDir,
+    PGSTEWARD_HOST_POSTGRES_BIN_DIR: binDir,
+    PGSTEWARD_HOST_REPLICATION_USER: replicationUser,
+    PGSTEWARD_HOST_REPLICATION_PASSFILE: passfile,
+  } = set;
+  const whole =
+    dataDir !== undefined && binDir !== undefined && replicationUser !== undefined && passfile !== undefined;
+  return {
+    ...(server === undefined ? {} : { server }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(whole
+      ? {
+          control: {
+            dataDir: path(dataDir),
+            binDir: path(binDir),
+            replicationUser,
+            replicationPassfile: path(passfile),
+          },
+        }
+      : {}),
+  };
+}
 
 function metadataOf(set: OptionValues, path: (value: string) => string): Config['metadata'] {
   if (set.PGSTEWARD_METADATA_URL === undefined) {

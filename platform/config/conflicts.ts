@@ -11,6 +11,7 @@ export function findConflicts(set: OptionValues, config: Config): string[] {
     ...contradictingApiPorts(set),
     ...repeatedPorts(config),
     ...portsWithinRange(config),
+    ...halfOfServerControl(set),
   ];
 }
 
@@ -41,6 +42,21 @@ function contradictingApiPorts({ PGSTEWARD_PORT: port, PGSTEWARD_LISTEN: listen 
   return port !== undefined && listen !== undefined && port !== listen.port
     ? [`PGSTEWARD_PORT: is ${port}, but PGSTEWARD_LISTEN says ${listen.port}; set only one of them`]
     : [];
+}
+
+/** What a host worker needs to stop, start and promote the server of its host. */
+const SERVER_CONTROL = [
+  'PGSTEWARD_HOST_SERVER',
+  'PGSTEWARD_HOST_POSTGRES_BIN_DIR',
+  'PGSTEWARD_HOST_REPLICATION_USER',
+  'PGSTEWARD_HOST_REPLICATION_PASSFILE',
+] as const satisfies OptionName[];
+
+function halfOfServerControl(set: OptionValues): string[] {
+  if (set.PGSTEWARD_HOST_POSTGRES_DATA_DIR === undefined) return [];
+  return SERVER_CONTROL.filter((name) => set[name] === undefined).map(
+    (name) => `${name}: is needed with PGSTEWARD_HOST_POSTGRES_DATA_DIR`,
+  );
 }
 
 /** Ports that processes of this installation listen on; 0, any free one, is none of them. */

@@ -88,6 +88,40 @@ export const OPTIONS = {
     default: '`hosts/<host id>` in `PGSTEWARD_HOME`',
     meaning: 'Directory of the host worker: its key and the files of its services.',
   }),
+  PGSTEWARD_HOST_SERVER: option({
+    schema: z.string().refine(isIdentifier, IDENTIFIER_RULE),
+    default: 'none, or the server that `npm start` brings along',
+    meaning: 'Registered server whose primary or standby runs on this host.',
+  }),
+  PGSTEWARD_HOST_POSTGRES_ENDPOINT: option({
+    schema: endpoint(port),
+    default: 'the endpoint of that server at an address of this host',
+    meaning:
+      'Which endpoint of `PGSTEWARD_HOST_SERVER` is on this host, as registered; needed where the addresses do not tell.',
+  }),
+  PGSTEWARD_HOST_POSTGRES_DATA_DIR: option({
+    schema: text,
+    default: 'the server is never stopped or started from here',
+    meaning:
+      'Data directory of the PostgreSQL server of this host, for switchovers. The worker runs as root or as the owner of the directory, and nothing else starts or stops that server.',
+  }),
+  PGSTEWARD_HOST_POSTGRES_BIN_DIR: option({
+    schema: text,
+    default: 'none',
+    meaning: 'Directory of `pg_ctl` and `postgres` of that server. Needed with `PGSTEWARD_HOST_POSTGRES_DATA_DIR`.',
+  }),
+  PGSTEWARD_HOST_REPLICATION_USER: option({
+    schema: text,
+    default: 'none',
+    meaning:
+      'Role with REPLICATION that a former primary logs in to the new one with. Needed with `PGSTEWARD_HOST_POSTGRES_DATA_DIR`.',
+  }),
+  PGSTEWARD_HOST_REPLICATION_PASSFILE: option({
+    schema: text,
+    default: 'none',
+    meaning:
+      'Password file of libpq with that role, readable by the owner of the data directory only. Needed with `PGSTEWARD_HOST_POSTGRES_DATA_DIR`.',
+  }),
   PGSTEWARD_RUNTIME: option({
     schema: z.enum(['auto', 'docker', 'process'], 'must be auto, docker or process'),
     default: '`auto`',
@@ -159,6 +193,11 @@ export const OPTIONS = {
     schema: integer(1, 3600),
     default: '`30`',
     meaning: 'Seconds for which a running service may be unhealthy before its state is `failed`.',
+  }),
+  PGSTEWARD_FAILOVER_SECONDS: option({
+    schema: integer(1, 3600),
+    default: '`5`',
+    meaning: 'Seconds between two looks for promoted standbys, of servers with several endpoints.',
   }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(

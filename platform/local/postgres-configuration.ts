@@ -30,9 +30,14 @@ export function renderConfiguration(of: PostgresConfiguration): string {
   return `# Written at every start; changes made here are lost.\n${lines.join('\n')}\n`;
 }
 
-/** Text of `pg_hba.conf`: passwords by SCRAM from everywhere that the listen address admits, nothing else; over TLS only where there is TLS. */
-export function renderHostAccess(of: { tls: boolean }): string {
-  return `# Written at every start; changes made here are lost.\n${of.tls ? 'hostssl' : 'host'} all all all scram-sha-256\n`;
+/**
+ * Text of `pg_hba.conf`: passwords by SCRAM from everywhere that the listen address admits, nothing else; over TLS only where
+ * there is TLS. Standbys need a line of their own: `all` does not stand for replication.
+ */
+export function renderHostAccess(of: { tls: boolean; replication?: boolean }): string {
+  const databases = ['all', ...(of.replication === true ? ['replication'] : [])];
+  const lines = databases.map((database) => `${of.tls ? 'hostssl' : 'host'} ${database} all all scram-sha-256\n`);
+  return `# Written at every start; changes made here are lost.\n${lines.join('')}`;
 }
 
 /** Backslashes are escapes inside quotes here, other than in SQL. */

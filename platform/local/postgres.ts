@@ -35,6 +35,8 @@ export interface LocalPostgresOptions {
   binaries?: PostgresBinaries;
   /** With a certificate the server takes TLS connections only. */
   tls?: { certificatePem: string; keyPem: string };
+  /** Whether standbys may connect. */
+  replication?: boolean;
   /** Further settings of `postgresql.conf`; they win over the ones chosen here. */
   settings?: Record<string, string>;
 }
@@ -90,7 +92,7 @@ export function createLocalPostgres(options: LocalPostgresOptions): LocalPostgre
   async function writeFiles({ account }: ServerPlace): Promise<void> {
     const files = {
       [CONFIGURATION_FILE]: configuration,
-      'pg_hba.conf': renderHostAccess({ tls: tls !== undefined }),
+      'pg_hba.conf': renderHostAccess({ tls: tls !== undefined, replication: options.replication === true }),
       ...(tls === undefined ? {} : { [CERTIFICATE_FILE]: tls.certificatePem, [KEY_FILE]: tls.keyPem }),
     };
     await Promise.all(

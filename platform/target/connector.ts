@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { Failure } from '../../domain/failures.ts';
 import { type Endpoint, endpointLabel, type TargetAddress } from './address.ts';
 import {
@@ -57,6 +58,8 @@ export interface Connector {
   /** Only connects, answering nothing but SCRAM. @throws ConnectError */
   knock(login: TargetLogin, session: TargetSession): Promise<PlacedConnection>;
   askEndpoints(session: TargetSession): Promise<EndpointAnswer[]>;
+  /** As the admin role in the maintenance database of one endpoint, whatever it is. @throws ConnectError */
+  onEndpoint<T>(endpoint: Endpoint, session: TargetSession, work: (client: pg.ClientBase) => Promise<T>): Promise<T>;
   /** The primary that is remembered failed a piece of work. */
   forgetPrimary(): void;
   /** Closes what is kept, and keeps nothing from now on. */
@@ -212,6 +215,21 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
         return answers;
       } finally {
         budget.leave();
+      }
+    },
+    async onEndpoint(endpoint, session, work) {
+      const connection = await open(targetOf({}, endpoint), { signal: session.signal });
+      session.signal?.addEventListener('abort', connection.destroy, { once: true });
+      try {
+        await connection.begin(session, { transaction: false });
+        return await work(connection.client);
+      } catch (error) {
+        // Work may have left the connection in the middle of something.
+        connection.destroy();
+        throw error;
+      } finally {
+        session.signal?.removeEventListener('abort', connection.destroy);
+        await connection.close();
       }
     },
     forgetPrimary: () => primary.forget(),

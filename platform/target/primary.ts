@@ -2,6 +2,7 @@ import { Failure } from '../../domain/failures.ts';
 import { type Endpoint, endpointLabel, type TargetAddress } from './address.ts';
 import { ConnectError, openConnection, type TargetSession } from './connection.ts';
 import { toFailure } from './errors.ts';
+import { askReplication, type ReplicationPosition } from './replication.ts';
 
 /** What one endpoint of a server says of itself. */
 export interface EndpointAnswer {
@@ -14,6 +15,8 @@ export interface EndpointAnswer {
   versionNum?: number;
   /** Why it did not answer. */
   failure?: Failure;
+  /** Where it stands in its replication group: of servers with several endpoints, as far as the admin role may know. */
+  replication?: ReplicationPosition;
 }
 
 /** Short: a standby that is down must not hold up what the primary can do. */
@@ -53,7 +56,15 @@ async function askEndpoint(
       const said = rows[0];
       if (said === undefined) throw new Error('the server did not say what it is');
       const { systemIdentifier, versionNum } = said;
-      return { endpoint, state: stateOf(said), systemIdentifier, versionNum };
+      const alone = address.endpoints.length === 1;
+      const replication = alone ? undefined : await askReplication(connection.client, ASK_TIMEOUT_MS);
+      return {
+        endpoint,
+        state: stateOf(said),
+        systemIdentifier,
+        versionNum,
+        ...(replication === undefined ? {} : { replication }),
+      };
     } finally {
       signal?.removeEventListener('abort', connection.destroy);
       await connection.close();

@@ -1,11 +1,14 @@
 import { createTargetBudget, type TargetBudget } from './connector.ts';
 import { createTargetServer, type TargetAddress, type TargetServer } from './target-server.ts';
+import { createTopologyLook, type ServerTopology } from './topology.ts';
 
 /** The registered servers, by name, with their connections; one per process. */
 export interface TargetRegistry {
   get(name: string): Promise<TargetServer>;
   /** A server at an address that is not registered, or not yet; the caller closes it. Counts as the server of its name. */
   candidate(address: TargetAddress): TargetServer;
+  /** What the endpoints of a server say of themselves, at most 2 s old; undefined where that cannot be known in time. */
+  topology(name: string): Promise<ServerTopology | undefined>;
   close(): Promise<void>;
 }
 
@@ -25,16 +28,19 @@ export function createTargetRegistry(options: {
     return budget;
   }
 
+  async function get(name: string): Promise<TargetServer> {
+    const { address, revision } = await options.load(name);
+    const known = servers.get(name);
+    if (known?.revision === revision) return known.server;
+    const server = createTargetServer(address, budgetOf(name));
+    servers.set(name, { revision, server });
+    await known?.server.close();
+    return server;
+  }
+
   return {
-    async get(name) {
-      const { address, revision } = await options.load(name);
-      const known = servers.get(name);
-      if (known?.revision === revision) return known.server;
-      const server = createTargetServer(address, budgetOf(name));
-      servers.set(name, { revision, server });
-      await known?.server.close();
-      return server;
-    },
+    get,
+    topology: createTopologyLook(get),
     candidate: (address) => createTargetServer(address, budgetOf(address.name)),
     async close() {
       const open = [...servers.values()];

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type pg from 'pg';
-import type { TargetAddress } from './address.ts';
+import type { Endpoint, TargetAddress } from './address.ts';
 import type { TargetSession } from './connection.ts';
 import { createConnector, createTargetBudget, reasonOf, type TargetBudget, type TargetLogin } from './connector.ts';
 import { toFailure } from './errors.ts';
@@ -32,6 +32,8 @@ export interface TargetServer {
   inDatabaseTransaction<T>(login: TargetLogin, session: TargetSession, work: Work<T>): Promise<T>;
   /** What each endpoint says of itself. @throws only what `session.signal` was aborted with */
   askEndpoints(session: TargetSession): Promise<EndpointAnswer[]>;
+  /** As the admin role in the maintenance database of one endpoint, primary or not; for what is to be done there and nowhere else. */
+  onEndpoint<T>(endpoint: Endpoint, session: TargetSession, work: Work<T>): Promise<T>;
   /**
    * Logs in on the primary, answering nothing but SCRAM, and leaves again. @throws ConnectError saying how far it came, what
    * `session.signal` was aborted with, Failure where there is no primary
@@ -112,6 +114,15 @@ export function createTargetServer(address: TargetAddress, budget: TargetBudget 
     inMaintenanceTransaction: (session, work) => inTransaction({}, session, work),
     inDatabaseTransaction: inTransaction,
     askEndpoints: (session) => withReservation(session, 1, () => connector.askEndpoints(session)),
+    onEndpoint: (endpoint, session, work) =>
+      withReservation(session, 1, async () => {
+        try {
+          return await connector.onEndpoint(endpoint, session, work);
+        } catch (error) {
+          session.signal?.throwIfAborted();
+          throw toFailure(reasonOf(error), session.doing);
+        }
+      }),
     tryLogin: (login, session) =>
       withReservation(session, 1, async () => {
         const connection = await connector.knock(login, session);

@@ -44,6 +44,7 @@ test('the root tells name, version and authentication, and links to the descript
     '/v1/cluster/join-token',
     '/v1/databases',
     '/v1/databases/{database_id}',
+    '/v1/databases/{database_id}/nodes/{node_name}/switchover',
     '/v1/databases/{database_id}/tasks',
     '/v1/databases/{database_id}/tasks/{task_id}',
     '/v1/databases/{database_id}/tasks/{task_id}/cancel',

@@ -8,7 +8,7 @@ type History = Parameters<typeof historyToJSON>[0];
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** Sealed to keys that ended with the recording; left out, because nobody could tell them from live ones. */
-const SEALED = /"(sealedBundle|proof)":"[^"]*"/g;
+const SEALED = /"(sealedBundle|sealedOrder|proof)":"[^"]*"/g;
 
 /**
  * A history as it can stand in the repository: payloads decrypted, so that a review sees what changed, and neither the

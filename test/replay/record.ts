@@ -4,12 +4,14 @@
  */
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CONTROL_TASK_QUEUE } from '../../domain/identifiers.ts';
 import { loadKeyring } from '../../platform/secrets/keyring.ts';
 import { createEncryptionCodec } from '../../platform/temporal/codec.ts';
+import { type GroupStack, startGroupStack } from '../failover/support/stack.ts';
+import { writableRequest } from '../failover/support/writer.ts';
 import { createFaults } from '../faults/support/faults.ts';
-import { taskEnded, until } from '../support/follow.ts';
+import { create as createAndWait, taskEnded, until } from '../support/follow.ts';
 import { seedRequest } from '../support/specs.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { HISTORIES, type RecordedHistory } from './histories.ts';
@@ -55,26 +57,33 @@ async function accepted(method: string, path: string, body?: unknown) {
 
 const create = (id: string, config?: Record<string, unknown>) => accepted('POST', '/v1/databases', request(id, config));
 
-async function record(name: string, workflowId: string): Promise<void> {
-  const handle = stack.temporal.client.workflow.getHandle(workflowId);
+async function record(name: string, workflowId: string, of: TestStack = stack): Promise<void> {
+  const handle = of.temporal.client.workflow.getHandle(workflowId);
   await until(async () => ((await handle.describe()).status.name === 'RUNNING' ? undefined : true));
   const codec = createEncryptionCodec({
-    keyring: await loadKeyring(stack.config.files.codecKeyring),
-    namespace: stack.temporal.namespace,
+    keyring: await loadKeyring(of.config.files.codecKeyring),
+    namespace: of.temporal.namespace,
   });
-  const history = await publishable(await handle.fetchHistory(), codec, stack.config.home);
+  const history = await publishable(await handle.fetchHistory(), codec, of.config.home);
   const recorded: RecordedHistory = { workflowId, history };
   await writeFile(join(HISTORIES, `${name}.json`), `${JSON.stringify(recorded, undefined, 1)}\n`);
 }
 
-/** The first run of a type, whoever started it. */
-async function recordFirst(name: string, workflowType: string): Promise<void> {
+/** The first run of a type that is long enough, whoever started it. */
+async function recordFirst(
+  name: string,
+  workflowType: string,
+  of: TestStack = stack,
+  isMeant: (events: number) => boolean = () => true,
+): Promise<void> {
   const workflowId = await until(async () => {
     const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Completed'`;
-    for await (const run of stack.temporal.client.workflow.list({ query })) return run.workflowId;
+    for await (const run of of.temporal.client.workflow.list({ query })) {
+      if (isMeant(run.historyLength ?? 0)) return run.workflowId;
+    }
     return undefined;
   });
-  await record(name, workflowId);
+  await record(name, workflowId, of);
 }
 
 test('a database is provisioned, and deleted', async () => {
@@ -207,6 +216,7 @@ test.each([
   ['leave-host', 'leaveHost'],
   ['probe-ports', 'probeHostPorts'],
   ['reconcile', 'reconcile'],
+  ['watch-primaries', 'watchPrimaries'],
 ])('%s', (name, workflowType) => recordFirst(name, workflowType));
 
 test('hosts are asked whether they are there', async () => {
@@ -218,4 +228,50 @@ test('hosts are asked what runs on them, and it is recorded', async () => {
   const workflowId = 'monitorHosts';
   await stack.temporal.client.workflow.execute(workflowId, { workflowId, taskQueue: CONTROL_TASK_QUEUE });
   await record('monitor-hosts', workflowId);
+});
+
+describe('on a replication group', () => {
+  let on: GroupStack;
+
+  beforeAll(async () => {
+    on = await startGroupStack({
+      runtime: 'process',
+      hosts: 2,
+      members: 2,
+      control: true,
+      interceptors: faults.interceptors,
+    });
+    await until(async () => {
+      const { rows } = await on.stack.control.db.query('SELECT FROM server_primaries WHERE timeline IS NOT NULL');
+      return rows.length > 0 ? true : undefined;
+    });
+    expect(await madeOf(on, 'switched')).toMatchObject({ status: 'completed' });
+  });
+  afterAll(() => on?.stack.stop());
+
+  const madeOf = (group: GroupStack, id: string) =>
+    createAndWait(group.stack, writableRequest(id, ['host-1', 'host-2']));
+
+  async function switchedOver(status: string): Promise<string> {
+    const answer = await until(async () => {
+      const given = await on.stack.call('POST', '/v1/databases/switched/nodes/n1/switchover', {});
+      return given.status === 200 ? given : undefined;
+    });
+    const { task } = answer.body;
+    expect(await taskEnded(on.stack, task)).toMatchObject({ status });
+    return `switchover/switched/${task.task_id}`;
+  }
+
+  test('a node is switched over, and the watch tells its services', async () => {
+    await record('switchover', await switchedOver('completed'), on.stack);
+    await recordFirst('watch-primaries-promoted', 'watchPrimaries', on.stack, (events) => events > 10);
+  });
+
+  test('a switchover is taken back, before and after the promotion', async () => {
+    const failure = { type: 'SqlRefused', message: 'the disk is full', retryable: false } as const;
+    faults.fail({ subject: 'switched', activity: 'awaitReplay', when: 'before' }, failure);
+    await record('switchover-undone', await switchedOver('failed'), on.stack);
+    faults.fail({ subject: 'switched', activity: 'startStandby', when: 'before' }, failure);
+    await record('switchover-forward', await switchedOver('failed'), on.stack);
+  });
 });

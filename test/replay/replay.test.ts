@@ -81,6 +81,8 @@ test('every workflow that can be started is known here, and has a history', asyn
     'probeHostPorts',
     'provisionDatabase',
     'reconcile',
+    'switchover',
+    'watchPrimaries',
   ]);
   const recorded = await Promise.all(names.map(async (name) => startedType((await load(name)).history)));
   expect([...new Set(recorded)].sort()).toEqual(exported);

@@ -54,6 +54,8 @@ export interface TestStack {
   port(index?: number): number;
   /** Every line that this installation logged. */
   log(): Promise<string>;
+  /** Hosts beside `host-1`, by id. */
+  moreHosts: ReadonlyMap<string, TestHost>;
   controlWorker: RunningWorker;
   hostWorker: RunningHostWorker;
   /** Ends a worker and starts it again, with other interceptors if given. */
@@ -69,6 +71,17 @@ export interface TestStackOptions {
   hostInterceptors?: WorkerInterceptors['activity'];
   /** Start without workers, for tests that bring their own (in other processes). */
   workers?: boolean;
+  /** Server of the hosts instead of one of the stack's own; stopped with the stack. */
+  target?: TargetForTests;
+  /** Hosts beside `host-1`: the environment of each worker, over that of the stack. */
+  moreHosts?: Record<string, Record<string, string>>;
+}
+
+/** One host beside `host-1`. */
+export interface TestHost {
+  config: Config;
+  worker: RunningHostWorker;
+  restart(interceptors?: WorkerInterceptors['activity']): Promise<void>;
 }
 
 /** Runtimes to test with: both, unless no container engine answers (then `npm test` has said so). */
@@ -86,10 +99,10 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   await mkdir(join(home, 'hosts'), { mode: 0o755 });
   const name = `stack_${process.pid}_${Date.now().toString(36)}`;
   const range = await servicePortRange();
-  const target = await startTargetServer(home);
+  const target = options.target ?? (await startTargetServer(home));
   const metadata = await createDatabase(servers.metadata, name);
   await createNamespace(servers.temporalAddress, name);
-  const { config } = readConfig({
+  const env = {
     PGSTEWARD_HOME: home,
     PGSTEWARD_METADATA_URL: `postgres://${metadata.user}@${metadata.host}:${metadata.port}/${name}`,
     TEMPORAL_ADDRESS: servers.temporalAddress,
@@ -101,7 +114,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     PGSTEWARD_MONITOR_SECONDS: '86400',
     PGSTEWARD_LOG_LEVEL: 'debug',
     ...options.env,
-  });
+  };
+  const { config } = readConfig(env);
   const logFile = join(home, 'log');
   const log = createLogger({
     level: 'debug',
@@ -140,6 +154,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     startControlWorker({ config, control, temporal, workflowBundle, log, interceptors });
   const startHost = (interceptors: WorkerInterceptors['activity'] = []) =>
     startHostWorker({ config, temporal, log, stopServicesAtEnd: false, interceptors });
+  const moreHosts = new Map<string, TestHost>();
   const withWorkers = options.workers !== false;
   const stopped: RunningWorker = { isRunning: () => false, ended: Promise.resolve(), stop: () => Promise.resolve() };
   const stack: TestStack = {
@@ -161,6 +176,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     },
     port: (index = 0) => range.first + index * 2,
     log: () => readFile(logFile, 'utf8'),
+    moreHosts,
     controlWorker: withWorkers ? await startControl(options.controlInterceptors) : stopped,
     hostWorker: { ...stopped, runtime: options.runtime },
     async restartControlWorker(interceptors) {
@@ -172,12 +188,14 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       stack.hostWorker = await startHost(interceptors);
     },
     async stop() {
-      await stack.hostWorker.stop();
+      await Promise.all([stack.hostWorker.stop(), ...[...moreHosts.values()].map(({ worker }) => worker.stop())]);
       await stack.controlWorker.stop();
-      await sweepServices({
-        installationId: control.installationId,
-        servicesDirectory: servicesDirectory(config.host.dataDir),
-      });
+      for (const { host } of [config, ...[...moreHosts.values()].map((more) => more.config)]) {
+        await sweepServices({
+          installationId: control.installationId,
+          servicesDirectory: servicesDirectory(host.dataDir),
+        });
+      }
       await temporal.close();
       await control.close();
       await target.stop();
@@ -186,6 +204,20 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     },
   };
   if (withWorkers) stack.hostWorker = await startHost(options.hostInterceptors);
+  for (const [id, more] of Object.entries(options.moreHosts ?? {})) {
+    const { config: own } = readConfig({ ...env, PGSTEWARD_HOST_ID: id, ...more });
+    const start = (interceptors: WorkerInterceptors['activity'] = []) =>
+      startHostWorker({ config: own, temporal, log, stopServicesAtEnd: false, interceptors });
+    const host: TestHost = {
+      config: own,
+      worker: await start(options.hostInterceptors),
+      async restart(interceptors) {
+        await host.worker.stop();
+        host.worker = await start(interceptors);
+      },
+    };
+    moreHosts.set(id, host);
+  }
   return stack;
 }
 

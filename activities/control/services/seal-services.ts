@@ -1,6 +1,7 @@
 import { Failure } from '../../../domain/failures.ts';
 import { claimKeyIn } from '../../../domain/postgrest/claim-key.ts';
 import { type PostgrestVersion, requireVersion, resolveVersion } from '../../../domain/postgrest/versions.ts';
+import { coLocatedFirst } from '../../../domain/replication/endpoints.ts';
 import type { ServiceBundle, ServiceConnection } from '../../../domain/services.ts';
 import type { ResolvedService } from '../../../domain/spec/normalize.ts';
 import { REQUIRE_AUDIENCE_FUNCTION } from '../../../domain/sql/access.ts';
@@ -137,7 +138,7 @@ function buildBundle(given: {
       ...service.settings,
       ...(service.settings.jwtAudience === undefined ? {} : { preRequest: REQUIRE_AUDIENCE_FUNCTION }),
     },
-    connection: connectionOf(work, service, instance, given.servers),
+    connection: connectionOf(work, service, host, given.servers),
     secrets: { password, ...(jwtSecret === undefined ? {} : { jwtSecret }) },
   };
 }
@@ -153,13 +154,13 @@ function localAddress(address: string): string {
 }
 
 /**
- * Every node, so that libpq finds the primary by itself: the nodes that the service names in their order, else the node
- * with a server on the service's own host first.
+ * Every endpoint of every node, so that libpq finds the primary by itself: the nodes that the service names in their order, else
+ * the node with a server on the service's own host first; within a node the endpoint on that host first.
  */
 function connectionOf(
   work: Work,
   service: ResolvedService,
-  instance: WorkInstance,
+  host: JoinedHost,
   servers: readonly ServerRecord[],
 ): ServiceConnection {
   const serverOf = (nodeName: string) => {
@@ -167,7 +168,7 @@ function connectionOf(
     return servers.find((server) => server.name === name);
   };
   const isLocal = (nodeName: string) =>
-    work.spec.nodes.find((node) => node.name === nodeName)?.hostIds.includes(instance.hostId) ?? false;
+    work.spec.nodes.find((node) => node.name === nodeName)?.hostIds.includes(host.id) ?? false;
   const specOrder = work.spec.nodes.map((node) => node.name);
   const order =
     service.targetNodes.length > 0
@@ -178,10 +179,14 @@ function connectionOf(
   return {
     user: service.connectAs,
     database: work.databaseName,
-    servers: ordered.flatMap((server) => server.endpoints),
+    servers: ordered.flatMap((server) =>
+      server.name === host.serverName ? coLocatedFirst(host, server.endpoints) : server.endpoints,
+    ),
     targetSessionAttributes: service.targetSessionAttributes,
     sslMode: tls?.mode ?? 'disable',
     ...(tls?.caCertificate === undefined ? {} : { caCertificate: tls.caCertificate }),
-    applicationName: applicationNameOf(instance.instanceId),
+    applicationName: applicationNameOf(
+      serviceInstanceId({ databaseId: work.databaseId, serviceId: service.serviceId, hostId: host.id }),
+    ),
   };
 }

@@ -1,10 +1,11 @@
 import { TASK_WORKFLOWS } from '../../../domain/task-workflows.ts';
 import { insertAudit } from '../../../store/audit.ts';
-import { inTransaction } from '../../../store/connection.ts';
+import { inTransaction, type Queryable } from '../../../store/connection.ts';
 import { deleteCredentials } from '../../../store/credentials.ts';
 import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
 import { failInstances } from '../../../store/instances.ts';
 import { releasePorts } from '../../../store/ports.ts';
+import { findSwitchover } from '../../../store/switchovers.ts';
 import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { TaskFailure } from '../types.ts';
@@ -41,6 +42,7 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     });
     // A later operation has taken the database over: its state is no longer this task's to set (R9).
     if (database === undefined || database.epoch !== task.epoch) return;
+    if (task.type === 'switchover') return afterSwitchover(tx, task.id, { databaseId: database.id, left, error });
     await setDatabaseState(tx, { id: database.id, state: 'failed', error });
     if (task.type === 'update') await restoreRecord(tx, { taskId: task.id, databaseId: database.id });
     // Whatever made the database for the first time: nothing of it is left.
@@ -49,4 +51,17 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     await releasePorts(tx, database.id);
     await deleteCredentials(tx, { databaseId: database.id });
   });
+}
+
+/** A switchover that failed has changed nothing of the database, unless its server could not be brought back. */
+async function afterSwitchover(
+  tx: Queryable,
+  taskId: string,
+  failed: { databaseId: string; left: readonly string[]; error: string },
+): Promise<void> {
+  const before = (await findSwitchover(tx, taskId))?.stateBefore;
+  // It never began.
+  if (before == null) return;
+  const { databaseId: id, left, error } = failed;
+  await setDatabaseState(tx, left.length === 0 ? { id, state: before } : { id, state: 'degraded', error });
 }

@@ -24,6 +24,7 @@ describe('the configuration', () => {
         runtime: 'auto',
         dockerNetwork: 'host',
         serviceUid: 1000,
+        postgres: {},
       },
       portRange: { first: 15000, last: 15999 },
       files: {
@@ -36,6 +37,7 @@ describe('the configuration', () => {
       drainMs: 10_000,
       reconcileIntervalMs: 15_000,
       monitor: { intervalMs: 10_000, graceMs: 30_000 },
+      failoverIntervalMs: 5_000,
       allowedRoles: [],
     });
   });
@@ -53,6 +55,12 @@ describe('the configuration', () => {
         PGSTEWARD_CODEC_PORT: '0',
         PGSTEWARD_HOST_ID: 'host-2',
         PGSTEWARD_HOST_ADDRESSES: '10.0.0.2, host-2.internal,,fd00::2',
+        PGSTEWARD_HOST_SERVER: 'orders',
+        PGSTEWARD_HOST_POSTGRES_ENDPOINT: '10.0.0.2:5432',
+        PGSTEWARD_HOST_POSTGRES_DATA_DIR: '/srv/postgres/data',
+        PGSTEWARD_HOST_POSTGRES_BIN_DIR: '/usr/lib/postgresql/18/bin',
+        PGSTEWARD_HOST_REPLICATION_USER: 'replicator',
+        PGSTEWARD_HOST_REPLICATION_PASSFILE: 'replication.pass',
         PGSTEWARD_RUNTIME: 'docker',
         PGSTEWARD_DOCKER_NETWORK: 'bridge',
         PGSTEWARD_SERVICE_UID: '7000',
@@ -67,6 +75,7 @@ describe('the configuration', () => {
         PGSTEWARD_RECONCILE_SECONDS: '1',
         PGSTEWARD_MONITOR_SECONDS: '2',
         PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
+        PGSTEWARD_FAILOVER_SECONDS: '2',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
     ).toEqual({
@@ -90,6 +99,16 @@ describe('the configuration', () => {
         runtime: 'docker',
         dockerNetwork: 'bridge',
         serviceUid: 7000,
+        postgres: {
+          server: 'orders',
+          endpoint: { address: '10.0.0.2', port: 5432 },
+          control: {
+            dataDir: '/srv/postgres/data',
+            binDir: '/usr/lib/postgresql/18/bin',
+            replicationUser: 'replicator',
+            replicationPassfile: '/srv/app/replication.pass',
+          },
+        },
       },
       portRange: { first: 20000, last: 20099 },
       postgrestImage: 'mirror.internal:5000/postgrest/postgrest',
@@ -99,6 +118,7 @@ describe('the configuration', () => {
       drainMs: 3000,
       reconcileIntervalMs: 1_000,
       monitor: { intervalMs: 2_000, graceMs: 5_000 },
+      failoverIntervalMs: 2_000,
       allowedRoles: ['reporting', 'Auditors'],
     });
     expect(

@@ -118,6 +118,7 @@ function asActivities(activities: HostActivities): HostActivities {
     (input: I) =>
       new MockActivityEnvironment().run<[I], O, (input: I) => Promise<O>>(activity, input);
   return {
+    ...activities,
     probePorts: run(activities.probePorts),
     startService: run(activities.startService),
     awaitService: run(activities.awaitService),
@@ -126,6 +127,7 @@ function asActivities(activities: HostActivities): HostActivities {
     settleService: run(activities.settleService),
     undoStartService: run(activities.undoStartService),
     removeService: run(activities.removeService),
+    nudgeServices: run(activities.nudgeServices),
     describeHost: run(activities.describeHost),
   };
 }
