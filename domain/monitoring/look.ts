@@ -34,9 +34,13 @@ export function lookAt(of: { instanceId: string; hostId: string }, check: HostCh
   return { ...judged(service), service, addresses };
 }
 
-function judged({ running, health }: ServiceObservation): Pick<InstanceLook, 'health' | 'message'> {
+function judged({ running, health, startedAt }: ServiceObservation): Pick<InstanceLook, 'health' | 'message'> {
   if (!running) return { health: 'unhealthy', message: 'its container or process does not run' };
   if (health === undefined) return { health: 'unknown', message: 'its host does not say whether it serves requests' };
+  // Both by the host's clock: what was seen before this process started was its predecessor.
+  if (Date.parse(health.checkedAt) < Date.parse(startedAt)) {
+    return { health: 'unknown', message: 'its host has not looked since it was started' };
+  }
   if (health.healthy) return { health: 'healthy' };
   return { health: 'unhealthy', message: health.message ?? 'it does not serve requests' };
 }

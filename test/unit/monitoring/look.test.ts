@@ -64,6 +64,11 @@ describe('what a host says about an instance', () => {
       /cannot look: connect ENOENT/,
     ],
     ['has not looked', check([SERVICE]), /does not say/],
+    [
+      'looked at its predecessor last',
+      check([{ ...SERVICE, startedAt: '2026-07-16T07:20:00.001Z', ...health(true) }]),
+      /not looked since it was started/,
+    ],
   ])('unknown is what nobody could tell: a host that %s', (_what, answer, message) => {
     const look = lookAt(OF, answer);
     expect(look.health).toBe('unknown');
