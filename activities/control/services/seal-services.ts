@@ -1,4 +1,5 @@
 import { Failure } from '../../../domain/failures.ts';
+import { serviceInstanceId } from '../../../domain/identifiers.ts';
 import { claimKeyIn } from '../../../domain/postgrest/claim-key.ts';
 import { type PostgrestVersion, requireVersion, resolveVersion } from '../../../domain/postgrest/versions.ts';
 import { coLocatedFirst } from '../../../domain/replication/endpoints.ts';
