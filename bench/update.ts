@@ -16,7 +16,8 @@ const CHANGES = {
 
 /**
  * Time of an update from POST until it is in effect, for one service and for many, beside the floor measured in the same run: as
- * many bare containers told to stop, created, started and asked until they answer, all at once. Floor and ours take turns.
+ * many bare containers told to stop, created, started and asked until they answer, all at once. The floor is measured before ours and
+ * after it: both together would have more connections than the server.
  */
 export async function updateBench(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -30,7 +31,7 @@ export async function updateBench(args: string[]): Promise<void> {
   const stack = await startBenchStack({ PGSTEWARD_RUNTIME: values.runtime, PGSTEWARD_PORT_RANGE: '19500-19999' });
   try {
     const { floor, runtime } = await prepare(stack, SERVICE_PORT);
-    console.log(`runtime: ${runtime}; ${values.runs} runs, floor and ours by turns, medians`);
+    console.log(`runtime: ${runtime}; ${values.runs} runs, floor before and after, medians`);
     const rows: string[][] = [];
     for (const count of values.services.split(',').map(Number)) {
       rows.push(...(await updateMany(stack, floor, { count, runs: Number(values.runs) })));
@@ -54,24 +55,18 @@ async function updateMany(
   const numbers = Array.from({ length: count }, (_, index) => index);
   const services = (config: Record<string, unknown>) =>
     numbers.map((n) => benchService(stack, id, { port: 0, serviceId: `api-${n}`, config }));
+  const floors = await replaceBare(floor, numbers, runs);
   await provision(stack, id, services({}));
-  const bareOnes = (act: (name: string, port: number) => Promise<void>) =>
-    Promise.all(numbers.map((n) => act(`${id}-${n}`, FLOOR_PORT + 2 * n)));
-  const floors: number[] = [];
   const ours = new Map<string, number[]>();
-  // The first run warms up both sides.
+  // The first run warms up.
   for (let run = 0; run <= runs; run += 1) {
-    // There only while it is measured: both sides together would have more connections than the server.
-    await bareOnes(floor.startService);
-    const bare = await timed(() => bareOnes(floor.replaceService));
-    await bareOnes(floor.stopService);
-    if (run > 0) floors.push(bare.ms);
     for (const [name, config] of Object.entries(CHANGES)) {
       const { ms } = await timed(() => update(stack, id, services(config(run))));
       if (run > 0) ours.set(name, [...(ours.get(name) ?? []), ms]);
     }
   }
   await remove(stack, id);
+  floors.push(...(await replaceBare(floor, numbers, runs)));
   const base = median(floors);
   return [...ours].map(([name, times]) => {
     const ms = median(times);
@@ -86,6 +81,20 @@ async function updateMany(
       ratio <= BAR ? 'kept' : 'missed',
     ];
   });
+}
+
+/** Times of as many bare services replaced at once. The first run warms up. */
+async function replaceBare(floor: Floor, numbers: readonly number[], runs: number): Promise<number[]> {
+  const each = (act: (name: string, port: number) => Promise<void>) =>
+    Promise.all(numbers.map((n) => act(`bare-${n}`, FLOOR_PORT + 2 * n)));
+  await each(floor.startService);
+  const times: number[] = [];
+  for (let run = 0; run <= runs; run += 1) {
+    const { ms } = await timed(() => each(floor.replaceService));
+    if (run > 0) times.push(ms);
+  }
+  await each(floor.stopService);
+  return times;
 }
 
 async function update(stack: BenchStack, id: string, services: readonly object[]): Promise<void> {
