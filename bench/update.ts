@@ -11,7 +11,7 @@ const BAR = 2;
 /** What is changed: a key that PostgREST reads again, and one that needs a new process. */
 const CHANGES = {
   max_rows: (run: number) => ({ max_rows: 100 + run }),
-  db_pool: (run: number) => ({ db_pool: 1 + (run % 2) }),
+  db_pool: (run: number) => ({ db_pool: 2 - (run % 2) }),
 } as const;
 
 /**
@@ -58,10 +58,13 @@ async function updateMany(
   const floors = await replaceBare(floor, numbers, runs);
   await provision(stack, id, services({}));
   const ours = new Map<string, number[]>();
+  let settings: Record<string, unknown> = {};
   // The first run warms up.
   for (let run = 0; run <= runs; run += 1) {
     for (const [name, config] of Object.entries(CHANGES)) {
-      const { ms } = await timed(() => update(stack, id, services(config(run))));
+      // Everything else stays: a change of the one must not be one of the other.
+      settings = { ...settings, ...config(run) };
+      const { ms } = await timed(() => update(stack, id, services(settings)));
       if (run > 0) ours.set(name, [...(ours.get(name) ?? []), ms]);
     }
   }

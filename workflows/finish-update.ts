@@ -6,19 +6,19 @@ import { settleAll } from './settle-all.ts';
 import type { TaskRun } from './task-run.ts';
 
 /**
- * What comes after the point of no return: instances that go, what the others were before, rights that nobody needs. A host that
- * does not answer gets word and is not waited for: its worker carries it out before it serves again.
+ * What comes after the point of no return: instances that go, and rights that nobody needs. A host that does not answer gets word
+ * and is not waited for: its worker carries it out before it serves again. Nobody waits for the removal of what changed instances
+ * were before: the next change of an instance would do it, too.
  */
 export async function finishForward(run: TaskRun, change: PlannedChange): Promise<void> {
   const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
   const changed = change.instances.filter(({ action }) => action === 'reload' || action === 'replace');
   const gone = change.instances.filter(({ action }) => action === 'remove');
-  await settleAll([
-    ...changed.map((instance) => settleOne(run, instance)),
-    ...gone.map((instance) => removeOne(run, change, instance)),
-  ]);
-  await run.step('removeAccess', 'sql', (on) => on.removeAccess(task));
+  await settleAll(gone.map((instance) => removeOne(run, change, instance)));
+  // After the services: one that is about to go may still run as a user that is dropped.
+  if (change.removesAccess) await run.step('removeAccess', 'sql', (on) => on.removeAccess(task));
   await run.publish((on) => on.finishUpdate({ ...task, hostSteps: run.hostSteps }));
+  await settleAll(changed.map((instance) => settleOne(run, instance)));
 }
 
 /** What is left of the previous unit is removed with the next change at the latest. */

@@ -32,10 +32,12 @@ export function updateDatabase(input: { taskId: string }): Promise<{ outcome: 'c
 /** Up to the point of no return. Gives what runs now of the instances that were touched. */
 async function changeEverything(run: TaskRun, change: PlannedChange): Promise<ServiceObservation[]> {
   const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
-  await run.step('updateRoles', 'sql', (on) => on.updateRoles(task));
-  await run.step('updateAccess', 'sql', (on) => on.updateAccess(task));
+  if (change.changesRoles) await run.step('updateRoles', 'sql', (on) => on.updateRoles(task));
   const touched = change.instances.filter(({ action }) => action !== 'keep' && action !== 'remove');
-  const bundles = await sealServices(run, touched);
+  const [bundles] = await settleAll([
+    sealServices(run, touched),
+    run.step('updateAccess', 'sql', (on) => on.updateAccess(task)),
+  ]);
   const early: ServiceObservation[] = [];
   const logsInAnew = touched.filter(({ action, reasons }) => action !== 'add' && reasons.includes('password'));
   if (change.hasPasswords) {

@@ -48,6 +48,10 @@ export interface TaskPlan extends TaskFrame {
 /** What a workflow needs to know of an update. */
 export interface PlannedChange {
   instances: InstanceChange[];
+  /** Whether roles are made or get something new. */
+  changesRoles: boolean;
+  /** Whether something is taken away at the end: memberships, users. */
+  removesAccess: boolean;
   /** Whether passwords of users that were there before are set. */
   hasPasswords: boolean;
   /** Hosts whose instances go without being waited for. */

@@ -30,12 +30,15 @@ export function launchOf({ records }: HostContext, bundle: ServiceBundle, unit: 
   return { ...placement, unit, directory: records.directory(unit, 'conf') };
 }
 
+/** The files of a unit as its PostgREST is to see them, by name. Secret. */
+export function filesOf({ runtime }: HostContext, bundle: ServiceBundle, launch: ServiceLaunch): Map<string, string> {
+  const connection = { ...bundle.connection, applicationName: applicationNameOf(launch.unit) };
+  return renderServiceFiles({ ...bundle, connection }, runtime.view(launch));
+}
+
 /** Writes the files of a unit to the launch's directory. */
 export async function writeFiles(context: HostContext, bundle: ServiceBundle, launch: ServiceLaunch): Promise<void> {
-  const { runtime } = context;
-  const connection = { ...bundle.connection, applicationName: applicationNameOf(launch.unit) };
-  const files = renderServiceFiles({ ...bundle, connection }, runtime.view(launch));
-  await writeServiceDirectory(launch.directory, files, runtime.fileOwner);
+  await writeServiceDirectory(launch.directory, filesOf(context, bundle, launch), context.runtime.fileOwner);
 }
 
 /** @throws Failure PortInUse when another process, or another instance of this host, has one of the ports */

@@ -38,13 +38,35 @@ export function reloadPlan(
   version: PostgrestVersion,
   secrets: SecretChanges,
 ): ReloadPlan {
-  const [before, after] = [entriesOf(previous), entriesOf(next)];
-  const changed = [...new Set([...before.keys(), ...after.keys()])].filter((key) => before.get(key) !== after.get(key));
+  const changed = changedKeys(previous, next);
   const fixed = changed.filter((key) => !version.reloadableKeys.has(key));
   if (fixed.length > 0) return { action: 'replace', keys: fixed.sort() };
   const files = SECRETS.flatMap(([flag, name]) => (secrets[flag] === true ? [name] : []));
   const keys = [...new Set([...changed, ...files])].sort();
   return { action: keys.length === 0 ? 'same' : 'reload', keys };
+}
+
+/** Keys whose values differ between two postgrest.conf texts. */
+function changedKeys(previous: string, next: string): string[] {
+  const [before, after] = [entriesOf(previous), entriesOf(next)];
+  return [...new Set([...before.keys(), ...after.keys()])].filter((key) => before.get(key) !== after.get(key));
+}
+
+/** Names and numbers, judged when they were accepted: whatever they are, PostgREST starts with them and logs in. */
+const HARMLESS_KEYS: ReadonlySet<string> = new Set([
+  'db-anon-role',
+  'db-max-rows',
+  'db-pool',
+  'db-pre-request',
+  'db-schemas',
+  'server-cors-allowed-origins',
+  'server-host',
+  'server-port',
+]);
+
+/** Whether a PostgREST that runs with the earlier text proves that it starts with the later one, its secrets being the same. */
+export function isProvenBy(earlier: string, later: string): boolean {
+  return changedKeys(earlier, later).every((key) => HARMLESS_KEYS.has(key));
 }
 
 /**

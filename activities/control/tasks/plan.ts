@@ -1,8 +1,11 @@
+import { desiredRoles, usesReadOnlyRole } from '../../../domain/roles/desired.ts';
+import type { ResolvedSpec } from '../../../domain/spec/normalize.ts';
 import { decideInstances } from '../../../domain/update/instances.ts';
 import { changedJwtSecrets } from '../../../store/secret-changes.ts';
 import { loadServerWork } from '../../../store/server-work.ts';
 import { findTask } from '../../../store/tasks.ts';
 import { loadWork, type Work } from '../../../store/work.ts';
+import { audienceRoles, wantedMemberships } from '../databases/service-access.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { PlannedChange, TaskFrame, TaskPlan } from '../types.ts';
 import { type ChangeWork, changeWork } from '../update/change-of.ts';
@@ -43,10 +46,28 @@ function plannedChange(deps: ControlDeps, work: ChangeWork): PlannedChange {
       jwtSecrets: changedJwtSecrets(databaseId, serviceIds, change),
       force: change.options.force,
     }),
+    ...accessChanges(work),
     hasPasswords: passwords.size > 0,
     removeHosts: change.options.removeHosts,
     settled: change.settled,
     drainMs: deps.drainMs,
+  };
+}
+
+/** Which of the steps on roles and rights have something to do. */
+function accessChanges({
+  databaseId,
+  spec,
+  change,
+}: ChangeWork): Pick<PlannedChange, 'changesRoles' | 'removesAccess'> {
+  const { previous, options } = change;
+  const roles = (of: ResolvedSpec) => JSON.stringify([desiredRoles(of, databaseId), usesReadOnlyRole(of)]);
+  const later = new Set(wantedMemberships(spec).map((membership) => JSON.stringify(membership)));
+  const lost = wantedMemberships(previous).some((membership) => !later.has(JSON.stringify(membership)));
+  const audience = audienceRoles(spec).join() !== audienceRoles(previous).join();
+  return {
+    changesRoles: options.force || roles(previous) !== roles(spec),
+    removesAccess: options.force || lost || audience || spec.dropRemovedUsers,
   };
 }
 

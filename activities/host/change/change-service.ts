@@ -10,6 +10,7 @@ import { assertCurrent } from '../fence.ts';
 import { observation } from '../observation.ts';
 import { type Progress, progress } from '../progress.ts';
 import { startUnit } from '../start-unit.ts';
+import { differenceOf } from './difference.ts';
 import { reload } from './reload.ts';
 import { replace } from './replace.ts';
 import { rollBack } from './roll-back.ts';
@@ -32,11 +33,11 @@ export async function changeService(context: HostContext, input: ChangeServiceIn
     await endOlderChange(context, instanceId);
     await runtime.prepare({ version, ...(image !== undefined && { image }), progress: say, signal });
     signal.throwIfAborted();
-    const change = await planChange(context, input, bundle);
+    const { change, isProven } = await planChange(context, input, bundle);
     await assertPortsFree(context, change.next);
     await records.writeChange(change);
     try {
-      const done = await MODES[change.mode](context, { change, bundle, readyTimeoutMs, say, signal });
+      const done = await MODES[change.mode](context, { change, bundle, isProven, readyTimeoutMs, say, signal });
       // Another worker process may have undone it while this one was making it.
       await assertCurrent(context, input);
       await records.write(change.next);
@@ -85,12 +86,15 @@ async function planChange(
   context: HostContext,
   { taskId, epoch, drainMs, ...input }: ChangeServiceInput,
   bundle: ServiceBundle,
-): Promise<ServiceChange> {
+): Promise<{ change: ServiceChange; isProven: boolean }> {
   const previous = await context.records.read(input.instanceId);
-  const mode = modeOf(context, input.mode, bundle, previous);
+  const difference = previous && (await differenceOf(context, bundle, previous));
+  const wanted = difference?.canReload ? input.mode : 'replace';
+  const mode = modeOf(context, wanted, bundle, previous);
   const unit = previous === undefined ? input.instanceId : mode === 'reload' ? previous.unit : otherUnit(previous);
   const next = launchOf(context, bundle, unit);
-  return { taskId, epoch, mode, ...(previous !== undefined && { previous }), next, drainMs };
+  const change = { taskId, epoch, mode, ...(previous !== undefined && { previous }), next, drainMs };
+  return { change, isProven: difference?.isProven ?? false };
 }
 
 /** Only files can be read again: where anything else differs, a reload would leave it as it was. */

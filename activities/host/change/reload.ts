@@ -17,8 +17,10 @@ export async function reload(context: HostContext, work: ChangeWork): Promise<No
   const { records, runtime, gateways } = context;
   const { change, bundle, readyTimeoutMs, say, signal } = work;
   const { next } = change;
-  say('checking the new configuration');
-  await checkBeside(context, work);
+  if (!work.isProven) {
+    say('checking the new configuration');
+    await checkBeside(context, work);
+  }
   await copyServiceDirectory(
     {
       from: next.directory,

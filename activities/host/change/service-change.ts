@@ -36,6 +36,8 @@ export const changeSchema = z.object({
 export interface ChangeWork extends Progress {
   change: ServiceChange;
   bundle: ServiceBundle;
+  /** Whether what runs proves that PostgREST starts with the new files: then they are not checked once more. */
+  isProven: boolean;
   /** See {@link ChangeServiceInput}. */
   readyTimeoutMs: number;
 }
