@@ -1,4 +1,5 @@
 import type { PlannedChange } from '../activities/control/types.ts';
+import type { ServiceObservation } from '../domain/services.ts';
 import type { InstanceChange } from '../domain/update/instances.ts';
 import { leaveTombstone } from './host-undo.ts';
 import { instanceInput } from './instance-input.ts';
@@ -10,15 +11,25 @@ import type { TaskRun } from './task-run.ts';
  * and is not waited for: its worker carries it out before it serves again. Nobody waits for the removal of what changed instances
  * were before: the next change of an instance would do it, too.
  */
-export async function finishForward(run: TaskRun, change: PlannedChange): Promise<void> {
+export async function finishForward(
+  run: TaskRun,
+  change: PlannedChange,
+  services: ServiceObservation[] = [],
+): Promise<void> {
   const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
   const changed = change.instances.filter(({ action }) => action === 'reload' || action === 'replace');
   const gone = change.instances.filter(({ action }) => action === 'remove');
   await settleAll(gone.map((instance) => removeOne(run, change, instance)));
   // After the services: one that is about to go may still run as a user that is dropped.
   if (change.removesAccess) await run.step('removeAccess', 'sql', (on) => on.removeAccess(task));
-  await run.publish((on) => on.finishUpdate({ ...task, hostSteps: run.hostSteps }));
+  await run.publish((on) => on.finishUpdate({ ...task, services, hostSteps: run.hostSteps }));
+  run.commit();
   await settleAll(changed.map((instance) => settleOne(run, instance)));
+}
+
+/** Whether something is taken away at the end, so that the point of no return lies before that. */
+export function takesAway(change: PlannedChange): boolean {
+  return change.removesAccess || change.instances.some(({ action }) => action === 'remove');
 }
 
 /** What is left of the previous unit is removed with the next change at the latest. */

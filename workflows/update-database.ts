@@ -3,7 +3,7 @@ import type { PlannedChange } from '../activities/control/types.ts';
 import type { ServiceObservation } from '../domain/services.ts';
 import type { InstanceAction, InstanceChange } from '../domain/update/instances.ts';
 import { changeInTurn, changeOne, startOne } from './change-services.ts';
-import { finishForward } from './finish-update.ts';
+import { finishForward, takesAway } from './finish-update.ts';
 import { sealServices } from './seal-services.ts';
 import { settleAll } from './settle-all.ts';
 import { runTask, type TaskRun } from './task-run.ts';
@@ -16,15 +16,17 @@ export function updateDatabase(input: { taskId: string }): Promise<{ outcome: 'c
   return runTask(input.taskId, async (run) => {
     const change = changeOf(run);
     const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
-    if (!change.settled) {
-      const services = await changeEverything(run, change);
-      // An activity that ended well in spite of a cancellation hides it, and what follows is shielded from it.
-      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled before publication');
-      // The point of no return: a cancellation that arrives now comes too late.
-      await CancellationScope.nonCancellable(() => run.publish((on) => on.publishUpdate({ ...task, services })));
-      run.commit();
-    }
-    await CancellationScope.nonCancellable(() => finishForward(run, change));
+    const services = change.settled ? [] : await changeEverything(run, change);
+    // An activity that ended well in spite of a cancellation hides it, and what follows is shielded from it.
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled before publication');
+    // The point of no return: a cancellation that arrives now comes too late.
+    await CancellationScope.nonCancellable(async () => {
+      if (takesAway(change)) {
+        await run.publish((on) => on.publishUpdate({ ...task, services }));
+        run.commit();
+      }
+      await finishForward(run, change, services);
+    });
     run.progress.headline(`update database ${run.plan.databaseId}: completed`);
   });
 }

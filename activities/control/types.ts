@@ -170,8 +170,8 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   endKilledSessions(input: TaskRef & { applicationName: string }): Promise<void>;
   /** Revokes what services of before needed and nobody needs now; drops users where the specification says so. */
   removeAccess(input: TaskRef): Promise<void>;
-  /** Closes an update: instances that are gone lose record and ports. One transaction. */
-  finishUpdate(input: TaskRef & { hostSteps: HostStepReport[] }): Promise<void>;
+  /** Closes an update, and publishes it where that has not happened: instances that are gone lose record and ports. */
+  finishUpdate(input: TaskRef & { services: ServiceObservation[]; hostSteps: HostStepReport[] }): Promise<void>;
   /** Closes a successful create: instances running, database available, task completed, audit outcome. One transaction. */
   publishDatabase(input: TaskRef & { services: ServiceObservation[]; hostSteps: HostStepReport[] }): Promise<void>;
   /** Marks a task on a server running and loads its frame. @throws StaleTask when it is closed */

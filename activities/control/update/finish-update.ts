@@ -1,25 +1,29 @@
-import { Failure } from '../../../domain/failures.ts';
+import type { ServiceObservation } from '../../../domain/services.ts';
 import { insertAudit } from '../../../store/audit.ts';
-import { findChange } from '../../../store/changes.ts';
 import { inTransaction } from '../../../store/connection.ts';
-import { lockDatabase, setAvailable } from '../../../store/databases.ts';
+import { setAvailable } from '../../../store/databases.ts';
 import { keepInstances } from '../../../store/instances.ts';
-import { taskHolds } from '../../../store/journal.ts';
 import { keepPorts } from '../../../store/ports.ts';
 import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import { logHostSteps } from '../tasks/host-steps.ts';
 import type { HostStepReport, TaskRef } from '../types.ts';
+import { lockUpdate, publish } from './publish-update.ts';
 
-/** Closes an update in one transaction: instances that went lose record and ports; the next operation is accepted at once. */
-export async function finishUpdate(deps: ControlDeps, input: TaskRef & { hostSteps: HostStepReport[] }): Promise<void> {
+/**
+ * Closes an update in one transaction: instances that went lose record and ports; the next operation is accepted at once. Where
+ * nothing had to be taken away this is its point of no return, too.
+ */
+export async function finishUpdate(
+  deps: ControlDeps,
+  input: TaskRef & { services: ServiceObservation[]; hostSteps: HostStepReport[] },
+): Promise<void> {
   await inTransaction(deps.db, async (tx) => {
-    const task = await findTask(tx, { taskId: input.taskId });
-    if (task?.status === 'completed') return;
-    const [database, change] = [await lockDatabase(tx, task?.databaseId ?? ''), await findChange(tx, input.taskId)];
-    if (task === undefined || change === undefined || database === undefined || !(await taskHolds(tx, input))) {
-      throw new Failure('StaleTask', `task ${input.taskId} was superseded`);
-    }
+    const closed = await findTask(tx, { taskId: input.taskId });
+    if (closed?.status === 'completed') return;
+    const update = await lockUpdate(tx, input);
+    const { task, database, change } = update;
+    await publish(tx, update, input.services);
     await keepInstances(tx, {
       databaseId: database.id,
       instanceIds: change.nextInstances.map(({ instanceId }) => instanceId),
