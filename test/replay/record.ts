@@ -11,6 +11,7 @@ import { createEncryptionCodec } from '../../platform/temporal/codec.ts';
 import { type GroupStack, startGroupStack } from '../failover/support/stack.ts';
 import { writableRequest } from '../failover/support/writer.ts';
 import { createFaults } from '../faults/support/faults.ts';
+import { beforeUpdate, createShop, everyChange } from '../faults/support/updates.ts';
 import { create as createAndWait, taskEnded, until } from '../support/follow.ts';
 import { seedRequest } from '../support/specs.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
@@ -93,6 +94,49 @@ test('a database is provisioned, and deleted', async () => {
   const deleted = await accepted('DELETE', '/v1/databases/made');
   expect(await taskEnded(stack, deleted.task)).toMatchObject({ status: 'completed' });
   await record('delete', deleted.workflowId);
+});
+
+describe('an update', () => {
+  const id = 'changed';
+  const post = (spec: unknown) => accepted('POST', `/v1/databases/${id}`, { spec });
+
+  beforeAll(() => createShop(stack, id));
+
+  test('of one setting takes nothing away', async () => {
+    const spec = beforeUpdate(id, { max_rows: 7 });
+    const { task, workflowId } = await post(spec);
+    expect(await taskEnded(stack, task)).toMatchObject({ status: 'completed' });
+    await record('update-in-place', workflowId);
+  });
+
+  test('fails and is undone, is cancelled, and goes through every step', async () => {
+    const failure = { type: 'ServiceNotReady', message: 'no usable answer', retryable: false } as const;
+    faults.fail({ subject: id, activity: 'awaitService', when: 'before' }, failure);
+    const failed = await post(everyChange(id));
+    expect(await taskEnded(stack, failed.task)).toMatchObject({ status: 'failed' });
+    await record('update-undone', failed.workflowId);
+
+    const held = faults.hold({ subject: id, activity: 'changeService', when: 'before' });
+    const cancelled = await post(everyChange(id));
+    await held.reached;
+    await cancelled.run.cancel();
+    await held.cancelled;
+    held.release();
+    expect(await taskEnded(stack, cancelled.task)).toMatchObject({ status: 'canceled' });
+    await record('update-cancelled', cancelled.workflowId);
+
+    const lost = faults.hold({ subject: id, activity: 'removeAccess', when: 'before' });
+    const completed = await post(everyChange(id));
+    await lost.reached;
+    await completed.run.terminate();
+    lost.release();
+    expect(await taskEnded(stack, completed.task)).toMatchObject({ status: 'completed' });
+    await record('cleanup-forward', `cleanup/${completed.task.task_id}`);
+
+    const back = await post(beforeUpdate(id));
+    expect(await taskEnded(stack, back.task)).toMatchObject({ status: 'completed' });
+    await record('update', back.workflowId);
+  });
 });
 
 test('a create is ended by a forced delete', async () => {

@@ -82,6 +82,7 @@ test('every workflow that can be started is known here, and has a history', asyn
     'provisionDatabase',
     'reconcile',
     'switchover',
+    'updateDatabase',
     'watchPrimaries',
   ]);
   const recorded = await Promise.all(names.map(async (name) => startedType((await load(name)).history)));

@@ -14,11 +14,11 @@ const ROWS = { before: 1, after: 2 } as const;
  * A shop before an update: a service that is to be changed (its password too) and one that is to go. Ports are of the control
  * plane's choice.
  */
-export function beforeUpdate(id: string): Member {
+export function beforeUpdate(id: string, config: Member = {}): Member {
   const { clerk } = rolesOf(id);
   return shopSpec(id, 0, {
     users: [{ username: clerk, password: 'changeme', attributes: ['LOGIN'] }],
-    services: [service(id, 'api', { max_rows: ROWS.before }), service(id, 'old')],
+    services: [service(id, 'api', { max_rows: ROWS.before, ...config }), service(id, 'old')],
   });
 }
 
