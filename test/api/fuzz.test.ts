@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorSchema, schemaErrorSchema } from '../../api/schemas/common.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
+import { expectRefusal, placesIn, replaced, text, value } from './support/fuzz.ts';
 import { rowCounts } from './support/records.ts';
 import { bareRequest } from './support/requests.ts';
 
@@ -15,38 +15,6 @@ beforeAll(async () => {
   await stack.controlWorker.stop();
 });
 afterAll(() => stack?.stop());
-
-/** Text as nobody sane sends it: control characters, lone surrogates, quotes of other languages. */
-const text = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 40 }),
-  fc.constantFrom('\0', 'a\0b', '\ud800', "'; DROP TABLE databases; --", '{{', '%', '..', '__proto__', 'x'.repeat(64)),
-);
-const value = fc.oneof(
-  text,
-  fc.double(),
-  fc.integer(),
-  fc.constantFrom(null, true, [], {}, [[]], -0, 1e308, 65535),
-  fc.array(text, { maxLength: 3 }),
-  fc.dictionary(text, text, { maxKeys: 3 }),
-);
-
-/** Where a value stands in a JSON document. */
-type Place = readonly (string | number)[];
-
-function placesIn(part: unknown, at: Place = []): Place[] {
-  if (typeof part !== 'object' || part === null) return [at];
-  return [at, ...Object.entries(part).flatMap(([name, member]) => placesIn(member, [...at, name]))];
-}
-
-/** The document with another value at one place. */
-function replaced(part: unknown, [name, ...rest]: Place, by: unknown): unknown {
-  if (name === undefined) return by;
-  if (Array.isArray(part)) return part.map((item, i) => (String(i) === String(name) ? replaced(item, rest, by) : item));
-  const members = typeof part === 'object' && part !== null ? part : {};
-  return Object.fromEntries(
-    Object.entries(members).map(([key, member]) => [key, key === name ? replaced(member, rest, by) : member]),
-  );
-}
 
 /** A request with every member there is, and a service whose host is asked nothing: it has no such user. */
 function fullRequest(id: string) {
@@ -68,16 +36,6 @@ function fullRequest(id: string) {
   return { id, tenant_id: 'tenant', spec: { ...spec, services: [service], scripts, extensions: ['citext'] } };
 }
 
-/** An answer of one of the two error forms, with nothing stored. */
-async function expectRefusal(response: Response, before: Record<string, number>): Promise<void> {
-  expect(response.status).toBeGreaterThanOrEqual(400);
-  expect(response.status).toBeLessThan(500);
-  const body: unknown = await response.json();
-  const isApplicationError = response.headers.has('goa-error');
-  (isApplicationError ? errorSchema : schemaErrorSchema).strict().parse(body);
-  expect(await rowCounts(stack)).toEqual(before);
-}
-
 function post(body: string): Promise<Response> {
   return stack.request('/v1/databases', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
 }
@@ -93,7 +51,7 @@ test('whatever one member of a good request becomes, it is accepted or refused, 
       const body = JSON.stringify(replaced(request, places[place % places.length] ?? [], by)) ?? '';
       const before = await rowCounts(stack);
       const response = await post(body);
-      if (response.status !== 200) await expectRefusal(response, before);
+      if (response.status !== 200) await expectRefusal(stack, response, before);
     }),
     { numRuns: 200 },
   );
@@ -109,7 +67,7 @@ test('whatever a wrong request says besides, it is refused and stores nothing', 
       const response = await post(body);
       // Without its service, the request is a good one.
       if (response.status === 200 && !body.includes('ghost')) return;
-      await expectRefusal(response, before);
+      await expectRefusal(stack, response, before);
     }),
     { numRuns: 250 },
   );
@@ -120,7 +78,7 @@ test('nesting without end is refused, wherever it stands', async () => {
   for (const place of placesIn(fullRequest('deep'))) {
     const before = await rowCounts(stack);
     const response = await post(JSON.stringify(replaced(fullRequest('deep'), place, '@')).replace('"@"', deep));
-    await expectRefusal(response, before);
+    await expectRefusal(stack, response, before);
   }
 });
 
@@ -158,7 +116,7 @@ test('any path, query and method is answered in one of the forms, and changes no
       const response = await stack.request(`${where}?${search.join('&')}`, { method: how });
       // Hosts are asked whether they are there by a run, which nobody takes here; that is an answer too.
       expect(response.status).toBeLessThan(500);
-      if (response.status >= 400 && how !== 'HEAD') await expectRefusal(response, before);
+      if (response.status >= 400 && how !== 'HEAD') await expectRefusal(stack, response, before);
     }),
     { numRuns: 300 },
   );
@@ -262,7 +220,7 @@ describe('the published routes', () => {
           const response = await stack.request(`${path}?${query}`, { method });
           answered.add(response.status);
           if (response.status === 200) return;
-          await expectRefusal(response, before[0]);
+          await expectRefusal(stack, response, before[0]);
           expect(await states()).toEqual(before[1]);
         },
       ),
