@@ -52,6 +52,9 @@ async function places(): Promise<{ primary: Member; standby: Member; primaryHost
 async function settled() {
   return until(async () => {
     const now = await places();
+    // Asked directly: what the API shows may be two seconds old.
+    const streaming = await now.primary.query(`SELECT FROM pg_stat_replication WHERE state = 'streaming'`);
+    if (streaming.length === 0) return undefined;
     const { state, instances } = await shown();
     const roles = Object.fromEntries(
       instances.map((instance: { host_id: string; state: string; postgres: { role?: string } }) => [
