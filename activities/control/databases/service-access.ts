@@ -6,12 +6,7 @@ import { grantMembership, setNoInherit } from '../../../domain/sql/roles.ts';
 import { recordGrantedMemberships } from '../../../store/granted-memberships.ts';
 import type { Work } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
-
-/** `role` granted to `member`. */
-export interface Membership {
-  role: string;
-  member: string;
-}
+import { type Membership, MISSING_MEMBERSHIPS_SQL, membershipParameters } from '../roles/memberships.ts';
 
 /** Each `connect_as` with the anonymous role of its service, without repetition. */
 export function wantedMemberships(spec: ResolvedSpec): Membership[] {
@@ -46,11 +41,8 @@ interface Look {
 async function lookAt(client: pg.ClientBase, memberships: readonly Membership[]): Promise<Look> {
   const { rows } = await client.query<Look>(
     `SELECT current_setting('server_version_num')::int AS "serverVersion",
-       (SELECT coalesce(jsonb_agg(jsonb_build_object('role', role, 'member', wanted.member)), '[]')
-        FROM unnest($1::text[], $2::text[]) AS wanted (role, member) WHERE NOT EXISTS (
-          SELECT FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles g ON g.oid = m.member
-          WHERE r.rolname = role AND g.rolname = wanted.member)) AS missing`,
-    [memberships.map(({ role }) => role), memberships.map(({ member }) => member)],
+       (SELECT coalesce(jsonb_agg(m), '[]') FROM (${MISSING_MEMBERSHIPS_SQL}) AS m) AS missing`,
+    membershipParameters(memberships),
   );
   return rows[0] ?? { serverVersion: 0, missing: [] };
 }
@@ -90,7 +82,7 @@ async function verify(client: pg.ClientBase, memberships: readonly Membership[],
   const { rows } = await client.query<Membership>(
     `SELECT role, member FROM unnest($1::text[], $2::text[]) AS m (role, member)
      WHERE NOT pg_has_role(member, role, $3)`,
-    [memberships.map((m) => m.role), memberships.map((m) => m.member), kind],
+    [...membershipParameters(memberships), kind],
   );
   const [first] = rows;
   if (first !== undefined) {

@@ -18,6 +18,7 @@ import {
 import type { ControlDeps } from '../deps.ts';
 import { openUserPasswords } from '../passwords.ts';
 import { inspectRoles } from '../roles/inspect.ts';
+import { type Membership, missingMemberships } from '../roles/memberships.ts';
 import {
   refuseProblems,
   roleOids,
@@ -32,7 +33,6 @@ import { performStep, performUndo, type StepContext } from '../step.ts';
 import { reportKept } from '../tasks/report.ts';
 import type { TaskRef } from '../types.ts';
 import { type ChangeWork, changeWork } from './change-of.ts';
-import { type Membership, missingMemberships } from './memberships.ts';
 
 /** What one server looked like before the step, as far as the step changes it. */
 const beforeSchema = z.object({
