@@ -1,4 +1,5 @@
 import type { SpecSecrets } from '../../domain/spec/secrets.ts';
+import { nameProblem } from '../../domain/spec/text.ts';
 import type { DatabaseSpec } from '../../domain/spec/types.ts';
 import type { Sealer } from '../../platform/secrets/seal.ts';
 import type { SecretVersions } from '../../store/changes.ts';
@@ -56,7 +57,8 @@ export async function nextSecrets(
 
 /** Users of the specification whose password is stored from before. */
 export async function usersWithPassword(db: Queryable, databaseId: string, spec: DatabaseSpec): Promise<Set<string>> {
-  const names = (spec.database_users ?? []).map(({ username }) => username);
+  // Nothing is stored under a name that cannot be one, and a server refuses to be asked for NUL.
+  const names = (spec.database_users ?? []).map(({ username }) => username).filter((name) => !nameProblem(name));
   const stored = await currentSecrets(
     db,
     names.map((name) => userSecretId(databaseId, name)),

@@ -83,7 +83,7 @@ describe('a request to nowhere', () => {
   test.each([
     ['PUT', '/v1/databases', 'GET, HEAD, POST'],
     ['DELETE', '/v1/databases', 'GET, HEAD, POST'],
-    ['PATCH', '/v1/databases/never', 'GET, HEAD, DELETE'],
+    ['PATCH', '/v1/databases/never', 'GET, HEAD, DELETE, POST'],
     ['POST', '/v1/hosts', 'GET, HEAD'],
     ['DELETE', '/', 'GET, HEAD'],
   ])('%s %s is 405 with the methods that the path takes', async (method, path, allowed) => {
