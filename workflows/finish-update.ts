@@ -19,17 +19,26 @@ export async function finishForward(
   const task = { taskId: run.plan.taskId, epoch: run.plan.epoch };
   const changed = change.instances.filter(({ action }) => action === 'reload' || action === 'replace');
   const gone = change.instances.filter(({ action }) => action === 'remove');
-  await settleAll(gone.map((instance) => removeOne(run, change, instance)));
+  // A port that was left is free for others as soon as the task has ended.
+  const [movers, others] = [changed.filter(hasMoved), changed.filter((instance) => !hasMoved(instance))];
+  await settleAll([
+    ...gone.map((instance) => removeOne(run, change, instance)),
+    ...movers.map((instance) => settleOne(run, instance)),
+  ]);
   // After the services: one that is about to go may still run as a user that is dropped.
   if (change.removesAccess) await run.step('removeAccess', 'sql', (on) => on.removeAccess(task));
   await run.publish((on) => on.finishUpdate({ ...task, services, hostSteps: run.hostSteps }));
   run.commit();
-  await settleAll(changed.map((instance) => settleOne(run, instance)));
+  await settleAll(others.map((instance) => settleOne(run, instance)));
 }
+
+const hasMoved = ({ reasons }: InstanceChange): boolean => reasons.includes('port');
 
 /** Whether something is taken away at the end, so that the point of no return lies before that. */
 export function takesAway(change: PlannedChange): boolean {
-  return change.removesAccess || change.instances.some(({ action }) => action === 'remove');
+  return (
+    change.removesAccess || change.instances.some((instance) => instance.action === 'remove' || hasMoved(instance))
+  );
 }
 
 /** What is left of the previous unit is removed with the next change at the latest. */
