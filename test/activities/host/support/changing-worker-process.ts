@@ -27,7 +27,9 @@ const host = await startHost(input);
 const bundle = host.bundle(input.database, { port: input.port });
 await host.up(bundle);
 standStillAfter(host.context.runtime, input.after, () => process.stdout.write(`${JSON.stringify(bundle)}\n`));
-await host.change(later(bundle, 2, input.mode === 'reload' ? { maxRows: 1 } : { pool: 3 }), { mode: input.mode });
+// The audience is nothing that the running service proves, so the replacement is checked beforehand.
+const change = input.mode === 'reload' ? { maxRows: 1 } : { pool: 3, jwtAudience: 'shop' };
+await host.change(later(bundle, 2, change), { mode: input.mode });
 
 function standStillAfter(runtime: ServiceRuntime, call: StandStill, say: () => void): void {
   const real: (...given: never[]) => Promise<unknown> = runtime[call].bind(runtime);
