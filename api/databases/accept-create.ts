@@ -1,27 +1,21 @@
 import type { z } from '@hono/zod-openapi';
 import { v4 as uuidv4 } from 'uuid';
-import { isIdentifier } from '../../domain/identifiers.ts';
 import type { Problem } from '../../domain/spec/problems.ts';
 import type { SpecRequest } from '../../domain/spec/types.ts';
 import { validateSpec } from '../../domain/spec/validate.ts';
 import { findDatabase } from '../../store/databases.ts';
-import { listInstances } from '../../store/instances.ts';
-import { findOpenTask } from '../../store/tasks.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { invalidInput } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
-import { withTopologies } from '../nodes/topologies.ts';
 import { acceptedDatabaseSchema } from '../schemas/database.ts';
-import { renderTask } from '../tasks/render.ts';
 import { choosePorts } from './choose-ports.ts';
 import { PortTaken } from './claim-ports.ts';
 import { serverConflicts } from './conflicts.ts';
+import { joinRunning } from './join-running.ts';
 import { gatherKnowledge, type Knowledge } from './knowledge.ts';
 import { alreadyExists, type CreateRequest, recordCreate } from './record-create.ts';
-import { renderDatabase } from './render.ts';
 import { startRun } from './start-run.ts';
-import { surroundings } from './surroundings.ts';
 
 export type AcceptedDatabase = z.infer<typeof acceptedDatabaseSchema>;
 
@@ -43,7 +37,7 @@ export function acceptCreate(deps: ApiDeps, caller: Caller, request: SpecRequest
   const create = { caller, change, databaseId, request };
   return change.once(
     () => accept(deps, create),
-    () => joinRunning(deps, create),
+    () => joinRunning(deps, { ...create, type: 'create' }),
   );
 }
 
@@ -80,20 +74,4 @@ async function accept(deps: ApiDeps, create: CreateRequest): Promise<AcceptedDat
       if (!(error instanceof PortTaken) || attempt === PORT_ATTEMPTS) throw error;
     }
   }
-}
-
-/** The task of this same request, while it is under way. */
-async function joinRunning(deps: ApiDeps, create: CreateRequest): Promise<AcceptedDatabase | undefined> {
-  const { databaseId, change } = create;
-  if (!isIdentifier(databaseId)) return undefined;
-  const task = await findOpenTask(deps.db, databaseId);
-  if (task?.type !== 'create' || !change.isSameAs(task.requestHash)) return undefined;
-  const [database, instances, known] = await Promise.all([
-    findDatabase(deps.db, databaseId),
-    listInstances(deps.db, [databaseId]),
-    surroundings(deps.db),
-  ]);
-  if (database === undefined) return undefined;
-  const around = await withTopologies(deps, known, [database.spec]);
-  return { task: renderTask(task), database: renderDatabase(database, instances, around) };
 }

@@ -1,21 +1,16 @@
 import type { z } from '@hono/zod-openapi';
 import type { SpecRequest } from '../../domain/spec/types.ts';
-import { findDatabase } from '../../store/databases.ts';
-import { listInstances } from '../../store/instances.ts';
-import { findOpenTask } from '../../store/tasks.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { invalidInput } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { acceptedDatabaseSchema } from '../schemas/database.ts';
-import { renderTask } from '../tasks/render.ts';
 import { choosePorts } from './choose-ports.ts';
 import { PortTaken } from './claim-ports.ts';
+import { joinRunning } from './join-running.ts';
 import { judgeUpdate } from './judge-update.ts';
 import { recordUpdate, type UpdateRequest } from './record-update.ts';
-import { renderDatabase } from './render.ts';
 import { startRun } from './start-run.ts';
-import { surroundings } from './surroundings.ts';
 
 type AcceptedDatabase = z.infer<typeof acceptedDatabaseSchema>;
 
@@ -48,7 +43,7 @@ export function acceptUpdate(
   const accepted = { ...update, caller, change };
   return change.once(
     () => accept(deps, accepted),
-    () => joinRunning(deps, accepted),
+    () => joinRunning(deps, { ...accepted, type: 'update' }),
   );
 }
 
@@ -69,17 +64,4 @@ async function accept(deps: ApiDeps, update: UpdateRequest): Promise<AcceptedDat
       if (!(error instanceof PortTaken) || attempt === PORT_ATTEMPTS) throw error;
     }
   }
-}
-
-/** The task of this same request, while it is under way. */
-async function joinRunning(deps: ApiDeps, update: UpdateRequest): Promise<AcceptedDatabase | undefined> {
-  const { databaseId, change } = update;
-  const task = await findOpenTask(deps.db, databaseId);
-  if (task?.type !== 'update' || !change.isSameAs(task.requestHash)) return undefined;
-  const [database, instances, around] = await Promise.all([
-    findDatabase(deps.db, databaseId),
-    listInstances(deps.db, [databaseId]),
-    surroundings(deps.db),
-  ]);
-  return database && { task: renderTask(task), database: renderDatabase(database, instances, around) };
 }
