@@ -74,7 +74,7 @@ describe('a foreseen failure is shown with its own sentence', () => {
   test('an internal one is not shown', async () => {
     const { response, body, logged } = await answerTo(new Failure('SecretUnreadable', 'secret 17 was altered'));
     expect(response.status).toBe(500);
-    expect(body.message).not.toContain('17');
+    expect(body.message).not.toContain('altered');
     expect(logged).toHaveLength(1);
   });
 });
