@@ -20,6 +20,7 @@ export function identifyCaller() {
     c.set('caller', {
       account: 'loopback',
       isAdmin: true,
+      role: 'admin',
       requestId,
       ...(source === undefined ? {} : { source }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),

@@ -1,4 +1,6 @@
 import type { Context } from 'hono';
+import type { GlobalRole } from '../domain/authority/roles.ts';
+import type { Scope } from '../domain/authority/scope.ts';
 import { ApiError } from './errors.ts';
 
 /** Who asks. On the open loopback listener everybody is the local administrator. */
@@ -6,6 +8,11 @@ export interface Caller {
   /** Account that idempotency keys and audit rows are filed under. */
   account: string;
   isAdmin: boolean;
+  role: GlobalRole;
+  /** What it is confined to; left out: nothing. */
+  scope?: Scope;
+  /** Token that it came with, for the audit log: its id, which is no secret. */
+  tokenId?: string;
   /** Network address. */
   source?: string;
   requestId: string;

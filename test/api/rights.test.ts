@@ -9,7 +9,7 @@ import { startTestStack, type TestStack } from '../support/stack.ts';
 import { changesNothing } from './support/records.ts';
 import { bareRequest } from './support/requests.ts';
 
-const MEMBER: Caller = { account: 'member', isAdmin: false, requestId: 'rights-test' };
+const MEMBER: Caller = { account: 'member', isAdmin: false, role: 'member', requestId: 'rights-test' };
 
 let stack: TestStack;
 

@@ -118,7 +118,7 @@ describe('GET /v1/cluster/join-token', () => {
 test('a caller who is no administrator gets no join token and no tasks of servers', async () => {
   const app = new OpenAPIHono<ApiVariables>();
   app.use(async (c, next) => {
-    c.set('caller', { account: 'member', isAdmin: false, requestId: 'request-1' });
+    c.set('caller', { account: 'member', isAdmin: false, role: 'member', requestId: 'request-1' });
     await next();
   });
   app.onError(createErrorHandler(stack.api.log));

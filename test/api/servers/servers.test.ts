@@ -270,7 +270,7 @@ describe('a registration is refused', () => {
   test('from anybody but an administrator, and so is everything else about servers', async () => {
     const app = new OpenAPIHono<ApiVariables>();
     app.use(async (c, next) => {
-      c.set('caller', { account: 'member', isAdmin: false, requestId: 'request-1' });
+      c.set('caller', { account: 'member', isAdmin: false, role: 'member', requestId: 'request-1' });
       await next();
     });
     app.onError(createErrorHandler(stack.api.log));
