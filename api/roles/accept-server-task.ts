@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
+import type { AccessOptions } from '../../domain/access/request-options.ts';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted-requests.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
-import type { AccessOptions } from '../../store/server-work.ts';
 import type { ServerTaskType } from '../../store/tasks.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
