@@ -17,6 +17,14 @@ CREATE TABLE registry (
 );
 CREATE INDEX registry_server ON registry (server_name);
 
+-- What each environment allows; `*` stands for those without a row of their own.
+CREATE TABLE user_policies (
+  env            text PRIMARY KEY,
+  -- {"policy": …}, or {"preset": "article", "production": true}.
+  policy         jsonb NOT NULL,
+  updated_at     timestamptz NOT NULL DEFAULT now()
+);
+
 -- Down Migration
 
-DROP TABLE registry;
+DROP TABLE registry, user_policies;
