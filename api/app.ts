@@ -27,6 +27,10 @@ import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
+import { userGrantRoutes } from './users/grant-routes.ts';
+import { createGroupKeeper } from './users/groups.ts';
+import { handoverRoutes } from './users/handover-routes.ts';
+import { userRoutes } from './users/routes.ts';
 
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
@@ -56,6 +60,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
+  const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
+  for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

@@ -17,3 +17,15 @@ export async function roleFacts(
   );
   return new Map(rows.map(({ role, ...facts }) => [role, facts]));
 }
+
+/** Roles of a server that were made for other environments than these. */
+export async function rolesOfOtherEnvironments(
+  db: Queryable,
+  input: { serverName: string; environments: readonly string[] },
+): Promise<Set<string>> {
+  const { rows } = await db.query<{ role: string }>(
+    'SELECT role_name AS role FROM credentials WHERE server_name = $1 AND environment <> ALL ($2::text[])',
+    [input.serverName, input.environments],
+  );
+  return new Set(rows.map(({ role }) => role));
+}

@@ -1,5 +1,5 @@
 import type { PlannedGroup } from '../domain/users/group-document.ts';
-import type { KindPrivileges } from '../domain/users/kinds.ts';
+import type { KindPrivileges, UserKind } from '../domain/users/kinds.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 
@@ -11,7 +11,7 @@ export interface GroupPlace {
 
 /** A group role as it was last seen to. */
 export interface UserGroup {
-  kind: string;
+  kind: UserKind;
   role: string;
   privileges: KindPrivileges;
   /** Milliseconds since its rights were last seen to be complete. */
@@ -47,7 +47,7 @@ export async function noteGroups(db: Queryable, groups: readonly (GroupPlace & P
 }
 
 /**
- * Databases whose groups have not been seen to for a while, each taken by whoever asks first.
+ * Databases of the registry whose groups have not been seen to for a while, each taken by whoever asks first.
  * @param input.place only this database
  */
 export async function takeStaleGroups(
@@ -59,6 +59,8 @@ export async function takeStaleGroups(
        SELECT DISTINCT server_name, database_name FROM user_groups
        WHERE asked_at <= now() - make_interval(secs => $1 / 1000.0)
          AND ($2::text IS NULL OR server_name = $2) AND ($3::text IS NULL OR database_name = $3)
+         AND EXISTS (SELECT FROM registry r
+           WHERE r.server_name = user_groups.server_name AND r.db_name = database_name AND r.active)
        ORDER BY server_name, database_name LIMIT $4
      ), taken AS (
        UPDATE user_groups g SET asked_at = now() FROM stale s
@@ -70,12 +72,4 @@ export async function takeStaleGroups(
     [input.olderThanMs, input.place?.serverName ?? null, input.place?.database ?? null, input.limit],
   );
   return rows;
-}
-
-/** Forgets the groups of a database. */
-export async function forgetGroups(db: Queryable, place: GroupPlace): Promise<void> {
-  await db.query('DELETE FROM user_groups WHERE server_name = $1 AND database_name = $2', [
-    place.serverName,
-    place.database,
-  ]);
 }

@@ -45,6 +45,7 @@ export async function startApi(options: {
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
+    handover: config.handover,
     version: await versionInfo(),
     readiness: createReadiness(base),
   });

@@ -29,6 +29,7 @@ const DATABASE: Subject = { kind: 'databases', parameter: 'database_id' };
 const SERVER: Subject = { kind: 'servers', parameter: 'name' };
 const DATABASES: Subject = { handler: ['databases'] };
 const SERVERS: Subject = { handler: ['servers'] };
+const ENVIRONMENTS: Subject = { handler: ['environments'] };
 
 const open = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject, openOnLoopback: true });
 const closed = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject });
@@ -86,4 +87,33 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/servers/{name}/tasks': closed(READERS, SERVER),
   'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, SERVER),
   'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, SERVER),
+
+  'GET /api/v1/users/all': closed(READERS, ENVIRONMENTS),
+  'GET /api/v1/users/find': closed(READERS, ENVIRONMENTS),
+  'GET /api/v1/users/app': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/app': closed(OPERATORS, ENVIRONMENTS),
+  'GET /api/v1/users/app-k8s': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/app-k8s': closed(OPERATORS, ENVIRONMENTS),
+  'GET /api/v1/users/devqa': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/devqa': closed(OPERATORS, ENVIRONMENTS),
+  'GET /api/v1/users/devlead': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/devlead': closed(OPERATORS, ENVIRONMENTS),
+  'GET /api/v1/users/readonly': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/readonly': closed(OPERATORS, ENVIRONMENTS),
+  'GET /api/v1/users/dba': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/dba': closed(OPERATORS, ENVIRONMENTS),
+  'GET /api/v1/users/reset': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/reset': closed(OPERATORS, ENVIRONMENTS),
+  'GET /api/v1/users/search-path': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/search-path': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/disable': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/enable': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/drop': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/users/bulk': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/grants': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/grants/refresh': closed(OPERATORS, ENVIRONMENTS),
+  'POST /api/v1/revokes': closed(OPERATORS, ENVIRONMENTS),
+  // The token in the path is the credential.
+  'GET /api/v1/handover/{token}': closed('anyone', 'nothing'),
+  'POST /api/v1/handover/{token}': closed('anyone', 'nothing'),
 };

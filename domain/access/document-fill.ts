@@ -1,14 +1,14 @@
 import { type GroupRequest, groupDocument, type PlannedGroup } from '../users/group-document.ts';
 import { creatorsOf } from './creators.ts';
-import type { AccessDocument, DesiredGrant } from './document.ts';
-import { DEFAULT_KINDS } from './objects.ts';
-import type { ObservedServer } from './observed.ts';
+import type { AccessDocument, DesiredDefault, DesiredGrant } from './document.ts';
+import { DEFAULT_KINDS, type DefaultKind, type ObjectKind } from './objects.ts';
+import type { ObservedDatabase, ObservedServer } from './observed.ts';
 
 /** Parts of a document that depend on what is there when it is carried out. */
 export type DocumentFill =
   /** Rights of groups on everything in a database, now and later. */
   | { database: string; groups: GroupRequest[] }
-  /** Grants on all objects of a schema, also on those that whoever may create there makes later. */
+  /** Grants and revokes on all objects of a schema, also on those that whoever may create there makes later. */
   | { later: 'creators' };
 
 /** A document as it is carried out. */
@@ -47,7 +47,32 @@ function withCreators(document: AccessDocument, observed: ObservedServer): Fille
       for (const role of creators.uncovered) uncovered.add(role);
       return { ...grant, laterBy: [...new Set([...grant.laterBy, ...creators.covered])] };
     };
-    return { ...desired, grants: desired.grants.map(fill) };
+    const absent = database === undefined ? [] : desired.revokes.flatMap((revoke) => absentDefaults(revoke, database));
+    const defaultPrivileges = [...desired.defaultPrivileges, ...absent];
+    return { ...desired, grants: desired.grants.map(fill), defaultPrivileges };
   });
   return { document: { ...document, databases }, groups: [], uncovered: [...uncovered] };
+}
+
+/** Default privileges of the schema that say the contrary of a revoke, whoever creates there. */
+function absentDefaults({ on, privileges, to, at }: DesiredGrant, { contents }: ObservedDatabase): DesiredDefault[] {
+  const { kind, schema, names } = on;
+  if (names !== 'all' || schema === null || !isDefaultKind(kind)) return [];
+  const rows = (contents?.defaults ?? []).filter(
+    (row) => row.schema === schema && row.on === kind && row.acl.some(({ grantee }) => to.includes(grantee)),
+  );
+  return rows.map(({ creator }) => ({
+    creator,
+    schema,
+    on: kind,
+    privileges,
+    to,
+    grantOption: false,
+    absent: true,
+    at,
+  }));
+}
+
+function isDefaultKind(kind: ObjectKind): kind is DefaultKind {
+  return Object.hasOwn(DEFAULT_KINDS, kind);
 }

@@ -85,7 +85,10 @@ function whyMighty(
 }
 
 /** Roles belong to the whole server: where environments share one, each changes its own. */
-function whyElsewhere(allowed: readonly string[] | undefined, facts: RoleFacts): string | undefined {
+export function whyElsewhere(
+  allowed: readonly string[] | undefined,
+  facts: Pick<RoleFacts, 'environment' | 'environmentsOfServer'>,
+): string | undefined {
   if (allowed === undefined) return undefined;
   if (facts.environment !== null) {
     return allowed.includes(facts.environment) ? undefined : 'it was made for another environment';

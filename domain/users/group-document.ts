@@ -15,11 +15,11 @@ import { isSystemSchema } from '../access/privileges/select-objects.ts';
 import { maskOf, type PrivilegeMask, type PrivilegeName } from '../access/privileges.ts';
 import { DATABASE_OWNER_ROLE } from '../access/roles/rules.ts';
 import type { GroupNames } from './groups.ts';
-import type { KindPrivileges } from './kinds.ts';
+import type { KindPrivileges, UserKind } from './kinds.ts';
 
 /** The group role of a kind of users in one database, and what it is to have there. */
 export interface GroupRequest {
-  kind: string;
+  kind: UserKind;
   names: GroupNames;
   /** Comment that the group is known by: a role of its name with another one is somebody else's. */
   comment: string;
@@ -28,7 +28,7 @@ export interface GroupRequest {
 
 /** What a group was found to be, when its rights were planned. */
 export interface PlannedGroup {
-  kind: string;
+  kind: UserKind;
   role: string;
   privileges: KindPrivileges;
   /** Roles whose later objects do not come with rights for it. */

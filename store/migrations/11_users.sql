@@ -38,7 +38,9 @@ CREATE TABLE handovers (
   -- Account that asked for it.
   actor          text NOT NULL,
   created_at     timestamptz NOT NULL DEFAULT now(),
-  expires_at     timestamptz NOT NULL
+  expires_at     timestamptz NOT NULL,
+  -- Since then the password is gone.
+  redeemed_at    timestamptz
 );
 CREATE INDEX handovers_expiry ON handovers (expires_at);
 
