@@ -1,3 +1,4 @@
+import type { NamedGroup } from '../users/close-public.ts';
 import { type GroupRequest, groupDocument, type PlannedGroup } from '../users/group-document.ts';
 import { creatorsOf } from './creators.ts';
 import type { AccessDocument, DesiredDefault, DesiredGrant } from './document.ts';
@@ -7,7 +8,7 @@ import type { ObservedDatabase, ObservedServer } from './observed.ts';
 /** Parts of a document that depend on what is there when it is carried out. */
 export type DocumentFill =
   /** Rights of groups on everything in a database, now and later. */
-  | { database: string; groups: GroupRequest[] }
+  | { database: string; groups: GroupRequest[]; everyone: NamedGroup }
   /** Grants and revokes on all objects of a schema, also on those that whoever may create there makes later. */
   | { later: 'creators' };
 
@@ -22,17 +23,19 @@ export interface FilledDocument {
 /**
  * Completes a document from a look at the server. Locks and the extent of the look come from the document as it was before, which
  * therefore names the roles and the database.
+ * @param foreign roles of other owners
  */
 export function fillDocument(
   document: AccessDocument,
   fill: DocumentFill | undefined,
   observed: ObservedServer,
+  foreign: ReadonlyMap<string, string>,
 ): FilledDocument {
   if (fill === undefined) return { document, groups: [], uncovered: [] };
   if ('later' in fill) return withCreators(document, observed);
-  const { roles, database, groups } = groupDocument(fill.groups, observed, fill.database);
+  const { roles, memberships, database, groups } = groupDocument(fill, observed, foreign);
   const uncovered = [...new Set(groups.flatMap((group) => group.uncovered))];
-  return { document: { ...document, roles, databases: [database] }, groups, uncovered };
+  return { document: { ...document, roles, memberships, databases: [database] }, groups, uncovered };
 }
 
 function withCreators(document: AccessDocument, observed: ObservedServer): FilledDocument {

@@ -1,5 +1,12 @@
 import { creatorsOf } from '../access/creators.ts';
-import type { DesiredDatabase, DesiredDefault, DesiredGrant, DesiredRole, Selector } from '../access/document.ts';
+import type {
+  DesiredDatabase,
+  DesiredDefault,
+  DesiredGrant,
+  DesiredMembership,
+  DesiredRole,
+  Selector,
+} from '../access/document.ts';
 import type { DefaultKind, ObjectKind } from '../access/objects.ts';
 import {
   type AclEntry,
@@ -14,15 +21,13 @@ import { normalArguments, parseRoutineName } from '../access/privileges/routine-
 import { isSystemSchema } from '../access/privileges/select-objects.ts';
 import { maskOf, type PrivilegeMask, type PrivilegeName } from '../access/privileges.ts';
 import { DATABASE_OWNER_ROLE } from '../access/roles/rules.ts';
-import type { GroupNames } from './groups.ts';
+import { closePublic, GROUPS_PATH, groupRole, type NamedGroup, nameOf } from './close-public.ts';
 import type { KindPrivileges, UserKind } from './kinds.ts';
+import { mayWrite } from './rights.ts';
 
 /** The group role of a kind of users in one database, and what it is to have there. */
-export interface GroupRequest {
+export interface GroupRequest extends NamedGroup {
   kind: UserKind;
-  names: GroupNames;
-  /** Comment that the group is known by: a role of its name with another one is somebody else's. */
-  comment: string;
   privileges: KindPrivileges;
 }
 
@@ -38,6 +43,7 @@ export interface PlannedGroup {
 /** The part of a document that makes groups what they are to be. */
 export interface GroupDocument {
   roles: DesiredRole[];
+  memberships: DesiredMembership[];
   database: DesiredDatabase;
   groups: PlannedGroup[];
 }
@@ -54,25 +60,32 @@ const RELATIONS = ['table', 'view', 'foreign_table'] as const satisfies readonly
  * call, which were closed on purpose.
  */
 export function groupDocument(
-  requests: readonly GroupRequest[],
+  fill: { database: string; groups: readonly GroupRequest[]; everyone: NamedGroup },
   observed: ObservedServer,
-  databaseName: string,
+  foreign: ReadonlyMap<string, string>,
 ): GroupDocument {
-  const database = observed.databases.get(databaseName);
-  const at = 'groups';
-  const named = requests.map((request) => ({ request, role: nameOf(request, observed) }));
-  const roles = named.map(({ request, role }): DesiredRole => roleOf(request, role, at));
-  const base = { name: databaseName, at, exactGrantees: named.map(({ role }) => role), revokes: [], owners: [] };
+  const database = observed.databases.get(fill.database);
+  const named = fill.groups.map((request) => ({ request, role: nameOf(request, observed) }));
+  const roles = named.map(({ request, role }) => groupRole(request, role));
+  const base = { name: fill.database, at: GROUPS_PATH, exactGrantees: named.map(({ role }) => role), owners: [] };
   if (database === undefined) {
-    return { roles, database: { ...base, grants: [], defaultPrivileges: [] }, groups: [] };
+    const nothing = { ...base, grants: [], revokes: [], defaultPrivileges: [] };
+    return { roles, memberships: [], database: nothing, groups: [] };
   }
   const creators = creatorsOf(observed, database);
   const place: Place = { observed, database, creators: creators.covered };
+  const closing = closePublic({
+    ...{ observed, database, foreign },
+    everyone: fill.everyone,
+    groups: named.map(readOnlyOrNot),
+  });
   return {
-    roles,
+    roles: [...roles, ...closing.roles],
+    memberships: closing.memberships,
     database: {
       ...base,
-      grants: named.flatMap(({ request, role }) => grantsOf(place, role, request.privileges)),
+      grants: [...named.flatMap(({ request, role }) => grantsOf(place, role, request.privileges)), ...closing.grants],
+      revokes: closing.revokes,
       defaultPrivileges: named.flatMap(({ request, role }) => defaultsOf(place, role, request.privileges)),
     },
     groups: named.map(({ request: { kind, privileges }, role }) => ({
@@ -84,15 +97,10 @@ export function groupDocument(
   };
 }
 
-/** A role of the preferred name that is not this group keeps it. */
-function nameOf({ names, comment }: GroupRequest, observed: ObservedServer): string {
-  const holder = observed.roles.get(names.preferred);
-  return holder === undefined || holder.comment === comment ? names.preferred : names.fallback;
-}
-
-function roleOf({ comment }: GroupRequest, name: string, at: string): DesiredRole {
-  return { name, at, attributes: { login: false }, comment, hasPassword: false, adopt: true };
-}
+const readOnlyOrNot = ({ request: { kind, privileges }, role }: { request: GroupRequest; role: string }) => ({
+  role,
+  readOnly: kind === 'readonly' && !mayWrite(privileges),
+});
 
 interface Place {
   observed: ObservedServer;
@@ -170,7 +178,7 @@ function holds(acl: readonly AclEntry[], role: string, privilege: PrivilegeMask)
 }
 
 function grantOf(on: Selector, privileges: PrivilegeName[], group: string): DesiredGrant {
-  return { on, privileges, to: [group], grantOption: false, laterBy: [], at: 'groups' };
+  return { on, privileges, to: [group], grantOption: false, laterBy: [], at: GROUPS_PATH };
 }
 
 function selectorName({ kind, name, args }: ObservedObject): string {
@@ -197,7 +205,7 @@ function defaultsOf({ creators, database }: Place, group: string, privileges: Ki
       wanted
         .filter(([on, names]) => names.length > 0 && !(on === 'routine' && givesToPublic(database, creator)))
         .map(([on, names]): DesiredDefault => {
-          const common = { schema: null, to: [group], grantOption: false, absent: false, at: 'groups' };
+          const common = { schema: null, to: [group], grantOption: false, absent: false, at: GROUPS_PATH };
           return { ...common, creator, on, privileges: [...names] };
         }),
     );

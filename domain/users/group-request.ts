@@ -28,12 +28,17 @@ export function groupRequest(
       comment: renderGroupMarker({ installationId, database, kind }),
     }),
   );
-  const roles = [...new Set(groups.flatMap(({ names }) => [names.preferred, names.fallback]))];
+  const everyone = {
+    names: groupNames({ database, kind: 'everyone' }, sha256),
+    comment: renderGroupMarker({ installationId, database, kind: 'everyone' }),
+  };
+  const roles = [...new Set([...groups, everyone].flatMap(({ names }) => [names.preferred, names.fallback]))];
+  const own = [...new Set(groups.flatMap(({ names }) => [names.preferred, names.fallback]))];
   return {
     document: {
       roles: roles.map((name) => ({ name, adopt: true })),
-      databases: [{ name: database, exact_grantees: roles }],
+      databases: [{ name: database, exact_grantees: own }],
     },
-    options: { fill: { database, groups }, shared: true },
+    options: { fill: { database, groups, everyone }, shared: true },
   };
 }

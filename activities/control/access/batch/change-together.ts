@@ -211,7 +211,8 @@ async function planItems(
   const outcomes: Outcomes = new Map();
   for (const item of input.items) {
     try {
-      const filled = fillDocument(item.request.document, item.work.options.fill, observed);
+      const { document: submitted, foreign } = item.request;
+      const filled = fillDocument(submitted, item.work.options.fill, observed, foreign);
       const document = withMarkers(deps, item, filled.document, observed);
       const { plan, changes } = planOrThrow({ ...item.request, document, observed, changedPasswords: changed });
       planned.push({ item, filled, steps: plan.steps, changes, madeBefore: madeBefore(item, observed) });

@@ -90,12 +90,16 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
 function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & MoreToNote)[] {
   if (outcome.state !== 'done') return [];
   const { record, disabled, fill } = options;
-  const isGroup = fill !== undefined && 'groups' in fill;
+  const ofGroups = fill !== undefined && 'groups' in fill;
+  const groups = new Set(outcome.more?.groups?.map(({ role }) => role));
   return outcome.roles
-    .filter(({ created, passwordSet }) => created || passwordSet !== undefined || disabled !== undefined || isGroup)
+    .filter(
+      ({ name, created, passwordSet }) =>
+        created || passwordSet !== undefined || disabled !== undefined || groups.has(name),
+    )
     .map((role) => ({
       ...role,
-      ...(isGroup && { owner: GROUP_OWNER }),
+      ...(ofGroups && { owner: GROUP_OWNER }),
       ...(record !== undefined && { user: record }),
       ...(disabled !== undefined && { disabled }),
     }));
