@@ -196,6 +196,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
           servicesDirectory: servicesDirectory(host.dataDir),
         });
       }
+      await deleteSchedules(temporal);
       await temporal.close();
       await control.close();
       await target.stop();
@@ -219,6 +220,16 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     moreHosts.set(id, host);
   }
   return stack;
+}
+
+/** All stacks share one Temporal server: what goes on ticking in namespaces of ended ones would slow down the others. */
+async function deleteSchedules({ client }: TemporalSession): Promise<void> {
+  for await (const { scheduleId } of client.schedule.list()) {
+    await client.schedule
+      .getHandle(scheduleId)
+      .delete()
+      .catch(() => undefined);
+  }
 }
 
 async function createDatabase(
