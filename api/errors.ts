@@ -21,6 +21,8 @@ export const API_ERRORS = {
   plan_changed: 409,
   server_already_exists: 409,
   server_in_use: 409,
+  account_already_exists: 409,
+  last_administrator: 409,
   payload_too_large: 413,
   too_many_requests: 429,
   server_error: 500,

@@ -21,6 +21,7 @@ export interface AcceptableChange {
   document: unknown;
   passwords: ReadonlyMap<string, SubmittedPassword>;
   planHash?: string;
+  /** `withoutAdminRole` follows the caller unless given: a family with rules of its own may say otherwise. */
   options?: AccessOptions;
   /** For the audit log; no secrets. */
   detail?: Record<string, unknown>;
@@ -85,7 +86,7 @@ export async function acceptServerTasks(
         requestHash: request.hash,
         document: change.document,
         planHash: change.planHash ?? null,
-        options: change.options ?? {},
+        options: { withoutAdminRole: !caller.isAdmin, ...change.options },
         secrets: sealPasswords(deps, taskId, change.passwords),
         audit: {
           ...askedBy(caller),

@@ -5,6 +5,8 @@ import type { RoleCondition } from './role-condition.ts';
 export interface AccessOptions {
   /** Log in as every role whose password is set. */
   proveLogin?: boolean;
+  /** Whoever asked is no administrator there: the plan is judged by that. */
+  withoutAdminRole?: boolean;
   /** What must be so of the role that the request is about; where it is not, nothing is done. */
   condition?: RoleCondition;
   /** The same request of several callers that wait together is carried out once, and all have what came of it (R8). */
