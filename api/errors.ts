@@ -56,5 +56,6 @@ export function errorResponse(
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
+  c.set('errorName', name);
   return c.json({ name, message }, API_ERRORS[name], { ...headers, 'goa-error': name });
 }

@@ -22,6 +22,7 @@ const MAX_PROBLEMS = 50;
 /** The answer to one or more problems; the first one gives status and name. */
 export function schemaErrorResponse(c: Context, problems: readonly [SchemaProblem, ...SchemaProblem[]]): Response {
   const [{ name }] = problems;
+  c.set('errorName', name);
   const body: SchemaErrorBody = {
     name,
     id: randomBytes(6).toString('base64url'),
