@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { findHost } from '../store/hosts.ts';
+import { auditRefusals } from './audit/refusals.ts';
 import type { ApiVariables } from './caller.ts';
 import { identifyCaller } from './caller-middleware.ts';
 import { clusterRoutes } from './cluster/routes.ts';
@@ -33,7 +34,7 @@ import { taskRoutes } from './tasks/routes.ts';
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(identifyCaller(), logRequests(deps.log), noStore());
+  app.use(identifyCaller(), logRequests(deps.log), noStore(), auditRefusals(deps));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(
     refuseForgedRequests({

@@ -21,7 +21,12 @@ export interface Caller {
 
 /** Variables that the middleware sets on every request. */
 export interface ApiVariables {
-  Variables: { requestId: string; caller: Caller };
+  Variables: {
+    requestId: string;
+    caller: Caller;
+    /** Name of the error that is answered. */
+    errorName?: string;
+  };
 }
 
 /** The caller, who must be an administrator. @param what what only they may do @throws ApiError 403 */

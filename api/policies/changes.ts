@@ -26,7 +26,7 @@ export function acceptPolicy(
       await auditChange(tx, caller, {
         action: 'policy.put',
         resource: `policy/${env}`,
-        detail: { before: before ?? null, after: after.stored },
+        detail: { ...(before === undefined ? {} : { before }), after: after.stored },
       });
       const answer = renderPolicy(env, after);
       await change.keep(tx, answer);
@@ -46,7 +46,7 @@ export function removePolicy(deps: ApiDeps, caller: Caller, env: string): Promis
       await auditChange(tx, caller, {
         action: 'policy.delete',
         resource: `policy/${env}`,
-        detail: { before: before.stored, after: null },
+        detail: { before: before.stored },
       });
       const answer = renderPolicy(env, before);
       await change.keep(tx, answer);

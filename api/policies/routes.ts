@@ -1,7 +1,6 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { findPolicy, listPolicies } from '../../store/policies.ts';
 import { mayUse } from '../access/may-use.ts';
-import { auditRefusals } from '../audit-refusals.ts';
 import { type ApiVariables, callerOf, requireAdmin } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
@@ -29,46 +28,44 @@ const getRoute = createRoute({
   responses: { 200: json(policySchema, 'Its own, that of `*`, or the default.'), 400: malformed, 403: forbidden },
 });
 
+const putRoute = createRoute({
+  method: 'put',
+  path: '/v1/policies/{env}',
+  summary: 'Set what an environment allows; `*` for all without a policy of their own',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    params: policyParams,
+    headers: idempotencyHeaders,
+    body: { content: { 'application/json': { schema: putPolicySchema } }, required: true },
+  },
+  responses: {
+    200: json(policySchema, 'What holds from now on.'),
+    400: malformed,
+    403: forbidden,
+    409: conflict,
+    413: refused('The body is too large.'),
+    415: json(schemaErrorSchema, 'The body is not JSON.'),
+  },
+});
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/v1/policies/{env}',
+  summary: 'Take back what was set for an environment',
+  request: { params: policyParams, headers: idempotencyHeaders },
+  responses: {
+    200: json(policySchema, 'What was set.'),
+    400: malformed,
+    403: forbidden,
+    404: refused('Nothing was set for exactly this environment.'),
+    409: conflict,
+  },
+});
+
 /** Policies of environments for the users that are made in them. */
 export function policyRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  const refusalsOf = (action: string) => auditRefusals(deps, { action, resource: 'policy' });
   const admin = (c: Parameters<typeof requireAdmin>[0]) => requireAdmin(c, 'change policies');
-
-  const putRoute = createRoute({
-    method: 'put',
-    path: '/v1/policies/{env}',
-    summary: 'Set what an environment allows; `*` for all without a policy of their own',
-    middleware: [refusalsOf('policy.put'), requireJsonBody()] as const,
-    request: {
-      params: policyParams,
-      headers: idempotencyHeaders,
-      body: { content: { 'application/json': { schema: putPolicySchema } }, required: true },
-    },
-    responses: {
-      200: json(policySchema, 'What holds from now on.'),
-      400: malformed,
-      403: forbidden,
-      409: conflict,
-      413: refused('The body is too large.'),
-      415: json(schemaErrorSchema, 'The body is not JSON.'),
-    },
-  });
-
-  const deleteRoute = createRoute({
-    method: 'delete',
-    path: '/v1/policies/{env}',
-    summary: 'Take back what was set for an environment',
-    middleware: [refusalsOf('policy.delete')] as const,
-    request: { params: policyParams, headers: idempotencyHeaders },
-    responses: {
-      200: json(policySchema, 'What was set.'),
-      400: malformed,
-      403: forbidden,
-      404: refused('Nothing was set for exactly this environment.'),
-      409: conflict,
-    },
-  });
 
   app.openapi(listRoute, async (c) => {
     const caller = callerOf(c);

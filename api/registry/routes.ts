@@ -1,7 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { findEntry, listEntries } from '../../store/registry.ts';
 import { mayUse } from '../access/may-use.ts';
-import { auditRefusals } from '../audit-refusals.ts';
 import { type ApiVariables, type Caller, callerOf, requireAdmin } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
@@ -46,69 +45,66 @@ const listRoute = createRoute({
   responses: { 200: json(entryListSchema, 'By environment and name.'), 400: malformed, 401: unauthorized },
 });
 
+const registerRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/registry',
+  summary: 'Register a database of an environment, on a registered server',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    headers: idempotencyHeaders,
+    body: { content: { 'application/json': { schema: registerEntrySchema } }, required: true },
+  },
+  responses: {
+    201: json(entrySchema, 'Registered.'),
+    400: malformed,
+    401: unauthorized,
+    403: forbidden,
+    409: conflict,
+    413: tooLarge,
+    415: notJson,
+  },
+});
+
+const changeRoute = createRoute({
+  method: 'patch',
+  path: '/api/v1/registry/{id}',
+  summary: 'Change an entry; at another address it is on the server that is registered there',
+  middleware: [requireJsonBody()] as const,
+  request: {
+    params,
+    headers: idempotencyHeaders,
+    body: { content: { 'application/json': { schema: changeEntrySchema } }, required: true },
+  },
+  responses: {
+    200: json(entrySchema, 'As it is now.'),
+    400: malformed,
+    401: unauthorized,
+    403: forbidden,
+    404: notFound,
+    409: conflict,
+    413: tooLarge,
+    415: notJson,
+  },
+});
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/api/v1/registry/{id}',
+  summary: 'Forget an entry; on its server nothing changes',
+  request: { params, headers: idempotencyHeaders },
+  responses: {
+    200: json(entrySchema, 'As it was.'),
+    400: malformed,
+    401: unauthorized,
+    403: forbidden,
+    404: notFound,
+    409: conflict,
+  },
+});
+
 /** The registry of databases by environment. */
 export function registryRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  const refusalsOf = (action: string) => auditRefusals(deps, { action, resource: 'registry' });
-
-  const registerRoute = createRoute({
-    method: 'post',
-    path: '/api/v1/registry',
-    summary: 'Register a database of an environment, on a registered server',
-    middleware: [refusalsOf('registry.create'), requireJsonBody()] as const,
-    request: {
-      headers: idempotencyHeaders,
-      body: { content: { 'application/json': { schema: registerEntrySchema } }, required: true },
-    },
-    responses: {
-      201: json(entrySchema, 'Registered.'),
-      400: malformed,
-      401: unauthorized,
-      403: forbidden,
-      409: conflict,
-      413: tooLarge,
-      415: notJson,
-    },
-  });
-
-  const changeRoute = createRoute({
-    method: 'patch',
-    path: '/api/v1/registry/{id}',
-    summary: 'Change an entry; at another address it is on the server that is registered there',
-    middleware: [refusalsOf('registry.change'), requireJsonBody()] as const,
-    request: {
-      params,
-      headers: idempotencyHeaders,
-      body: { content: { 'application/json': { schema: changeEntrySchema } }, required: true },
-    },
-    responses: {
-      200: json(entrySchema, 'As it is now.'),
-      400: malformed,
-      401: unauthorized,
-      403: forbidden,
-      404: notFound,
-      409: conflict,
-      413: tooLarge,
-      415: notJson,
-    },
-  });
-
-  const deleteRoute = createRoute({
-    method: 'delete',
-    path: '/api/v1/registry/{id}',
-    summary: 'Forget an entry; on its server nothing changes',
-    middleware: [refusalsOf('registry.delete')] as const,
-    request: { params, headers: idempotencyHeaders },
-    responses: {
-      200: json(entrySchema, 'As it was.'),
-      400: malformed,
-      401: unauthorized,
-      403: forbidden,
-      404: notFound,
-      409: conflict,
-    },
-  });
-
   app.openapi(listRoute, async (c) => {
     const caller = callerOf(c);
     const { env, limit, after_id: afterId, include } = c.req.valid('query');

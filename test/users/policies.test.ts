@@ -152,7 +152,7 @@ describe('a policy', () => {
       `SELECT kind, action, detail FROM audit_log WHERE resource = 'policy/dev' AND kind = 'outcome' ORDER BY id DESC LIMIT 2`,
     );
     expect(rows).toEqual([
-      { kind: 'outcome', action: 'policy.delete', detail: { before: { preset: 'article' }, after: null } },
+      { kind: 'outcome', action: 'policy.delete', detail: { before: { preset: 'article' } } },
       {
         kind: 'outcome',
         action: 'policy.put',

@@ -209,11 +209,11 @@ describe('a new entry', () => {
     expect(await list()).toMatchObject({ count: 0 });
     expect(await auditSince(before)).toEqual([
       expect.objectContaining({
-        kind: 'outcome',
+        kind: 'refusal',
         actor: 'loopback',
         action: 'registry.create',
         outcome: 'refused',
-        detail: { status: 400, answer: refused.body },
+        detail: expect.objectContaining({ status: 400 }),
       }),
     ]);
   });
