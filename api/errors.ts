@@ -78,6 +78,7 @@ function respond(
   error: { name: ApiErrorName; message: string; ofEndpoint: boolean },
   headers: Readonly<Record<string, string>>,
 ): Response {
+  c.set('errorName', error.name);
   const status = API_ERRORS[error.name];
   const rendered = familyOf(c.req.path).refusal({ ...error, status });
   return c.json(rendered.body, status, { ...headers, ...rendered.headers });

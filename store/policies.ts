@@ -1,8 +1,6 @@
+import { EVERY_ENVIRONMENT } from '../domain/registry/names.ts';
 import type { StoredPolicy } from '../domain/users/presets.ts';
 import type { Queryable } from './connection.ts';
-
-/** Stands for every environment without a policy of its own. */
-export const EVERY_ENVIRONMENT = '*';
 
 /** What was stored for an environment, or for `*`. */
 export interface PolicyRecord {
@@ -36,17 +34,19 @@ export async function putPolicy(
   tx: Queryable,
   input: { env: string; stored: StoredPolicy },
 ): Promise<{ before: StoredPolicy | undefined; after: PolicyRecord }> {
-  const { rows } = await tx.query<PolicyRecord & { before: StoredPolicy | null }>(
-    `WITH before AS (SELECT policy FROM user_policies WHERE env = $1 FOR UPDATE)
-     INSERT INTO user_policies (env, policy) VALUES ($1, $2)
-     ON CONFLICT (env) DO UPDATE SET policy = excluded.policy, updated_at = now()
-     RETURNING ${COLUMNS}, (SELECT policy FROM before) AS before`,
+  // One change at a time, so that each is on record with what it replaced; requests that only read go on.
+  await tx.query('LOCK TABLE user_policies IN SHARE ROW EXCLUSIVE MODE');
+  const { rows: known } = await tx.query<PolicyRecord>(`SELECT ${COLUMNS} FROM user_policies WHERE env = $1`, [
+    input.env,
+  ]);
+  const { rows } = await tx.query<PolicyRecord>(
+    `INSERT INTO user_policies (env, policy) VALUES ($1, $2)
+     ON CONFLICT (env) DO UPDATE SET policy = excluded.policy, updated_at = now() RETURNING ${COLUMNS}`,
     [input.env, input.stored],
   );
-  const row = rows[0];
-  if (row === undefined) throw new Error('the policy was not stored');
-  const { before, ...after } = row;
-  return { before: before ?? undefined, after };
+  const after = rows[0];
+  if (after === undefined) throw new Error('the policy was not stored');
+  return { before: known[0]?.stored, after };
 }
 
 /** @returns what was stored for exactly this environment; undefined where there was nothing */

@@ -7,6 +7,7 @@ import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted
 import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
 import type { ServerTaskType } from '../../store/tasks.ts';
+import { noteAccepted } from '../audit/accepted.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps, ServerApiDeps } from '../deps.ts';
@@ -108,6 +109,7 @@ export async function acceptServerTasks(
     await Promise.all(tasks.map(({ change, taskId }) => startAccepted(deps, { taskId, ...change })));
     return { taskIds: ids };
   });
+  noteAccepted(caller);
   return { taskIds, fresh };
 }
 

@@ -3,7 +3,7 @@ import type { Caller } from '../caller.ts';
 import { invalidInput } from '../errors.ts';
 import type { UserDeps } from './deps.ts';
 import { type HandoverParameters, handoverWish } from './handover.ts';
-import { adoption, answerWithPassword, conditionOf, newPassword, type Operation, patienceOf } from './operation.ts';
+import { adoption, answerWithPassword, conditionOf, newPassword, type Operation, usualOptions } from './operation.ts';
 import { requireAllowed, requirePlace, shownPlace } from './place.ts';
 
 /** Which user is meant. */
@@ -35,7 +35,7 @@ export async function reset(
       serverName: place.entry.serverName,
       document: { allow, roles: [{ name: username, password: generated, ...role }] },
       prefix: 'roles[0].',
-      options: { condition, shared: true, ...patienceOf(caller) },
+      options: { condition, shared: true, ...usualOptions(caller) },
       detail: { operation: 'user.reset', env: of.env, database: of.database, username },
     },
     async answer(done) {
@@ -72,7 +72,7 @@ export async function setSearchPath(
         settings: [setting],
       },
       prefix: 'settings[0].',
-      options: { condition, ...patienceOf(caller) },
+      options: { condition, ...usualOptions(caller) },
       detail: { operation: 'user.search-path', env, database, username, schema },
     },
     answer: async ({ result }) => ({
@@ -98,7 +98,7 @@ export async function setLogin(deps: UserDeps, caller: Caller, of: UserName & { 
       serverName: place.entry.serverName,
       document: { allow, roles: [{ name: username, login, ...role }] },
       prefix: 'roles[0].',
-      options: { condition, disabled: !login, ...(login ? {} : { endSessions: true }), ...patienceOf(caller) },
+      options: { condition, disabled: !login, ...(login ? {} : { endSessions: true }), ...usualOptions(caller) },
       detail: { operation: `user.${operation}`, env, database, username },
     },
     answer: async ({ result }) => ({

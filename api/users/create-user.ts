@@ -8,7 +8,7 @@ import { ApiError, invalidInput } from '../errors.ts';
 import type { CreateUserParameters } from '../schemas/users.ts';
 import type { UserDeps } from './deps.ts';
 import { handoverWish } from './handover.ts';
-import { answerWithPassword, newPassword, type Operation, patienceOf } from './operation.ts';
+import { answerWithPassword, newPassword, type Operation, usualOptions } from './operation.ts';
 import { requireAllowed, requirePlace, shownPlace } from './place.ts';
 
 /** What a request for a new user says. */
@@ -42,7 +42,7 @@ export async function creation(deps: UserDeps, caller: Caller, request: NewUser)
       options: {
         condition: { role: username, when: 'absent' },
         record: { environment: env, kind },
-        ...patienceOf(caller),
+        ...usualOptions(caller),
       },
       detail: { operation: 'user.create', env, database, username, kind, ...shownTerms(terms) },
     },

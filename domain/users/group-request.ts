@@ -39,6 +39,6 @@ export function groupRequest(
       roles: roles.map((name) => ({ name, adopt: true })),
       databases: [{ name: database, exact_grantees: own }],
     },
-    options: { fill: { database, groups, everyone }, shared: true },
+    options: { fill: { database, groups, everyone }, shared: true, withoutAdminRole: false },
   };
 }
