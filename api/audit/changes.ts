@@ -70,7 +70,7 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'POST /api/v1/users/search-path': { action: 'user.search-path', resource: 'user' },
   'POST /api/v1/users/disable': { action: 'user.disable', resource: 'user' },
   'POST /api/v1/users/enable': { action: 'user.enable', resource: 'user' },
-  'POST /api/v1/users/drop': { action: 'user.drop', resource: 'user' },
+  'POST /api/v1/users/drop': { action: 'server.drop_role', resource: 'server' },
   'POST /api/v1/users/bulk': { action: 'user.create', resource: 'user' },
   'POST /api/v1/grants': { action: 'user.grants', resource: 'user' },
   'POST /api/v1/revokes': { action: 'user.revokes', resource: 'user' },

@@ -29,8 +29,12 @@ export async function changePrivileges(
     content: body,
     document: { databases: [{ name: database, [list]: entries }] },
     prefix: `databases[0].${list}[0].`,
-    options: { ...(body.later === true && { fill: { later: 'creators' as const } }), ...patienceOf(caller) },
-    detail: { operation: `user.${list}`, env, database, [list]: entries },
+    options: {
+      ...(body.later === true && { fill: { later: 'creators' as const } }),
+      ...patienceOf(caller),
+      audit: { action: `user.${list}`, resource: `user/${env}/${database}` },
+    },
+    detail: { env, database, [list]: entries },
   });
   const { steps = [], uncovered } = result;
   const done = list === 'grants' ? 'granted' : 'revoked';

@@ -41,6 +41,19 @@ export function patienceOf(caller: Caller): Pick<AccessOptions, 'patienceMs'> {
   return caller.idempotencyKey === undefined ? { patienceMs: PATIENCE_MS } : {};
 }
 
+/** What the audit log has of a change of a user. */
+export function auditOf(
+  operation: string,
+  of: { env: string; database: string; username: string },
+  more: Record<string, unknown> = {},
+): { options: Pick<AccessOptions, 'audit'>; detail: Record<string, unknown> } {
+  const { env, database, username } = of;
+  return {
+    options: { audit: { action: `user.${operation}`, resource: `user/${env}/${database}/${username}` } },
+    detail: { env, database, username, ...more },
+  };
+}
+
 /** What must be so of a user who is changed (R5). @throws ApiError 403 where the caller may not override the rules */
 export function conditionOf(caller: Caller, of: { username: string; override?: boolean | undefined }): RoleCondition {
   const override = of.override === true;
