@@ -1,11 +1,20 @@
 import { quoteIdentifier } from '../../../domain/sql/quote.ts';
 import { startTestStack, type TestStack, type TestStackOptions } from '../../support/stack.ts';
+import type { VersionedServer } from '../../support/versions.ts';
 
 /** An installation with databases of environments in its registry. */
 export interface UsersStack {
   stack: TestStack;
   /** Makes a database on the stack's server and registers it; `server` is the name of another registered one. */
-  register(entry: { env: string; database: string; server?: string; active?: boolean; create?: boolean }): Promise<void>;
+  register(entry: {
+    env: string;
+    database: string;
+    server?: string;
+    active?: boolean;
+    create?: boolean;
+  }): Promise<void>;
+  /** Registers another server under a name. */
+  registerServer(name: string, server: VersionedServer, as: 'superuser' | 'limited'): Promise<void>;
   /** GET with parameters, as published clients ask. */
   get(path: string, parameters: Record<string, string>, headers?: Record<string, string>): Promise<Answer>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -39,10 +48,26 @@ export async function startUsers(options: Partial<TestStackOptions> = {}): Promi
         [env, database, endpoint?.address, endpoint?.port, active, server],
       );
     },
+    async registerServer(name, server, as) {
+      const {
+        endpoints,
+        tls,
+        adminUser: user,
+        adminPassword: password,
+      } = as === 'superuser' ? server.address : server.limited;
+      const { status, body } = await stack.call('POST', '/v1/servers', {
+        name,
+        endpoints,
+        tls: { mode: tls.mode, ca_certificate: tls.caCertificate },
+        admin: { user, password },
+      });
+      if (status !== 201) throw new Error(`server ${name} was refused: ${status} ${JSON.stringify(body)}`);
+    },
     get: (path, parameters, headers) =>
       stack.call('GET', `/api/v1${path}?${new URLSearchParams(parameters)}`, undefined, headers),
     post: (path, body, headers) => stack.call('POST', `/api/v1${path}`, body, headers),
-    as: (user, sql) => stack.target.query(sql, { user: user.username, password: user.password, database: user.database }),
+    as: (user, sql) =>
+      stack.target.query(sql, { user: user.username, password: user.password, database: user.database }),
     stop: () => stack.stop(),
   };
 }

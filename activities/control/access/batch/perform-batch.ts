@@ -13,6 +13,7 @@ import type { BatchRound } from '../../types.ts';
 import { changeTogether, type Share } from './change-together.ts';
 import { closeRound } from './close-round.ts';
 import { endSessions } from './end-sessions.ts';
+import { enterDatabase } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
 
 /** Connections that the shares of one batch use side by side; the fourth is left to others. */
@@ -175,7 +176,7 @@ function onConnections(
   const elsewhere = home !== null && home !== server.address.maintenanceDb;
   return server.reserve(session, elsewhere ? 2 : 1, async (lease) => {
     const { client: lockClient } = await lease.connect();
-    const client = elsewhere ? (await lease.connect({ database: home })).client : lockClient;
+    const client = elsewhere ? await enterDatabase(server, lease, home) : lockClient;
     return work({ client, lockClient, facts: await recentFacts(server, lockClient) });
   });
 }
