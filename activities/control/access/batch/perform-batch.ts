@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { Failure } from '../../../../domain/failures.ts';
 import { taskApplicationName } from '../../../../domain/marker.ts';
 import { type SessionFacts, sessionFacts } from '../../../../platform/target/catalog/cluster.ts';
+import { orLoginRefused } from '../../../../platform/target/errors.ts';
 import type { TargetServer } from '../../../../platform/target/target-server.ts';
 import { type BatchRecord, claimMore, closeBatch, continueBatch, findBatch } from '../../../../store/batches.ts';
 import { inTransaction } from '../../../../store/connection.ts';
@@ -158,6 +159,8 @@ async function carryOutPart(
   return onConnections(server, { batch, home }, async (clients) => {
     const outcomes = await changeTogether(deps, { ...settings, ...clients }, items);
     return endSessions(clients.lockClient, items, outcomes);
+  }).catch((error: unknown) => {
+    throw orLoginRefused(error, server.name);
   });
 }
 
