@@ -13,6 +13,8 @@ const TABLES = [
   'servers',
   'hosts',
   'idempotency_keys',
+  'accounts',
+  'tokens',
   'audit_log',
 ] as const;
 
