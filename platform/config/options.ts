@@ -263,6 +263,17 @@ export const OPTIONS = {
     default: '`5`',
     meaning: 'Seconds between two looks for promoted standbys, of servers with several endpoints.',
   }),
+  PGSTEWARD_AUDIT_SEAL_SECONDS: option({
+    schema: integer(1, 86_400),
+    default: '`10`',
+    meaning: 'Seconds between two runs that chain what is new in the audit log.',
+  }),
+  PGSTEWARD_AUDIT_ANCHOR_FILE: option({
+    schema: text,
+    default: '`audit-anchors.jsonl` in `PGSTEWARD_HOME`',
+    meaning:
+      'File of a control worker that heads of the audit chain are added to. Keep copies where nobody who administers the metadata database can write.',
+  }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(
       z

@@ -81,6 +81,7 @@ test('every workflow that can be started is known here, and has a history', asyn
     'probeHostPorts',
     'provisionDatabase',
     'reconcile',
+    'sealAudit',
     'switchover',
     'updateDatabase',
     'watchPrimaries',

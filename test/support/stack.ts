@@ -122,6 +122,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     PGSTEWARD_RECONCILE_SECONDS: '1',
     // Tests of the monitor set their own; all others are not to be disturbed by it.
     PGSTEWARD_MONITOR_SECONDS: '86400',
+    // The same for the sealer of the audit log, which is called by itself at the start of a worker.
+    PGSTEWARD_AUDIT_SEAL_SECONDS: '86400',
     PGSTEWARD_LOG_LEVEL: 'debug',
     ...options.env,
   };
