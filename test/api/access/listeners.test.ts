@@ -38,7 +38,7 @@ async function certificate(name: string) {
 
 /** @throws when the certificate is of another authority */
 async function getTls(url: string, ca: string, headers: Record<string, string> = {}): Promise<number | undefined> {
-  const sent = requestTls(url, { ca, headers, agent: false });
+  const sent = requestTls(url, { ca, headers, agent: false, servername: 'localhost' });
   sent.end();
   const [response] = await once(sent, 'response');
   response.resume();

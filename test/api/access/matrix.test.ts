@@ -118,7 +118,7 @@ async function ask(
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
-const OF_THE_RULES = /is for the roles|is about the whole installation|no rule says/;
+const OF_THE_RULES = /is for the roles?|is about the whole installation|no rule says/;
 
 /** The handler has answered. */
 function expectLetThrough(rule: DocumentedRule, answer: Answer): void {
@@ -188,7 +188,7 @@ async function expectRule(rule: DocumentedRule, caller: { role: GlobalRole; scop
   const answer = await ask(rule, credentials);
   const what = `${rule.key} as ${caller.role} with scope ${caller.scope}: ${answer.status} ${answer.text}`;
   if (rule.roles !== undefined && !rule.roles.includes(caller.role)) {
-    expect([answer.status, answer.text], what).toEqual([403, expect.stringContaining('is for the roles')]);
+    expect([answer.status, answer.text], what).toEqual([403, expect.stringMatching(/is for the roles? /)]);
     expect(answer.text, what).toContain(`is here as ${caller.role}`);
   } else if (rule.scope.about === 'installation' && caller.scope !== 'none') {
     expect([answer.status, answer.text], what).toEqual([403, expect.stringContaining('the whole installation')]);
