@@ -90,6 +90,13 @@ async function ensureSchedules(temporal: TemporalSession, config: Config): Promi
     argument: {},
     runTimeoutMs: RUN_TIMEOUT_MS,
   });
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-notify',
+    workflowType: 'collectNotifications',
+    intervalMs: config.notifyIntervalMs,
+    argument: {},
+    runTimeoutMs: RUN_TIMEOUT_MS,
+  });
   await temporal.client.workflow.start('reconcile', {
     workflowId: `reconcile/start/${uuidv7()}`,
     taskQueue: CONTROL_TASK_QUEUE,

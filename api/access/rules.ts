@@ -86,4 +86,12 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/servers/{name}/tasks': closed(READERS, SERVER),
   'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, SERVER),
   'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, SERVER),
+
+  'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'PATCH /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
 };

@@ -59,6 +59,7 @@ export interface Config {
   readonly reconcileIntervalMs: number;
   readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly failoverIntervalMs: number;
+  readonly notifyIntervalMs: number;
   readonly allowedRoles: readonly string[];
 }
 
@@ -110,6 +111,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       graceMs: (set.PGSTEWARD_MONITOR_GRACE_SECONDS ?? 30) * 1000,
     },
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
+    notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
   });
 }

@@ -199,6 +199,11 @@ export const OPTIONS = {
     default: '`5`',
     meaning: 'Seconds between two looks for promoted standbys, of servers with several endpoints.',
   }),
+  PGSTEWARD_NOTIFY_SECONDS: option({
+    schema: integer(1, 3600),
+    default: '`5`',
+    meaning: 'Seconds between two searches of the audit log for events that a notification channel is for.',
+  }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(
       z

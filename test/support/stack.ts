@@ -110,8 +110,9 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     PGSTEWARD_RUNTIME: options.runtime,
     PGSTEWARD_PORT_RANGE: `${range.first + 20}-${range.last}`,
     PGSTEWARD_RECONCILE_SECONDS: '1',
-    // Tests of the monitor set their own; all others are not to be disturbed by it.
+    // Tests of the monitor and of notifications set their own; all others are not to be disturbed by them.
     PGSTEWARD_MONITOR_SECONDS: '86400',
+    PGSTEWARD_NOTIFY_SECONDS: '86400',
     PGSTEWARD_LOG_LEVEL: 'debug',
     ...options.env,
   };

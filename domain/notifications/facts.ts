@@ -1,0 +1,75 @@
+import { COMPLETED, eventNames } from './events.ts';
+
+/** Everything that a message may say. Names, ids and times: there is no place in it for a secret. */
+export interface NotificationFacts {
+  /** Name of the event, such as `database.created`. */
+  event: string;
+  succeeded: boolean;
+  /** ISO 8601. */
+  at: string;
+  actor: string;
+  resource: string;
+  environment: string | null;
+  /** Address that the request came from. */
+  source: string | null;
+  taskId: string | null;
+  requestId: string | null;
+  /** Further names, by what they are. */
+  names: Record<string, string[]>;
+}
+
+/** What a row of the audit log says of an outcome. */
+export interface AuditedOutcome {
+  at: Date;
+  action: string;
+  outcome: string;
+  actor: string;
+  resource: string;
+  environment: string | null;
+  source: string | null;
+  taskId: string | null;
+  requestId: string | null;
+  detail: Record<string, unknown>;
+}
+
+/**
+ * Members of an audit row's detail that are names, and what a message calls them. Nothing else of a detail is sent: a message
+ * leaves the installation, and is read by more people than the audit log.
+ */
+const NAMES: Readonly<Record<string, string>> = {
+  database: 'Database',
+  username: 'User',
+  created: 'Roles created',
+  passwords_set: 'Passwords set for',
+  leftovers: 'Left behind',
+};
+
+/** Members of a detail that are used. */
+export const NAME_MEMBERS: readonly string[] = Object.keys(NAMES);
+
+/** More of a list is only counted. */
+const MOST_NAMES = 20;
+
+/** What a message about an outcome may say, and the names that the event has. */
+export function factsOf(row: AuditedOutcome): { facts: NotificationFacts; names: string[] } {
+  const names = eventNames(row);
+  const { actor, resource, environment, source, taskId, requestId } = row;
+  const facts = {
+    event: names[0],
+    succeeded: row.outcome === COMPLETED,
+    at: row.at.toISOString(),
+    ...{ actor, resource, environment, source, taskId, requestId },
+    names: namesIn(row.detail),
+  };
+  return { facts, names };
+}
+
+function namesIn(detail: Record<string, unknown>): Record<string, string[]> {
+  const found = Object.entries(NAMES).flatMap(([member, label]): [string, string[]][] => {
+    const list = [detail[member]].flat().filter((name): name is string => typeof name === 'string' && name !== '');
+    if (list.length === 0) return [];
+    const more = list.length - MOST_NAMES;
+    return [[label, more > 0 ? [...list.slice(0, MOST_NAMES), `and ${more} more`] : list]];
+  });
+  return Object.fromEntries(found);
+}
