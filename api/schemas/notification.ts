@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { IDENTIFIER_MAX_LENGTH, IDENTIFIER_RULE, isIdentifier } from '../../domain/identifiers.ts';
 import { CHANNEL_KINDS, SMTP_SECURITY } from '../../domain/notifications/channel.ts';
-import { EVENT_PATTERN } from '../../domain/notifications/filter.ts';
+import { isEventPattern } from '../../domain/notifications/filter.ts';
 import { DELIVERY_STATES } from '../../store/notification-deliveries.ts';
 import { timestamp } from './common.ts';
 import { pageParts } from './paging.ts';
@@ -12,13 +12,17 @@ const MAX_URL = 2048;
 const MAX_PEM = 131_072;
 /** No white space, quotes, lists or comments: an address, and nothing that a header could be made of. */
 const MAIL_ADDRESS = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
+const HOST = /^[A-Za-z0-9:](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/;
 
 const name = z.string().min(1).max(IDENTIFIER_MAX_LENGTH).refine(isIdentifier, IDENTIFIER_RULE);
-const mailAddress = z.string().max(320).regex(MAIL_ADDRESS, 'must be a mail address alone, such as ops@example.com');
+const mailAddress = z
+  .string()
+  .max(320)
+  .refine((text) => MAIL_ADDRESS.test(text), 'must be a mail address alone, such as ops@example.com');
 const allowInsecure = z.boolean().describe('Let it go without TLS to another machine.');
 
 const events = z
-  .array(z.string().min(1).max(100).regex(EVENT_PATTERN, 'must be names of events, in which * stands for anything'))
+  .array(z.string().min(1).max(100).refine(isEventPattern, 'must be names of events, in which * stands for anything'))
   .min(1)
   .max(MAX_PATTERNS)
   .openapi({ example: ['database.*', '*_failed'] });
@@ -40,7 +44,7 @@ const smtp = {
     .string()
     .min(1)
     .max(255)
-    .regex(/^[A-Za-z0-9:](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/, 'must be a host name or an IP address'),
+    .refine((text) => HOST.test(text), 'must be a host name or an IP address'),
   port: z.int().min(1).max(65_535),
   security: z
     .enum(SMTP_SECURITY)

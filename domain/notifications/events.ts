@@ -29,8 +29,6 @@ export const EVENT_WORDS: Readonly<Record<string, EventWords>> = {
 
 /** Verbs whose participle is not made with `ed`. */
 const IRREGULAR: Readonly<Record<string, string>> = {
-  apply: 'applied',
-  deny: 'denied',
   drop: 'dropped',
   put: 'put',
   read: 'read',
@@ -48,7 +46,12 @@ export function eventWords(action: string): EventWords {
   if (known !== undefined) return known;
   const at = name.lastIndexOf('.');
   const [subject, attempt] = at < 0 ? ['other', name] : [name.slice(0, at), name.slice(at + 1)];
-  return words(subject, attempt, IRREGULAR[attempt] ?? `${attempt}${attempt.endsWith('e') ? 'd' : 'ed'}`);
+  return words(subject, attempt, IRREGULAR[attempt] ?? participle(attempt));
+}
+
+function participle(verb: string): string {
+  if (verb.endsWith('e')) return `${verb}d`;
+  return /[^aeiou]y$/.test(verb) ? `${verb.slice(0, -1)}ied` : `${verb}ed`;
 }
 
 /** A row of the audit log that says how something ended. */

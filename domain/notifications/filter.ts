@@ -32,5 +32,10 @@ export function matchesPattern(pattern: string, name: string): boolean {
   return name.length - last.length >= position && name.endsWith(last);
 }
 
-/** What a pattern may look like: parts of names, joined by dots, with stars. */
-export const EVENT_PATTERN = /^[a-z0-9_*]+(?:\.[a-z0-9_*]+)*$/;
+/** Parts of names, joined by dots, with stars. */
+const EVENT_PATTERN = /^[a-z0-9_*]+(?:\.[a-z0-9_*]+)*$/;
+
+/** Whether a text can be a pattern. */
+export function isEventPattern(text: string): boolean {
+  return EVENT_PATTERN.test(text);
+}

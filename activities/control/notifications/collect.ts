@@ -61,8 +61,9 @@ async function lookThrough(tx: pg.PoolClient): Promise<{ added: number; more: bo
     id = rows.at(-1)?.id ?? id;
     if (rows.length < PAGE) break;
     // What is not settled yet has to be looked through as a whole: it is what the last seconds have brought.
-    if (settles && page >= PAGES && id < cursor.pendingId) {
-      await settlePart(tx, id);
+    if (settles && page >= PAGES) {
+      // Beyond what was pending nothing is known to be settled yet: the next look begins again there, and knows more.
+      await (id < cursor.pendingId ? settlePart(tx, id) : settle(tx));
       return { added, more: true };
     }
   }

@@ -14,6 +14,8 @@ const TABLES = [
   'hosts',
   'idempotency_keys',
   'audit_log',
+  'notification_channels',
+  'notification_deliveries',
 ] as const;
 
 /** Number of rows of every table that a request could change. */
