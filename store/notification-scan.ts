@@ -7,9 +7,10 @@
  * looked at again each time; the deliveries themselves know what they are of. (The sequence hands out ids one by one: a session
  * that kept some in reserve would use them later.)
  */
+import { REVEALED } from '../domain/notifications/events.ts';
 import type { AuditedOutcome } from '../domain/notifications/facts.ts';
 import type { Queryable } from './connection.ts';
-import { environmentSql } from './environments.ts';
+import { AUDITED_ENVIRONMENT } from './environments.ts';
 
 /** The one row of the cursor. */
 export interface ScanCursor {
@@ -46,16 +47,16 @@ export async function haveEnded(tx: Queryable, writers: readonly string[]): Prom
   return rows[0]?.open === false;
 }
 
-/** Outcomes after an id, in order. Of their details only `members` are read: a detail may be large. */
+/** Outcomes after an id, and reveals of secrets, in order. Of their details only `members` are read: a detail may be large. */
 export async function outcomesAfter(
   tx: Queryable,
   input: { id: number; limit: number; members: readonly string[] },
 ): Promise<ScannedOutcome[]> {
   const { rows } = await tx.query<ScannedOutcome>(
-    `SELECT id, recorded_at AS at, action, outcome, actor, resource, source, task_id AS "taskId", request_id AS "requestId",
-       coalesce(detail ->> 'env', ${environmentSql('resource')}) AS environment,
+    `SELECT id, recorded_at AS at, action, coalesce(outcome, '${REVEALED}') AS outcome, actor, resource, source, task_id AS "taskId", request_id AS "requestId",
+       ${AUDITED_ENVIRONMENT} AS environment,
        coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(CASE jsonb_typeof(detail) WHEN 'object' THEN detail END) WHERE key = ANY ($3)), '{}') AS detail
-     FROM audit_log WHERE id > $1 AND kind = 'outcome' AND outcome IS NOT NULL ORDER BY id LIMIT $2`,
+     FROM audit_log WHERE id > $1 AND (kind = 'reveal' OR kind <> 'intent' AND outcome IS NOT NULL) ORDER BY id LIMIT $2`,
     [input.id, input.limit, input.members],
   );
   return rows;

@@ -1,6 +1,5 @@
 import type { z } from '@hono/zod-openapi';
 import { inTransaction } from '../../store/connection.ts';
-import { environmentDetail } from '../../store/environments.ts';
 import { deleteSecretsOf } from '../../store/secrets.ts';
 import { deleteServer, lockServer, serverSecretOwner, usersOfServer } from '../../store/servers.ts';
 import { auditChange } from '../audit-change.ts';
@@ -29,11 +28,9 @@ export function acceptDelete(deps: ApiDeps, caller: Caller, name: string): Promi
       if (server === undefined) throw noSuchServer(name);
       const users = await usersOfServer(tx, name);
       if (users.length > 0) throw inUse(name, users);
-      const resource = `server/${name}`;
-      const detail = await environmentDetail(tx, resource);
       await deleteServer(tx, name);
       await deleteSecretsOf(tx, serverSecretOwner(name));
-      await auditChange(tx, caller, { action: 'server.delete', resource, detail });
+      await auditChange(tx, caller, { action: 'server.delete', resource: `server/${name}` });
       const answer = renderServer(server);
       await change.keep(tx, answer);
       return answer;

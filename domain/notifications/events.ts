@@ -57,12 +57,13 @@ function participle(verb: string): string {
 /** A row of the audit log that says how something ended. */
 export interface Outcome {
   action: string;
-  /** `completed`, or what came instead: `failed`, `canceled`, `refused`, … */
+  /** `completed`, or what came instead: `failed`, `canceled`, `refused`, …; `revealed` of a secret that was shown. */
   outcome: string;
   taskId: string | null;
 }
 
 export const COMPLETED = 'completed';
+export const REVEALED = 'revealed';
 
 /**
  * Names of the event that an outcome is, its own first. `database.create` that fails as a task is `database.create_failed`,
@@ -73,6 +74,7 @@ export function eventNames({ action, outcome, taskId }: Outcome): [string, ...st
   const end = namely(outcome);
   const ofTask = taskId === null ? [] : [`task.${end}`];
   if (end === COMPLETED) return [`${subject}.${done}`, ...ofTask];
+  if (end === REVEALED) return [`${subject}.${attempt}_${end}`, `${subject}.${end}`];
   return [`${subject}.${attempt}_${end}`, `${subject}.${end}`, ...ofTask];
 }
 

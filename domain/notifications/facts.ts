@@ -1,4 +1,4 @@
-import { COMPLETED, eventNames } from './events.ts';
+import { COMPLETED, eventNames, REVEALED } from './events.ts';
 
 /** Everything that a message may say. Names, ids and times: there is no place in it for a secret. */
 export interface NotificationFacts {
@@ -36,12 +36,14 @@ export interface AuditedOutcome {
  * Members of an audit row's detail that are names, and what a message calls them. Nothing else of a detail is sent: a message
  * leaves the installation, and is read by more people than the audit log.
  */
-const NAMES: Readonly<Record<string, string>> = {
-  database: 'Database',
-  username: 'User',
-  created: 'Roles created',
-  passwords_set: 'Passwords set for',
-  leftovers: 'Left behind',
+const NAMES: Readonly<Record<string, { label: string; like?: RegExp }>> = {
+  database: { label: 'Database' },
+  username: { label: 'User' },
+  created: { label: 'Roles created' },
+  passwords_set: { label: 'Passwords set for' },
+  leftovers: { label: 'Left behind' },
+  // The name of an error, not its text.
+  reason: { label: 'Reason', like: /^[a-z][a-z0-9_]{1,63}$/i },
 };
 
 /** Members of a detail that are used. */
@@ -56,7 +58,7 @@ export function factsOf(row: AuditedOutcome): { facts: NotificationFacts; names:
   const { actor, resource, environment, source, taskId, requestId } = row;
   const facts = {
     event: names[0],
-    succeeded: row.outcome === COMPLETED,
+    succeeded: row.outcome === COMPLETED || row.outcome === REVEALED,
     at: row.at.toISOString(),
     ...{ actor, resource, environment, source, taskId, requestId },
     names: namesIn(row.detail),
@@ -65,8 +67,8 @@ export function factsOf(row: AuditedOutcome): { facts: NotificationFacts; names:
 }
 
 function namesIn(detail: Record<string, unknown>): Record<string, string[]> {
-  const found = Object.entries(NAMES).flatMap(([member, label]): [string, string[]][] => {
-    const list = [detail[member]].flat().filter((name): name is string => typeof name === 'string' && name !== '');
+  const found = Object.entries(NAMES).flatMap(([member, { label, like = /./ }]): [string, string[]][] => {
+    const list = [detail[member]].flat().filter((name): name is string => typeof name === 'string' && like.test(name));
     if (list.length === 0) return [];
     const more = list.length - MOST_NAMES;
     return [[label, more > 0 ? [...list.slice(0, MOST_NAMES), `and ${more} more`] : list]];

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { holders, makeCanary } from '../e2e/support/canary.ts';
 import { storedRuns } from '../e2e/support/temporal.ts';
-import { until } from '../support/follow.ts';
+import { create, remove, until } from '../support/follow.ts';
+import { seedRequest } from '../support/specs.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { addChannel, deliveriesOf, happened, settled } from './support/channels.ts';
 import { type MailServer, startMailServer } from './support/mail-server.ts';
@@ -12,6 +13,8 @@ const urlSecret = makeCanary('url');
 const mailPassword = makeCanary('mail');
 /** Of a role that is made. */
 const rolePassword = makeCanary('role');
+/** What a script says. */
+const scriptText = makeCanary('script');
 
 let stack: TestStack;
 let webhook: Webhook;
@@ -206,6 +209,24 @@ describe('a channel', () => {
     expect(webhook.received(pathOf('prod'))[1]?.body).toContain('User: app_1');
   });
 
+  test('hears of a database by the environment of its server, also when it failed or is gone', async () => {
+    const id = await webhookChannel('databases', ['database.*'], { environments: ['prod'] });
+    const request = (name: string, scripts = {}) => {
+      const { spec, ...rest } = seedRequest({ id: name, port: 0, user: `${name}_app`, password: rolePassword });
+      return { ...rest, spec: { ...spec, services: [], scripts } };
+    };
+    // The reason of a failure can be what a script says: the task has it, the message only says which task.
+    const statement = `DO $$ BEGIN RAISE EXCEPTION '${scriptText}'; END $$`;
+    expect((await create(stack, request('broken', { post_database_create: [statement] }))).status).toBe('failed');
+    expect((await create(stack, request('shop'))).status).toBe('completed');
+    expect((await remove(stack, 'shop')).status).toBe('completed');
+    expect((await settled(stack, id, 3)).map(({ event, state }) => `${event} ${state}`)).toEqual([
+      'database.create_failed sent',
+      'database.created sent',
+      'database.deleted sent',
+    ]);
+  });
+
   test('that does not answer neither delays nor fails a request, nor keeps another channel waiting', async () => {
     await webhookChannel('hanging', ['role.*']);
     webhook.answer(pathOf('hanging'), 'hang');
@@ -259,10 +280,7 @@ test('no secret is in a message, an answer, a log line or a history', async () =
     );
   });
   const secrets = [urlSecret, mailPassword, rolePassword];
-  const messages = [
-    ...webhook.received(pathOf('everything')).map(({ body }) => body),
-    ...mailServer.mails.map(({ raw }) => raw),
-  ];
+  const messages = [...webhook.all.map(({ body }) => body), ...mailServer.mails.map(({ raw }) => raw)];
   const paths = [
     '/v1/notifications/channels',
     '/v1/notifications/deliveries',
@@ -280,6 +298,7 @@ test('no secret is in a message, an answer, a log line or a history', async () =
     log: await stack.log(),
   };
   expect(holders(texts, secrets)).toEqual([]);
+  expect(holders({ messages: texts.messages }, [scriptText])).toEqual([]);
   for (const [workflowId, run] of await storedRuns(stack)) {
     expect(holders({ ...run }, secrets), workflowId).toEqual([]);
   }

@@ -22,6 +22,8 @@ export interface Webhook {
   /** Answers of a path, one after the other; afterwards 200. */
   answer(path: string, ...answers: Answer[]): void;
   received(path: string): Received[];
+  /** Everything that arrived, wherever. */
+  all: readonly Received[];
   /** Waits for that many messages of a path. */
   arrived(path: string, count: number): Promise<Received[]>;
   stop(): Promise<void>;
@@ -44,6 +46,7 @@ export async function startWebhook(): Promise<Webhook> {
     url: (path) => `http://127.0.0.1:${port}${path}`,
     answer: (path, ...answers) => void planned.set(path, answers),
     received,
+    all,
     arrived: (path, count) => until(async () => (received(path).length >= count ? received(path) : undefined)),
     async stop() {
       server.closeAllConnections();

@@ -22,6 +22,7 @@ describe('the event of an audited outcome', () => {
     ['server.apply_roles', 'failed', 'roles.apply_failed'],
     ['token.create', 'completed', 'token.created'],
     ['token.revoke', 'refused', 'token.revoke_refused'],
+    ['cluster.join-token', 'revealed', 'cluster.join_token_revealed'],
   ])('%s, %s is %s', (action, outcome, event) => {
     expect(eventNames({ action, outcome, taskId: null })[0]).toBe(event);
   });

@@ -60,6 +60,7 @@ describe('a message', () => {
       error: 'near "c4nary"',
       created: ['app', { password: 'c4nary' }, 7],
       username: { password: 'c4nary' },
+      reason: 'near "c4nary"',
     };
     expect(everyForm({ detail })).not.toContain('c4nary');
     expect(everyForm({ detail })).toContain('Roles created: app');
