@@ -200,7 +200,7 @@ export const OPTIONS = {
     meaning: 'Seconds between two looks for promoted standbys, of servers with several endpoints.',
   }),
   PGSTEWARD_NOTIFY_SECONDS: option({
-    schema: integer(1, 3600),
+    schema: integer(1, 86_400),
     default: '`5`',
     meaning: 'Seconds between two searches of the audit log for events that a notification channel is for.',
   }),

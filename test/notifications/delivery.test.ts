@@ -239,6 +239,19 @@ describe('a channel', () => {
     expect(webhook.received(pathOf('hanging'))).toHaveLength(1);
   });
 
+  test('gets many messages in their order, from runs of bounded length', async () => {
+    const id = await webhookChannel('burst', ['burst.*']);
+    await stack.control.db.query(
+      `INSERT INTO audit_log (kind, actor, action, resource, outcome)
+       SELECT 'outcome', 'somebody', 'burst.create', 'thing/' || n, 'completed' FROM generate_series(1, 120) n`,
+    );
+    const received = await webhook.arrived(pathOf('burst'), 120);
+    const order = Array.from({ length: 120 }, (_, index) => `burst.created: thing/${index + 1}`);
+    expect(received.map(({ body }) => JSON.parse(body).text)).toEqual(order);
+    const { historyLength } = await runOf(id).describe();
+    expect(historyLength).toBeLessThan(400);
+  });
+
   test.each([
     ['disabled', (id: string) => stack.call('PATCH', `/v1/notifications/channels/${id}`, { enabled: false })],
     ['deleted', (id: string) => stack.call('DELETE', `/v1/notifications/channels/${id}`)],
