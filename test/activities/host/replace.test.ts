@@ -77,7 +77,7 @@ describe.each(await runtimesHere())('a replacement with the %s runtime', { timeo
     const [rows] = await database.rows('SELECT count(*) FROM api.notes');
     expect(Number(rows?.[0])).toBe(requests.filter(({ status }) => status === 201).length);
     // The admin side answers at any time.
-    expect(admin.length).toBeGreaterThan(5);
+    expect(admin.length).toBeGreaterThan(0);
     expect(admin.filter((status) => status !== 200 && status !== 503)).toEqual([]);
     expect((await call(PORT + 1, '/ready')).status).toBe(200);
     expect(await running()).toEqual([second]);
