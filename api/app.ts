@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { enforceRules } from './access/enforce.ts';
 import { accountRoutes } from './accounts/routes.ts';
+import { auditRefusals } from './audit/refusals.ts';
 import type { ApiVariables } from './caller.ts';
 import { nameRequest } from './caller-middleware.ts';
 import { clusterRoutes } from './cluster/routes.ts';
@@ -16,6 +17,8 @@ import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
+import { policyRoutes } from './policies/routes.ts';
+import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
 import { createDispatcher } from './roles/dispatcher.ts';
@@ -34,7 +37,7 @@ import { confineToListener } from './users-listener.ts';
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(nameRequest(), logRequests(deps.log), noStore(), confineToListener());
+  app.use(nameRequest(), logRequests(deps.log), noStore(), auditRefusals(deps), confineToListener());
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(enforceRules(deps), refuseSpeculativeChanges(), limitBody());
   app.onError(createErrorHandler(deps.log));
@@ -56,6 +59,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
     app.route('/', routes(serverDeps));
   }
   app.route('/', notificationRoutes(deps));
+  app.route('/', registryRoutes(deps));
+  app.route('/', policyRoutes(deps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

@@ -1,4 +1,4 @@
-import { insertAudit } from '../store/audit.ts';
+import { type AuditDetail, insertAudit } from '../store/audit.ts';
 import type { Queryable } from '../store/connection.ts';
 import { askedBy } from './audit-intent.ts';
 import type { Caller } from './caller.ts';
@@ -9,8 +9,8 @@ import type { Caller } from './caller.ts';
  */
 export async function auditChange(
   tx: Queryable,
-  by: Pick<Caller, 'account' | 'source'> & { requestId?: string },
-  change: { action: string; resource: string; detail?: Record<string, unknown> },
+  by: Pick<Caller, 'account' | 'source' | 'tokenId'> & { requestId?: string },
+  change: { action: string; resource: string; taskId?: string; detail?: AuditDetail },
 ): Promise<void> {
   const row = { ...askedBy(by), ...change };
   await insertAudit(tx, { kind: 'intent', ...row });

@@ -39,7 +39,12 @@ export interface Caller {
 
 /** Variables that the middleware sets on every request. */
 export interface ApiVariables {
-  Variables: { requestId: string; caller: Caller };
+  Variables: {
+    requestId: string;
+    caller: Caller;
+    /** Name of the error that is answered. */
+    errorName?: string;
+  };
 }
 
 /** The caller of a request, as the authentication middleware found it. */

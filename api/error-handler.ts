@@ -1,9 +1,9 @@
-/** Turns everything that can go wrong into an answer of the contract's form. */
+/** Turns everything that can go wrong into an answer of the form that its family has. */
 import { randomUUID } from 'node:crypto';
 import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { Failure, type FailureType } from '../domain/failures.ts';
-import { ApiError, type ApiErrorName, errorResponse } from './errors.ts';
+import { ApiError, type ApiErrorName, endpointErrorResponse, errorResponse } from './errors.ts';
 import { isMetadataUnavailable } from './metadata-errors.ts';
 import { schemaErrorResponse } from './schema-errors.ts';
 
@@ -59,14 +59,15 @@ const STATUS_ERRORS: ReadonlyMap<number, ApiErrorName> = new Map([
 ]);
 
 /** Answers a path that no route has. */
-export const answerNotFound: NotFoundHandler = (c) => errorResponse(c, 'not_found', 'there is no such endpoint');
+export const answerNotFound: NotFoundHandler = (c) =>
+  endpointErrorResponse(c, 'not_found', 'there is no such endpoint');
 
 /** Answers a path that has routes, but none for the method. For hono's `methodNotAllowed`. */
 export function answerMethodNotAllowed(c: Context, methods: readonly string[]): Response {
   const allowed = methods.join(', ');
   // The 404 that this answer replaces has left its name, which hono would carry over.
   c.res.headers.delete('goa-error');
-  return errorResponse(c, 'method_not_allowed', `this endpoint takes ${allowed}`, { Allow: allowed });
+  return endpointErrorResponse(c, 'method_not_allowed', `this endpoint takes ${allowed}`, { Allow: allowed });
 }
 
 /** Turns whatever a handler throws into an answer. What nobody foresaw is logged under the request id and not shown. */

@@ -1,6 +1,7 @@
-/** Application errors of the contract: `{name, message}`, and the name again in the header that clients tell them apart by. */
+/** Errors of the application, by name. */
 import type { Context } from 'hono';
 import { formatProblems, type Problem } from '../domain/spec/problems.ts';
+import { familyOf } from './families.ts';
 
 /** HTTP status by name of the error. */
 export const API_ERRORS = {
@@ -10,6 +11,7 @@ export const API_ERRORS = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  already_exists: 409,
   database_already_exists: 409,
   database_not_modifiable: 409,
   operation_already_in_progress: 409,
@@ -53,12 +55,33 @@ export function invalidInput(problems: readonly Problem[]): ApiError {
   return new ApiError('invalid_input', formatProblems(problems));
 }
 
-/** An error response in the contract's form. */
+/** An error response, as the family of the path has them. */
 export function errorResponse(
   c: Context,
   name: ApiErrorName,
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return c.json({ name, message }, API_ERRORS[name], { ...headers, 'goa-error': name });
+  return respond(c, { name, message, ofEndpoint: false }, headers);
+}
+
+/** The same where the endpoint itself is missing, or does not take the method. */
+export function endpointErrorResponse(
+  c: Context,
+  name: 'not_found' | 'method_not_allowed',
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return respond(c, { name, message, ofEndpoint: true }, headers);
+}
+
+function respond(
+  c: Context,
+  error: { name: ApiErrorName; message: string; ofEndpoint: boolean },
+  headers: Readonly<Record<string, string>>,
+): Response {
+  c.set('errorName', error.name);
+  const status = API_ERRORS[error.name];
+  const rendered = familyOf(c.req.path).refusal({ ...error, status });
+  return c.json(rendered.body, status, { ...headers, ...rendered.headers });
 }

@@ -21,7 +21,7 @@ export interface AcceptedRequest {
   options: AccessOptions;
   secrets: readonly StoredSecret[];
   /** Who asked, from where, with what; no secrets. */
-  audit: Pick<AuditRow, 'actor' | 'source' | 'requestId' | 'detail'>;
+  audit: Pick<AuditRow, 'actor' | 'tokenId' | 'source' | 'requestId' | 'detail'>;
 }
 
 /** Id of a task that is about to be accepted; ids sort by time. */
@@ -48,8 +48,8 @@ const INSERT_REQUEST = prepared(
      INSERT INTO secrets (id, owner, version, key_id, sealed)
      SELECT s.* FROM task, unnest($11::text[], $12::text[], $13::int[], $14::text[], $15::bytea[]) AS s
    ), audited AS (
-     INSERT INTO audit_log (kind, actor, source, request_id, action, resource, task_id, detail)
-     SELECT 'intent', $7, $16::text, $17::text, $18::text, $19::text, id, $20::jsonb FROM task
+     INSERT INTO audit_log (kind, actor, token_id, source, request_id, action, resource, task_id, detail)
+     SELECT 'intent', $7, $21::text, $16::text, $17::text, $18::text, $19::text, id, $20::jsonb FROM task
    )
    SELECT CASE WHEN $3 = 'change_role' THEN pg_notify('${CHANNELS.requested}', $2) END FROM task`,
 );
@@ -82,6 +82,7 @@ export async function insertRequest(tx: Queryable, request: AcceptedRequest): Pr
       auditAction({ scope: 'server', type: request.type }),
       `server/${request.serverName}`,
       JSON.stringify(audit.detail ?? {}),
+      audit.tokenId ?? null,
     ]),
   );
   return rowCount === 1;

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { acceptanceOf } from './audit.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
@@ -35,8 +36,10 @@ const END_REQUESTS = prepared(
        UPDATE access_requests r SET result = coalesce(r.result, '{}') || fresh.result FROM fresh
        WHERE r.task_id = fresh."taskId"
      ), audited AS (
-       INSERT INTO audit_log (kind, actor, action, resource, task_id, outcome, detail)
-       SELECT 'outcome', actor, action, resource, "taskId", status, detail FROM fresh
+       INSERT INTO audit_log (kind, actor, token_id, source, request_id, action, resource, task_id, outcome, detail)
+       SELECT 'outcome', coalesce(accepted.actor, fresh.actor), accepted.token_id, accepted.source, accepted.request_id,
+         fresh.action, fresh.resource, fresh."taskId", fresh.status, fresh.detail
+       FROM fresh LEFT JOIN LATERAL ${acceptanceOf('fresh."taskId"')} AS accepted ON true
      )
      SELECT pg_notify('${CHANNELS.ended}', string_agg("taskId"::text, ',')) FROM fresh HAVING count(*) > 0`,
 );

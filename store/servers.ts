@@ -90,6 +90,21 @@ export async function findNameOfCluster(db: Queryable, systemIdentifier: string)
   return rows[0]?.name;
 }
 
+/** Servers with an endpoint at this address, by name; they stay until the transaction ends. */
+export async function serversAt(tx: Queryable, endpoint: { address: string; port: number }): Promise<string[]> {
+  const { rows } = await tx.query<{ name: string }>(
+    'SELECT name FROM servers WHERE endpoints @> $1 ORDER BY name FOR KEY SHARE',
+    [JSON.stringify([endpoint])],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Whether there is such a server; it then stays until the transaction ends. */
+export async function holdServer(tx: Queryable, name: string): Promise<boolean> {
+  const { rowCount } = await tx.query('SELECT FROM servers WHERE name = $1 FOR KEY SHARE', [name]);
+  return rowCount === 1;
+}
+
 const values = (server: ServerRegistration): unknown[] => [
   server.name,
   server.systemIdentifier,
@@ -154,7 +169,9 @@ export async function usersOfServer(db: Queryable, name: string): Promise<string
          FROM credentials WHERE server_name = $1 HAVING count(*) > 0
        UNION ALL SELECT DISTINCT 4, 'role ' || role_name || ', which several databases share'
          FROM shared_role_users WHERE server_name = $1
-       UNION ALL SELECT 5, 'task ' || id FROM tasks
+       UNION ALL SELECT 5, count(*) || ' registry entr' || CASE count(*) WHEN 1 THEN 'y' ELSE 'ies' END
+         FROM registry WHERE server_name = $1 HAVING count(*) > 0
+       UNION ALL SELECT 6, 'task ' || id FROM tasks
          WHERE scope = 'server' AND entity_id = $1 AND status IN ('pending', 'running', 'canceling')
      ) AS users ORDER BY place, text`,
     [name],

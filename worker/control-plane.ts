@@ -1,6 +1,8 @@
 import type pg from 'pg';
+import { type AuditSealer, createAuditSealer } from '../activities/control/audit/sealer.ts';
 import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
+import { createChainMac } from '../platform/secrets/chain-mac.ts';
 import { ensureJoinToken } from '../platform/secrets/join-token.ts';
 import { ensureKeyring } from '../platform/secrets/keyring.ts';
 import { createSealer, type Sealer } from '../platform/secrets/seal.ts';
@@ -16,6 +18,7 @@ export interface ControlPlane {
   db: pg.Pool;
   installationId: string;
   sealer: Sealer;
+  auditSealer: AuditSealer;
   targets: TargetRegistry;
   joinToken: string;
   /** What other processes tell of tasks. */
@@ -31,7 +34,8 @@ export async function openControlPlane(config: Config, metadata: MetadataConnect
   });
   try {
     await migrateMetadata(db, (text) => log.debug(text));
-    const sealer = createSealer(await ensureKeyring(config.files.sealKeyring));
+    const keyring = await ensureKeyring(config.files.sealKeyring);
+    const sealer = createSealer(keyring);
     const joinToken = await ensureJoinToken(config.files.joinToken);
     const installationId = await ensureInstallationId(db);
     const targets = createTargetRegistry({ load: (name) => loadTarget({ db, sealer }, name) });
@@ -41,6 +45,13 @@ export async function openControlPlane(config: Config, metadata: MetadataConnect
       signals,
       installationId,
       sealer,
+      auditSealer: createAuditSealer({
+        db,
+        installationId,
+        mac: createChainMac(keyring),
+        anchorFile: config.files.auditAnchors,
+        log,
+      }),
       targets,
       joinToken,
       async close() {

@@ -45,6 +45,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       installationId: control.installationId,
       targets: control.targets,
       sealer: control.sealer,
+      auditSealer: control.auditSealer,
       signals: control.signals,
       joinToken: control.joinToken,
       workflows: temporal.client.workflow,
@@ -68,7 +69,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
   return running;
 }
 
-/** Work that nobody asks for. The reconciler runs at once, too: what was accepted while nobody worked is started now. */
+/** Work that nobody asks for. What was accepted or recorded while nobody worked is started and sealed at once, too. */
 async function ensureSchedules(temporal: TemporalSession, config: Config): Promise<void> {
   await ensureSchedule(temporal, {
     scheduleId: 'pgsteward-reconcile',
@@ -97,9 +98,20 @@ async function ensureSchedules(temporal: TemporalSession, config: Config): Promi
     argument: {},
     runTimeoutMs: RUN_TIMEOUT_MS,
   });
-  await temporal.client.workflow.start('reconcile', {
-    workflowId: `reconcile/start/${uuidv7()}`,
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-seal-audit',
+    workflowType: 'sealAudit',
+    intervalMs: config.auditSealIntervalMs,
+    runTimeoutMs: RUN_TIMEOUT_MS,
+  });
+  await startNow(temporal, 'reconcile', { olderThanMs: 0 });
+  await startNow(temporal, 'sealAudit');
+}
+
+async function startNow(temporal: TemporalSession, workflowType: string, ...args: object[]): Promise<void> {
+  await temporal.client.workflow.start(workflowType, {
+    workflowId: `${workflowType}/start/${uuidv7()}`,
     taskQueue: CONTROL_TASK_QUEUE,
-    args: [{ olderThanMs: 0 }],
+    args,
   });
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { auditChange } from '../api/audit-change.ts';
-import { inspectServer, registrationOf, storeAdminPassword } from '../api/servers/register.ts';
+import { auditable, inspectServer, registrationOf, storeAdminPassword } from '../api/servers/register.ts';
 import { Failure } from '../domain/failures.ts';
 import type { TargetAddress } from '../platform/target/target-server.ts';
 import { inTransaction } from '../store/connection.ts';
@@ -42,7 +42,12 @@ export async function registerServer(control: ControlPlane, input: TargetRegistr
     await auditChange(tx, ACTOR, {
       action: known === undefined ? 'server.register' : 'server.change',
       resource: `server/${name}`,
-      detail: { ...whereIs(saved), tls: saved.tls.mode, hostId: input.hostId, newPassword },
+      detail: {
+        ...(known === undefined ? {} : { before: auditable(known) }),
+        after: auditable(saved),
+        hostId: input.hostId,
+        newPassword,
+      },
     });
   });
 }

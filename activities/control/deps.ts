@@ -4,6 +4,7 @@ import type { Log } from '../../platform/log.ts';
 import type { Sealer } from '../../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../../platform/target/registry.ts';
 import type { Signals } from '../../store/signals.ts';
+import type { AuditSealer } from './audit/sealer.ts';
 
 /** What control activities act through. One object per process, made by the worker's entry point. */
 export interface ControlDeps {
@@ -12,6 +13,7 @@ export interface ControlDeps {
   installationId: string;
   targets: TargetRegistry;
   sealer: Sealer;
+  auditSealer: AuditSealer;
   /** What other processes tell of tasks. */
   signals: Signals;
   workflows: WorkflowClient;

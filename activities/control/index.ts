@@ -115,6 +115,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     confirmJoin: (input) => confirmJoin(deps, input),
     recordLeave: (input) => recordLeave(deps, input),
     listHostIds: () => listHostIds(deps),
+    sealAudit: () => deps.auditSealer.seal(),
     recordHostChecks: (input) => recordHostChecks(deps, input),
   };
 }

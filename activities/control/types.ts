@@ -293,6 +293,8 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   recordLeave(input: { hostId: string; workerId: string }): Promise<void>;
   /** Host ids that have joined at least once. */
   listHostIds(input: Record<string, never>): Promise<{ hostIds: string[] }>;
+  /** Adds what is new in the audit log to its chain, and anchors the head. @returns how many rows */
+  sealAudit(input: Record<string, never>): Promise<{ sealed: number }>;
   /** Judges the instances by what their hosts said, and records states and health. */
   recordHostChecks(input: { hosts: HostCheck[] }): Promise<{ changed: StateChange[] }>;
 }

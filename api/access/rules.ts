@@ -33,6 +33,8 @@ const SERVER = { kind: 'servers', parameter: 'name' } as const satisfies Subject
 const absentAs = (subject: typeof DATABASE | typeof SERVER, absence: Absence): Subject => ({ ...subject, absence });
 const DATABASES: Subject = { handler: ['databases'] };
 const SERVERS: Subject = { handler: ['servers'] };
+const ENVIRONMENT: Subject = { kind: 'environments', parameter: 'env' };
+const ENVIRONMENTS: Subject = { handler: ['environments'] };
 
 const open = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject, openOnLoopback: true });
 const closed = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject });
@@ -101,6 +103,16 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/servers/{name}/tasks': closed(READERS, absentAs(SERVER, 'no_tasks')),
   'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, absentAs(SERVER, 'task')),
   'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, absentAs(SERVER, 'task')),
+
+  'GET /v1/policies': closed(READERS, ENVIRONMENTS),
+  'GET /v1/policies/{env}': closed(READERS, ENVIRONMENT),
+  'PUT /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
+  'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
+
+  'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
+  'POST /api/v1/registry': closed(ADMINS, ENVIRONMENTS),
+  'PATCH /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
+  'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
 
   'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels': closed(ADMINS, 'installation'),

@@ -75,7 +75,7 @@ export function recordCreate(
       action: 'database.create',
       resource: `database/${databaseId}`,
       taskId: task.id,
-      detail: { spec: publicSpec },
+      detail: { after: { spec: publicSpec } },
     });
     const instances = await listInstances(tx, [databaseId]);
     const accepted = {

@@ -81,7 +81,7 @@ export function recordUpdate(
       action: 'database.update',
       resource: `database/${databaseId}`,
       taskId: task.id,
-      detail: { spec: publicSpec, force, removeHosts },
+      detail: { before: { spec: before.spec }, after: { spec: publicSpec }, force, removeHosts },
     });
     const instances = await listInstances(tx, [databaseId]);
     const accepted = { task: renderTask(task), database: renderDatabase(database, instances, judged.knowledge.around) };

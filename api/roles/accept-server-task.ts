@@ -7,6 +7,7 @@ import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
 import type { AccessOptions } from '../../store/server-work.ts';
 import type { ServerTaskType } from '../../store/tasks.ts';
+import { noteAccepted } from '../audit/accepted.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps, ServerApiDeps } from '../deps.ts';
@@ -83,6 +84,7 @@ export async function acceptServerTask(
     await startAccepted(deps, { taskId, serverName: change.serverName, type: change.type });
     return { taskId };
   });
+  noteAccepted(caller);
   return { taskId, fresh };
 }
 

@@ -6,13 +6,15 @@ const MAX_ENDPOINTS = 8;
 const MAX_LABELS = 64;
 
 /** Names and addresses; no path, which the driver would take for a socket of this machine. */
+export const endpointAddress = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[A-Za-z0-9:][A-Za-z0-9._:-]*$/, 'must be a host name or an IP address');
+
 const endpointSchema = z
   .strictObject({
-    address: z
-      .string()
-      .min(1)
-      .max(255)
-      .regex(/^[A-Za-z0-9:][A-Za-z0-9._:-]*$/, 'must be a host name or an IP address'),
+    address: endpointAddress,
     port: z.int().min(1).max(65_535).default(5432),
   })
   .openapi('ServerEndpoint');

@@ -23,7 +23,7 @@ import {
   givenBy,
   tlsOf,
 } from './accept-register.ts';
-import { findAdminPassword, inspectServer, registrationOf, storeAdminPassword } from './register.ts';
+import { auditable, findAdminPassword, inspectServer, registrationOf, storeAdminPassword } from './register.ts';
 import { renderServer } from './render.ts';
 import { noSuchServer } from './require-server.ts';
 
@@ -95,10 +95,6 @@ function assertSameCluster(known: ServerRecord, found: string, named: string | u
     'server_in_use',
     `server "${known.name}" is cluster ${known.systemIdentifier}, and this is cluster ${found}; if it takes its place, with the same roles and databases, repeat the request with "system_identifier": "${found}"`,
   );
-}
-
-function auditable({ endpoints, maintenanceDb, tls, adminUser, labels, settings, systemIdentifier }: ServerRecord) {
-  return { endpoints, maintenanceDb, tls: tls.mode, adminUser, labels, settings, systemIdentifier };
 }
 
 function changedMeanwhile(name: string): ApiError {

@@ -8,6 +8,7 @@ import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { serverSchema } from '../schemas/server.ts';
+import { auditable } from './register.ts';
 import { renderServer } from './render.ts';
 import { noSuchServer } from './require-server.ts';
 
@@ -30,7 +31,11 @@ export function acceptDelete(deps: ApiDeps, caller: Caller, name: string): Promi
       if (users.length > 0) throw inUse(name, users);
       await deleteServer(tx, name);
       await deleteSecretsOf(tx, serverSecretOwner(name));
-      await auditChange(tx, caller, { action: 'server.delete', resource: `server/${name}` });
+      await auditChange(tx, caller, {
+        action: 'server.delete',
+        resource: `server/${name}`,
+        detail: { before: auditable(server) },
+      });
       const answer = renderServer(server);
       await change.keep(tx, answer);
       return answer;

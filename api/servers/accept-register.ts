@@ -9,7 +9,7 @@ import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidInput } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { type registerServerSchema, serverSchema } from '../schemas/server.ts';
-import { inspectServer, registrationOf, storeAdminPassword } from './register.ts';
+import { auditable, inspectServer, registrationOf, storeAdminPassword } from './register.ts';
 import { renderServer } from './render.ts';
 
 type Server = z.infer<typeof serverSchema>;
@@ -35,7 +35,7 @@ export function acceptRegister(deps: ApiDeps, caller: Caller, body: RegisterRequ
       await auditChange(tx, caller, {
         action: 'server.register',
         resource: `server/${body.name}`,
-        detail: { ...registration, tls: registration.tls.mode },
+        detail: { after: auditable(registration) },
       });
       const answer = renderServer(server ?? inserted);
       await change.keep(tx, answer);

@@ -88,6 +88,12 @@ export function registrationOf(
   };
 }
 
+/** The parts of a registration that the audit log shows before and after a change: no secrets, and of TLS the mode alone. */
+export function auditable(server: ServerRegistration): object {
+  const { endpoints, maintenanceDb, tls, adminUser, labels, settings, systemIdentifier } = server;
+  return { endpoints, maintenanceDb, tls: tls.mode, adminUser, labels, settings, systemIdentifier };
+}
+
 /** The password of a server's admin role, where one is stored. */
 export async function findAdminPassword(
   db: Queryable,

@@ -3,7 +3,7 @@ import { cancelRun } from '../../platform/temporal/task-run.ts';
 import { inTransaction } from '../../store/connection.ts';
 import { requestCancel } from '../../store/task-cancellation.ts';
 import { findTask, type TaskRecord } from '../../store/tasks.ts';
-import { auditIntent } from '../audit-intent.ts';
+import { auditChange } from '../audit-change.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { changeRequest } from '../idempotency.ts';
@@ -32,7 +32,7 @@ export function acceptCancel(deps: ApiDeps, caller: Caller, named: NamedTask): P
     const { task, accepted } = await inTransaction(deps.db, async (tx) => {
       const cancelled = await requestCancel(tx, named);
       if (cancelled === undefined) throw notCancellable(await findTask(tx, named));
-      await auditIntent(tx, caller, {
+      await auditChange(tx, caller, {
         action: 'task.cancel',
         resource: `database/${named.databaseId}`,
         taskId: cancelled.id,

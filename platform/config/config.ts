@@ -82,6 +82,7 @@ export interface Config {
     readonly sealKeyring: string;
     readonly joinToken: string;
     readonly adminToken: string;
+    readonly auditAnchors: string;
   };
   readonly logLevel: LogLevel;
   readonly taskTimeoutMs: number;
@@ -90,6 +91,7 @@ export interface Config {
   readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly failoverIntervalMs: number;
   readonly notifyIntervalMs: number;
+  readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
 }
 
@@ -137,6 +139,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       sealKeyring: path(set.PGSTEWARD_SEAL_KEYRING_FILE ?? join(home, 'seal-keyring.json')),
       joinToken: path(set.PGSTEWARD_JOIN_TOKEN_FILE ?? join(home, 'join-token')),
       adminToken: path(set.PGSTEWARD_ADMIN_TOKEN_FILE ?? join(home, 'admin-token')),
+      auditAnchors: path(set.PGSTEWARD_AUDIT_ANCHOR_FILE ?? join(home, 'audit-anchors.jsonl')),
     },
     logLevel: set.PGSTEWARD_LOG_LEVEL ?? 'info',
     taskTimeoutMs: (set.PGSTEWARD_TASK_TIMEOUT_SECONDS ?? 600) * 1000,
@@ -146,6 +149,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       intervalMs: (set.PGSTEWARD_MONITOR_SECONDS ?? 10) * 1000,
       graceMs: (set.PGSTEWARD_MONITOR_GRACE_SECONDS ?? 30) * 1000,
     },
+    auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
     notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],

@@ -268,6 +268,17 @@ export const OPTIONS = {
     default: '`5`',
     meaning: 'Seconds between two searches of the audit log for events that a notification channel is for.',
   }),
+  PGSTEWARD_AUDIT_SEAL_SECONDS: option({
+    schema: integer(1, 86_400),
+    default: '`10`',
+    meaning: 'Seconds between two runs that chain what is new in the audit log.',
+  }),
+  PGSTEWARD_AUDIT_ANCHOR_FILE: option({
+    schema: text,
+    default: '`audit-anchors.jsonl` in `PGSTEWARD_HOME`',
+    meaning:
+      'File of a control worker that heads of the audit chain are added to. Keep copies where nobody who administers the metadata database can write.',
+  }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(
       z

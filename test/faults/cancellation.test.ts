@@ -56,6 +56,7 @@ describe.concurrent('a task that is cancelled', () => {
     expect(await auditOf(task)).toEqual([
       'intent database.create',
       'intent task.cancel',
+      'outcome task.cancel completed',
       'outcome database.create canceled',
     ]);
     const log = await stack.call('GET', `/v1/databases/${request.id}/tasks/${task.task_id}/log`);

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { collectNotifications } from '../../activities/control/notifications/collect.ts';
-import { insertAudit } from '../../store/audit.ts';
+import { type AuditDetail, insertAudit } from '../../store/audit.ts';
 import type { Queryable } from '../../store/connection.ts';
 import { listDeliveries } from '../../store/notification-deliveries.ts';
 import { changesNothing } from '../api/support/records.ts';
@@ -243,13 +243,7 @@ describe('what cannot be a channel is refused, nothing is changed and no secret 
 });
 
 describe('the audit log is looked through', () => {
-  const collect = () =>
-    collectNotifications({
-      ...stack.api,
-      drainMs: 0,
-      taskTimeoutMs: 0,
-      monitor: { graceMs: 0, freshMs: 0 },
-    });
+  const collect = () => collectNotifications(stack.api);
   const cursor = async () => {
     const { rows } = await stack.control.db.query<{ settled: number; newest: number }>(
       `SELECT settled_id AS settled, (SELECT max(id) FROM audit_log) AS newest FROM notification_cursor`,
@@ -289,6 +283,33 @@ describe('the audit log is looked through', () => {
     expect(await eventsOf(id)).toEqual(['late.updated', 'late.created']);
     const { settled: settledId, newest } = await cursor();
     expect(settledId).toBe(newest);
+  });
+
+  test('for outcomes, refusals and reveals, each with the environment that it belongs to', async () => {
+    id = await addChannel(stack, slack('kinds', { events: ['*'] }));
+    const { db } = stack.control;
+    await db.query(`UPDATE servers SET labels = '{"environment": "prod"}' WHERE name = 'host-1'`);
+    const asked = { actor: 'somebody', resource: 'server/host-1/role/app' } as const;
+    await insertAudit(db, { kind: 'intent', action: 'user.create', ...asked });
+    await insertAudit(db, { kind: 'refusal', action: 'user.create', outcome: 'refused', ...asked });
+    await insertAudit(db, { kind: 'reveal', action: 'role.password', ...asked });
+    const details: [resource: string, detail: AuditDetail][] = [
+      ['thing/one', { env: 'qa' }],
+      ['server/host-1', { env: 'qa' }],
+      ['registry/1', { before: { env: 'dev' } }],
+      ['server/gone', { before: { labels: { environment: 'old' } } }],
+      ['policy/staging', {}],
+      ['host/host-1', {}],
+      ['token/one', {}],
+    ];
+    for (const [resource, detail] of details) await happened(stack, { action: 'seen.change', resource, detail });
+    await collect();
+    const own = (await deliveriesOf(stack, id)).filter(({ event }) => !event.startsWith('notification_channel.'));
+    expect(own.map(({ event, environment }) => [event, environment])).toEqual([
+      ['user.create_refused', 'prod'],
+      ['role.password_revealed', 'prod'],
+      ...['qa', 'qa', 'dev', 'old', 'staging', 'prod', undefined].map((environment) => ['seen.changed', environment]),
+    ]);
   });
 
   test('and two who look at once add nothing twice', async () => {

@@ -263,6 +263,7 @@ test.each([
   ['probe-ports', 'probeHostPorts'],
   ['reconcile', 'reconcile'],
   ['watch-primaries', 'watchPrimaries'],
+  ['seal-audit', 'sealAudit'],
 ])('%s', (name, workflowType) => recordFirst(name, workflowType));
 
 test('hosts are asked whether they are there', async () => {

@@ -82,6 +82,7 @@ test('every workflow that can be started is known here, and has a history', asyn
     'probeHostPorts',
     'provisionDatabase',
     'reconcile',
+    'sealAudit',
     'sendNotifications',
     'switchover',
     'updateDatabase',

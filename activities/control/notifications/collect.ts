@@ -32,7 +32,9 @@ const PAGES = 20;
  * Those who wrote the log know nothing of it: they are neither delayed nor can they fail by it.
  * @returns how many messages were added, the channels that are being sent to, and whether there is more to look through
  */
-export async function collectNotifications(deps: ControlDeps): Promise<CollectedNotifications> {
+export async function collectNotifications(
+  deps: Pick<ControlDeps, 'db' | 'workflows' | 'taskQueue'>,
+): Promise<CollectedNotifications> {
   const { added, more } = await inTransaction(deps.db, lookThrough);
   await pruneDeliveries(deps.db);
   const channels = await channelsWithPending(deps.db);

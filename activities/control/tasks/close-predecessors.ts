@@ -1,4 +1,4 @@
-import { insertAudit } from '../../../store/audit.ts';
+import { insertTaskOutcome } from '../../../store/audit.ts';
 import type { Queryable } from '../../../store/connection.ts';
 import { environmentDetail } from '../../../store/environments.ts';
 import { listPredecessors } from '../../../store/task-cancellation.ts';
@@ -14,8 +14,7 @@ export async function closePredecessors(tx: Queryable, task: { taskId: string; d
     const outcome = await closeTask(tx, { taskId: overtaken.id, status: 'canceled', error: REASON });
     if (outcome === undefined) continue;
     await appendLog(tx, { taskId: overtaken.id, entries: [{ message: `${outcome}: ${REASON}` }] });
-    await insertAudit(tx, {
-      kind: 'outcome',
+    await insertTaskOutcome(tx, {
       actor: overtaken.actor,
       action: auditAction(overtaken),
       resource,

@@ -1,5 +1,5 @@
 import { TASK_WORKFLOWS } from '../../../domain/task-workflows.ts';
-import { insertAudit } from '../../../store/audit.ts';
+import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction, type Queryable } from '../../../store/connection.ts';
 import { deleteCredentials } from '../../../store/credentials.ts';
 import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
@@ -31,8 +31,7 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
         ...left.map((message) => ({ message })),
       ],
     });
-    await insertAudit(tx, {
-      kind: 'outcome',
+    await insertTaskOutcome(tx, {
       actor: task.actor,
       action: auditAction(task),
       resource: `${task.scope}/${task.entityId}`,

@@ -1,5 +1,5 @@
 import { Failure } from '../../../domain/failures.ts';
-import { insertAudit } from '../../../store/audit.ts';
+import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { deleteCredentials } from '../../../store/credentials.ts';
 import { deleteDatabaseRow, lockDatabase } from '../../../store/databases.ts';
@@ -31,8 +31,7 @@ export async function finishDelete(deps: ControlDeps, input: TaskRef & { hostSte
     await deleteSecretsOf(tx, databaseSecretOwner(databaseId));
     await deleteCredentials(tx, { databaseId });
     await deleteDatabaseRow(tx, databaseId);
-    await insertAudit(tx, {
-      kind: 'outcome',
+    await insertTaskOutcome(tx, {
       actor: task.actor,
       action: 'database.delete',
       resource,

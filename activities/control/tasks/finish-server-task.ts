@@ -1,4 +1,4 @@
-import { insertAudit } from '../../../store/audit.ts';
+import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { findResult } from '../../../store/server-work.ts';
 import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
@@ -11,8 +11,7 @@ export async function finishServerTask(deps: ControlDeps, input: TaskRef): Promi
     const task = await findTask(tx, { taskId: input.taskId });
     if (task === undefined || !(await closeTask(tx, { taskId: input.taskId, status: 'completed' }))) return;
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'completed', fields: { success: true } }] });
-    await insertAudit(tx, {
-      kind: 'outcome',
+    await insertTaskOutcome(tx, {
       actor: task.actor,
       action: auditAction(task),
       resource: `server/${task.entityId}`,

@@ -1,6 +1,6 @@
 import { Failure } from '../../../domain/failures.ts';
 import type { ServiceObservation } from '../../../domain/services.ts';
-import { insertAudit } from '../../../store/audit.ts';
+import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { lockDatabase, setAvailable } from '../../../store/databases.ts';
 import { listHosts } from '../../../store/hosts.ts';
@@ -31,8 +31,7 @@ export async function publishDatabase(
     await logHostSteps(tx, input.taskId, input.hostSteps);
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'database is available' }] });
     await closeTask(tx, { taskId: input.taskId, status: 'completed' });
-    await insertAudit(tx, {
-      kind: 'outcome',
+    await insertTaskOutcome(tx, {
       actor: task.actor,
       action: `database.${task.type}`,
       resource: `database/${databaseId}`,

@@ -1,5 +1,5 @@
 import type { ServiceObservation } from '../../../domain/services.ts';
-import { insertAudit } from '../../../store/audit.ts';
+import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { setAvailable } from '../../../store/databases.ts';
 import { keepInstances } from '../../../store/instances.ts';
@@ -33,8 +33,7 @@ export async function finishUpdate(
     await logHostSteps(tx, input.taskId, input.hostSteps);
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'database is available' }] });
     await closeTask(tx, { taskId: input.taskId, status: 'completed' });
-    await insertAudit(tx, {
-      kind: 'outcome',
+    await insertTaskOutcome(tx, {
       actor: task.actor,
       action: auditAction(task),
       resource: `database/${database.id}`,

@@ -70,7 +70,7 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
       actor: work.actor,
       action: auditAction({ scope: 'server', type: work.type }),
       resource: `server/${serverName}`,
-      detail: outcome.state === 'done' ? resultOf(outcome) : {},
+      detail: resultOf(outcome),
     })),
   );
   // Repeated for a task that was closed before, this says the same again.

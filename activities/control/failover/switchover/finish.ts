@@ -1,5 +1,5 @@
 import { Failure } from '../../../../domain/failures.ts';
-import { insertAudit } from '../../../../store/audit.ts';
+import { insertTaskOutcome } from '../../../../store/audit.ts';
 import { inTransaction } from '../../../../store/connection.ts';
 import { lockDatabase, setDatabaseState } from '../../../../store/databases.ts';
 import { taskHolds } from '../../../../store/journal.ts';
@@ -33,8 +33,7 @@ export async function finishSwitchover(
     await appendLog(tx, { taskId, entries: [{ message, fields: { success: true } }] });
     await setDatabaseState(tx, { id: database.id, state: record.stateBefore ?? 'available' });
     await closeTask(tx, { taskId, status: 'completed' });
-    await insertAudit(tx, {
-      kind: 'outcome',
+    await insertTaskOutcome(tx, {
       actor: task.actor,
       action: auditAction(task),
       resource: `database/${database.id}`,

@@ -1,0 +1,76 @@
+/**
+ * Routes that change or reveal something, and what a refused request to them is called in the audit log. What is accepted is
+ * recorded by the handler under the same action. Every route that is not GET is here or in {@link CHANGES_NOTHING}; a test holds
+ * that.
+ */
+
+export interface AuditedRoute {
+  action: string;
+  /** With parameters of the path in braces. What only the body names is not in it: it was not judged. */
+  resource: string;
+}
+
+/** By method and pattern of the path, as in the table of rules. */
+export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
+  'POST /v1/databases': { action: 'database.create', resource: 'database' },
+  'POST /v1/databases/{database_id}': { action: 'database.update', resource: 'database/{database_id}' },
+  'DELETE /v1/databases/{database_id}': { action: 'database.delete', resource: 'database/{database_id}' },
+  'POST /v1/databases/{database_id}/nodes/{node_name}/switchover': {
+    action: 'database.switchover',
+    resource: 'database/{database_id}',
+  },
+  'GET /v1/databases/{database_id}/tasks/{task_id}/cancel': {
+    action: 'task.cancel',
+    resource: 'database/{database_id}',
+  },
+  'POST /v1/databases/{database_id}/tasks/{task_id}/cancel': {
+    action: 'task.cancel',
+    resource: 'database/{database_id}',
+  },
+  'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster' },
+
+  'POST /v1/servers': { action: 'server.register', resource: 'server' },
+  'PUT /v1/servers/{name}': { action: 'server.change', resource: 'server/{name}' },
+  'DELETE /v1/servers/{name}': { action: 'server.delete', resource: 'server/{name}' },
+  'POST /v1/servers/{name}/apply': { action: 'server.apply_roles', resource: 'server/{name}' },
+  'PUT /v1/servers/{name}/roles/{role}': { action: 'server.change_role', resource: 'server/{name}/role/{role}' },
+  'DELETE /v1/servers/{name}/roles/{role}': { action: 'server.drop_role', resource: 'server/{name}/role/{role}' },
+  'PUT /v1/servers/{name}/roles/{role}/members/{member}': {
+    action: 'server.change_role',
+    resource: 'server/{name}/role/{role}',
+  },
+  'DELETE /v1/servers/{name}/roles/{role}/members/{member}': {
+    action: 'server.change_role',
+    resource: 'server/{name}/role/{role}',
+  },
+  'POST /v1/servers/{name}/grants': { action: 'server.change_role', resource: 'server/{name}' },
+  'POST /v1/servers/{name}/revokes': { action: 'server.change_role', resource: 'server/{name}' },
+
+  'PUT /v1/policies/{env}': { action: 'policy.put', resource: 'policy/{env}' },
+  'DELETE /v1/policies/{env}': { action: 'policy.delete', resource: 'policy/{env}' },
+  'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },
+  'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
+  'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
+
+  'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
+  'PATCH /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.change',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'DELETE /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.delete',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'POST /v1/notifications/channels/{channel_id}/test': {
+    action: 'notification_channel.test',
+    resource: 'notification_channel/{channel_id}',
+  },
+
+  'GET /v1/audit/export': { action: 'audit.export', resource: 'audit' },
+};
+
+/** Routes that only look, although their method is not GET. */
+export const CHANGES_NOTHING: ReadonlySet<string> = new Set([
+  'POST /v1/servers/{name}/probe',
+  'POST /v1/servers/{name}/plan',
+]);

@@ -1,0 +1,39 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ChainHead } from '../../domain/audit/chain.ts';
+
+const NEWLINE = 0x0a;
+
+/**
+ * Adds the head of the chain to a file, one JSON object per line, and returns when it is on disk. The file is opened anew each
+ * time, so that it may be rotated by whatever rotates logs. A line that a crash has cut short is left alone.
+ */
+export async function appendAnchor(file: string, { seq, mac, keyId, sealedAt }: ChainHead): Promise<void> {
+  const line = `${JSON.stringify({ seq, mac, key_id: keyId, sealed_at: sealedAt })}\n`;
+  const handle = await open(file, 'a+', 0o600);
+  let created: boolean;
+  try {
+    const { size } = await handle.stat();
+    created = size === 0;
+    const cutShort = size > 0 && (await lastByte(handle, size)) !== NEWLINE;
+    await handle.appendFile(cutShort ? `\n${line}` : line);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  if (created) await syncDirectory(dirname(file));
+}
+
+async function lastByte(handle: FileHandle, size: number): Promise<number | undefined> {
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer[0];
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
