@@ -16,12 +16,24 @@ function environmentOf(resource: string): string {
     WHEN 'host' THEN ${labelOf(`(SELECT server_name FROM hosts WHERE id = ${part(2)})`)} END`;
 }
 
-/** What says in a detail to which environment something belongs, the surest first: what has gone is known only from there. */
+/** What says in a detail to which environment something belongs, the surest first. */
 const IN_DETAIL = ['{env}', '{after,env}', '{before,env}', '{after,labels,environment}', '{before,labels,environment}'];
 
-/** Environment of a row of `audit_log`, as an SQL expression. */
-export const AUDITED_ENVIRONMENT = `coalesce(${IN_DETAIL.map((path) => `detail #>> '${path}'`).join(', ')},
-  ${environmentOf('resource')})`;
+const inDetailOf = (row: string) => `coalesce(${IN_DETAIL.map((path) => `${row}.detail #>> '${path}'`).join(', ')})`;
+/** The thing itself, where a resource is a part of it. */
+const wholeOf = (row: string) => `split_part(${row}.resource, '/', 1), split_part(${row}.resource, '/', 2)`;
+
+/** Rows of the audit log that say that something has gone, after an id; for a common table expression, looked up once. */
+export const goneAfter = (id: string): string => `SELECT id, resource, detail FROM audit_log
+  WHERE action IN ('database.delete', 'server.delete', 'registry.delete') AND kind = 'outcome' AND outcome = 'completed' AND id > ${id}`;
+
+/**
+ * Environment of a row `audited` of the audit log, as an SQL expression. What has gone since is known only from the row that says so,
+ * one of `gone`.
+ */
+export const AUDITED_ENVIRONMENT = `coalesce(${inDetailOf('audited')}, ${environmentOf('audited.resource')},
+  (SELECT ${inDetailOf('gone')} FROM gone WHERE gone.id > audited.id AND (${wholeOf('gone')}) = (${wholeOf('audited')})
+   ORDER BY gone.id LIMIT 1))`;
 
 /** Environment of a resource that is about to go, for the detail of its audit row. */
 export async function environmentDetail(db: Queryable, resource: string): Promise<{ env?: string }> {

@@ -10,7 +10,7 @@
 import { REVEALED } from '../domain/notifications/events.ts';
 import type { AuditedOutcome } from '../domain/notifications/facts.ts';
 import type { Queryable } from './connection.ts';
-import { AUDITED_ENVIRONMENT } from './environments.ts';
+import { AUDITED_ENVIRONMENT, goneAfter } from './environments.ts';
 
 /** The one row of the cursor. */
 export interface ScanCursor {
@@ -53,10 +53,11 @@ export async function outcomesAfter(
   input: { id: number; limit: number; members: readonly string[] },
 ): Promise<ScannedOutcome[]> {
   const { rows } = await tx.query<ScannedOutcome>(
-    `SELECT id, recorded_at AS at, action, coalesce(outcome, '${REVEALED}') AS outcome, actor, resource, source, task_id AS "taskId", request_id AS "requestId",
+    `WITH gone AS MATERIALIZED (${goneAfter('$1')})
+     SELECT id, recorded_at AS at, action, coalesce(outcome, '${REVEALED}') AS outcome, actor, resource, source, task_id AS "taskId", request_id AS "requestId",
        ${AUDITED_ENVIRONMENT} AS environment,
        coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(CASE jsonb_typeof(detail) WHEN 'object' THEN detail END) WHERE key = ANY ($3)), '{}') AS detail
-     FROM audit_log WHERE id > $1 AND (kind = 'reveal' OR kind <> 'intent' AND outcome IS NOT NULL) ORDER BY id LIMIT $2`,
+     FROM audit_log audited WHERE id > $1 AND (kind = 'reveal' OR kind <> 'intent' AND outcome IS NOT NULL) ORDER BY id LIMIT $2`,
     [input.id, input.limit, input.members],
   );
   return rows;

@@ -297,18 +297,23 @@ describe('the audit log is looked through', () => {
       ['thing/one', { env: 'qa' }],
       ['server/host-1', { env: 'qa' }],
       ['registry/1', { before: { env: 'dev' } }],
-      ['server/gone', { before: { labels: { environment: 'old' } } }],
+      ['server/gone/role/app', {}],
+      ['server/gone-too', { before: { labels: { environment: 'older' } } }],
       ['policy/staging', {}],
       ['host/host-1', {}],
       ['token/one', {}],
     ];
     for (const [resource, detail] of details) await happened(stack, { action: 'seen.change', resource, detail });
+    // Before anybody has looked.
+    const before = { labels: { environment: 'old' } };
+    await happened(stack, { action: 'server.delete', resource: 'server/gone', detail: { before } });
     await collect();
     const own = (await deliveriesOf(stack, id)).filter(({ event }) => !event.startsWith('notification_channel.'));
     expect(own.map(({ event, environment }) => [event, environment])).toEqual([
       ['user.create_refused', 'prod'],
       ['role.password_revealed', 'prod'],
-      ...['qa', 'qa', 'dev', 'old', 'staging', 'prod', undefined].map((environment) => ['seen.changed', environment]),
+      ...['qa', 'qa', 'dev', 'old', 'older', 'staging', 'prod', undefined].map((of) => ['seen.changed', of]),
+      ['server.deleted', 'old'],
     ]);
   });
 
