@@ -1,14 +1,15 @@
 import type { Queryable } from './connection.ts';
 
 /**
- * Environment of what a row of the audit log is about, as an SQL expression: that of a policy or an entry of the registry, or the
- * label `environment` of the server that it is on.
+ * Environment of what a row of the audit log is about, as an SQL expression: that of a user, a policy or an entry of the registry, or
+ * the label `environment` of the server that it is on.
  * @param resource expression of a resource, such as `server/reporting/role/app` or `database/storefront`
  */
 function environmentOf(resource: string): string {
   const part = (index: number) => `split_part(${resource}, '/', ${index})`;
   const labelOf = (server: string) => `(SELECT labels ->> 'environment' FROM servers WHERE name = ${server})`;
   return `CASE ${part(1)}
+    WHEN 'user' THEN nullif(nullif(${part(2)}, ''), '-')
     WHEN 'policy' THEN nullif(${part(2)}, '')
     WHEN 'registry' THEN (SELECT env FROM registry WHERE id = substring(${part(2)} FROM '^[0-9]{1,9}$')::int)
     WHEN 'server' THEN ${labelOf(part(2))}

@@ -47,17 +47,30 @@ export async function haveEnded(tx: Queryable, writers: readonly string[]): Prom
   return rows[0]?.open === false;
 }
 
-/** Outcomes after an id, and reveals of secrets, in order. Of their details only `members` are read: a detail may be large. */
+/** A detail, or nothing where it is of another form. */
+const object = (detail: string): string => `CASE jsonb_typeof(${detail}) WHEN 'object' THEN ${detail} ELSE '{}' END`;
+
+/**
+ * Outcomes after an id, and reveals of secrets, in order. The detail of a task's outcome goes over that of its acceptance. Of both only
+ * `members` are read: a detail may be large.
+ */
 export async function outcomesAfter(
   tx: Queryable,
   input: { id: number; limit: number; members: readonly string[] },
 ): Promise<ScannedOutcome[]> {
   const { rows } = await tx.query<ScannedOutcome>(
-    `WITH gone AS MATERIALIZED (${goneAfter('$1')})
-     SELECT id, recorded_at AS at, action, coalesce(outcome, '${REVEALED}') AS outcome, actor, resource, source, task_id AS "taskId", request_id AS "requestId",
-       ${AUDITED_ENVIRONMENT} AS environment,
-       coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(CASE jsonb_typeof(detail) WHEN 'object' THEN detail END) WHERE key = ANY ($3)), '{}') AS detail
-     FROM audit_log audited WHERE id > $1 AND (kind = 'reveal' OR kind <> 'intent' AND outcome IS NOT NULL) ORDER BY id LIMIT $2`,
+    `WITH gone AS MATERIALIZED (${goneAfter('$1')}), audited AS MATERIALIZED (
+       SELECT id, recorded_at, action, outcome, actor, resource, source, task_id, request_id, ${object('detail')} ||
+         coalesce((SELECT ${object('accepted.detail')} || ${object('ended.detail')} FROM audit_log accepted
+                   WHERE accepted.task_id = ended.task_id AND accepted.kind = 'intent'
+                   ORDER BY accepted.recorded_at, accepted.id LIMIT 1), '{}') AS detail
+       FROM audit_log ended
+       WHERE id > $1 AND (kind = 'reveal' OR kind <> 'intent' AND outcome IS NOT NULL) ORDER BY id LIMIT $2
+     )
+     SELECT id, recorded_at AS at, action, coalesce(outcome, '${REVEALED}') AS outcome, actor, resource, source,
+       task_id AS "taskId", request_id AS "requestId", ${AUDITED_ENVIRONMENT} AS environment,
+       coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(detail) WHERE key = ANY ($3)), '{}') AS detail
+     FROM audited ORDER BY id`,
     [input.id, input.limit, input.members],
   );
   return rows;

@@ -19,12 +19,11 @@ export const EVENT_WORDS: Readonly<Record<string, EventWords>> = {
   'server.apply_roles': words('roles', 'apply', 'applied'),
   'server.change_role': words('role', 'change', 'changed'),
   'server.drop_role': words('role', 'drop', 'dropped'),
-  'user.delete': words('user', 'drop', 'dropped'),
   'user.reset': words('user', 'password_reset', 'password_reset'),
-  'user.reset_password': words('user', 'password_reset', 'password_reset'),
   'user.search_path': words('user', 'search_path_change', 'search_path_changed'),
-  'user.grant': words('grant', 'change', 'changed'),
-  'user.revoke': words('grant', 'change', 'changed'),
+  'user.grants': words('grant', 'change', 'changed'),
+  'user.revokes': words('grant', 'change', 'changed'),
+  'user.groups': words('grant', 'refresh', 'refreshed'),
 };
 
 /** Verbs whose participle is not made with `ed`. */

@@ -29,6 +29,7 @@ export interface AuditedOutcome {
   source: string | null;
   taskId: string | null;
   requestId: string | null;
+  /** Of a task, with what its acceptance says. */
   detail: Record<string, unknown>;
 }
 
@@ -46,15 +47,18 @@ const NAMES: Readonly<Record<string, { label: string; like?: RegExp }>> = {
   reason: { label: 'Reason', like: /^[a-z][a-z0-9_]{1,63}$/i },
 };
 
+/** Member of the detail of a task's acceptance that says what the caller asked for, where the task's own action says less. */
+const OPERATION = 'operation';
+
 /** Members of a detail that are used. */
-export const NAME_MEMBERS: readonly string[] = Object.keys(NAMES);
+export const USED_MEMBERS: readonly string[] = [...Object.keys(NAMES), OPERATION];
 
 /** More of a list is only counted. */
 const MOST_NAMES = 20;
 
 /** What a message about an outcome may say, and the names that the event has. */
 export function factsOf(row: AuditedOutcome): { facts: NotificationFacts; names: string[] } {
-  const names = eventNames(row);
+  const names = namesOf(row);
   const { actor, resource, environment, source, taskId, requestId } = row;
   const facts = {
     event: names[0],
@@ -64,6 +68,15 @@ export function factsOf(row: AuditedOutcome): { facts: NotificationFacts; names:
     names: namesIn(row.detail),
   };
   return { facts, names };
+}
+
+/** What was asked for comes first: who dropped a user has dropped a role, too. */
+function namesOf(row: AuditedOutcome): [string, ...string[]] {
+  const operation = row.detail[OPERATION];
+  const own = eventNames(row);
+  if (typeof operation !== 'string') return own;
+  const [first, ...more] = eventNames({ ...row, action: operation });
+  return [first, ...new Set([...more, ...own])];
 }
 
 function namesIn(detail: Record<string, unknown>): Record<string, string[]> {

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { collectNotifications } from '../../activities/control/notifications/collect.ts';
 import { type AuditDetail, insertAudit } from '../../store/audit.ts';
@@ -304,6 +305,12 @@ describe('the audit log is looked through', () => {
       ['token/one', {}],
     ];
     for (const [resource, detail] of details) await happened(stack, { action: 'seen.change', resource, detail });
+    const taskId = uuidv7();
+    const drop = { action: 'server.drop_role', resource: 'server/host-1', taskId };
+    const detail = { operation: 'user.drop', env: 'qa', username: 'app' };
+    await insertAudit(db, { kind: 'intent', actor: 'somebody', ...drop, detail });
+    await happened(stack, drop);
+    await happened(stack, { action: 'user.reset', resource: 'user/qa/shop/app' });
     // Before anybody has looked.
     const before = { labels: { environment: 'old' } };
     await happened(stack, { action: 'server.delete', resource: 'server/gone', detail: { before } });
@@ -313,6 +320,8 @@ describe('the audit log is looked through', () => {
       ['user.create_refused', 'prod'],
       ['role.password_revealed', 'prod'],
       ...['qa', 'qa', 'dev', 'old', 'older', 'staging', 'prod', undefined].map((of) => ['seen.changed', of]),
+      ['user.dropped', 'qa'],
+      ['user.password_reset', 'qa'],
       ['server.deleted', 'old'],
     ]);
   });

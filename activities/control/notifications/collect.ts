@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { factsOf, NAME_MEMBERS } from '../../../domain/notifications/facts.ts';
+import { factsOf, USED_MEMBERS } from '../../../domain/notifications/facts.ts';
 import { isWanted } from '../../../domain/notifications/filter.ts';
 import { startNotifications } from '../../../platform/temporal/start-notifications.ts';
 import { inTransaction } from '../../../store/connection.ts';
@@ -53,7 +53,7 @@ async function lookThrough(tx: pg.PoolClient): Promise<{ added: number; more: bo
   const settles = await haveEnded(tx, cursor.pendingWriters);
   let [id, added] = [cursor.settledId, 0];
   for (let page = 1; ; page += 1) {
-    const rows = await outcomesAfter(tx, { id, limit: PAGE, members: NAME_MEMBERS });
+    const rows = await outcomesAfter(tx, { id, limit: PAGE, members: USED_MEMBERS });
     added += (
       await insertDeliveries(
         tx,

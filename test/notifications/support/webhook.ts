@@ -29,6 +29,9 @@ export interface Webhook {
   stop(): Promise<void>;
 }
 
+/** Bound for a hang; a slow machine takes a while for a hundred messages. */
+const BOUND_MS = 90_000;
+
 export async function startWebhook(): Promise<Webhook> {
   const planned = new Map<string, Answer[]>();
   const all: Received[] = [];
@@ -47,7 +50,8 @@ export async function startWebhook(): Promise<Webhook> {
     answer: (path, ...answers) => void planned.set(path, answers),
     received,
     all,
-    arrived: (path, count) => until(async () => (received(path).length >= count ? received(path) : undefined)),
+    arrived: (path, count) =>
+      until(async () => (received(path).length >= count ? received(path) : undefined), BOUND_MS),
     async stop() {
       server.closeAllConnections();
       server.close();

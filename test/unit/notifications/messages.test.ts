@@ -66,6 +66,12 @@ describe('a message', () => {
     expect(everyForm({ detail })).toContain('Roles created: app');
   });
 
+  test('is about what was asked for, where a task does it in its own way', () => {
+    const dropped = outcome({ action: 'server.drop_role', outcome: 'completed', detail: { operation: 'user.drop' } });
+    expect(factsOf(dropped).names).toEqual(['user.dropped', 'task.completed', 'role.dropped']);
+    expect(factsOf(dropped).facts.event).toBe('user.dropped');
+  });
+
   test('counts what a long list has more', () => {
     const created = Array.from({ length: 25 }, (_, index) => `r${index}`);
     expect(Object.fromEntries(messageFor({ detail: { created } }).lines)['Roles created']).toMatch(/r19, and 5 more$/);
