@@ -27,6 +27,7 @@ export const API_ERRORS = {
   team_already_exists: 409,
   team_in_use: 409,
   cluster_already_exists: 409,
+  gone: 410,
   payload_too_large: 413,
   too_many_requests: 429,
   server_error: 500,

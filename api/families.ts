@@ -38,7 +38,7 @@ export interface ApiFamily {
 const ENDPOINT_ERRORS: Readonly<Record<number, string>> = { 404: 'Endpoint not found', 405: 'Method not allowed' };
 
 /** Users by environment, `{"error": …}`: https://github.com/pcraavi/PostgreSQL-user-creation-API, app.py. */
-const environments: ApiFamily = {
+export const environments: ApiFamily = {
   prefixes: ['/api'],
   refusal({ name, status, message, ofEndpoint }) {
     if (ofEndpoint) return { body: { error: ENDPOINT_ERRORS[status] ?? message, code: status } };

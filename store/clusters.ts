@@ -134,3 +134,9 @@ export async function insertCluster(
 export async function deleteCluster(tx: Queryable, id: string): Promise<void> {
   await tx.query('DELETE FROM clusters WHERE id = $1', [id]);
 }
+
+/** Name of the cluster that a server is. */
+export async function findClusterName(db: Queryable, serverName: string): Promise<string | undefined> {
+  const { rows } = await db.query<{ name: string }>('SELECT name FROM clusters WHERE server_name = $1', [serverName]);
+  return rows[0]?.name;
+}
