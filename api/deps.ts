@@ -30,6 +30,8 @@ export interface ApiDeps {
   portRange: { first: number; last: number };
   allowedRoles: ReadonlySet<string>;
   access: AccessDeps;
+  /** Of the cluster API. */
+  clusters: { requestsPerMinute: number };
   version: VersionInfo;
   log: Log;
   /** Which parts are not ready; empty when everything is. */
