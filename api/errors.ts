@@ -1,4 +1,5 @@
 /** Errors of the application, by name. */
+import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { formatProblems, type Problem } from '../domain/spec/problems.ts';
 import { familyOf } from './families.ts';
@@ -21,8 +22,14 @@ export const API_ERRORS = {
   plan_changed: 409,
   server_already_exists: 409,
   server_in_use: 409,
+  channel_already_exists: 409,
+  channel_disabled: 409,
   account_already_exists: 409,
   last_administrator: 409,
+  team_already_exists: 409,
+  team_in_use: 409,
+  cluster_already_exists: 409,
+  gone: 410,
   payload_too_large: 413,
   too_many_requests: 429,
   server_error: 500,
@@ -73,6 +80,12 @@ export function endpointErrorResponse(
   return respond(c, { name, message, ofEndpoint: true }, headers);
 }
 
+/** The id under which the log has a request; one of its own where nobody has named it. */
+export function requestIdOf(c: Context): string {
+  const given: unknown = c.get('requestId');
+  return typeof given === 'string' ? given : randomUUID();
+}
+
 function respond(
   c: Context,
   error: { name: ApiErrorName; message: string; ofEndpoint: boolean },
@@ -80,6 +93,6 @@ function respond(
 ): Response {
   c.set('errorName', error.name);
   const status = API_ERRORS[error.name];
-  const rendered = familyOf(c.req.path).refusal({ ...error, status });
+  const rendered = familyOf(c.req.path).refusal({ ...error, status, requestId: requestIdOf(c) });
   return c.json(rendered.body, status, { ...headers, ...rendered.headers });
 }

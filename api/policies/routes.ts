@@ -65,7 +65,6 @@ const deleteRoute = createRoute({
 /** Policies of environments for the users that are made in them. */
 export function policyRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  const admin = (c: Parameters<typeof callerOf>[0]) => callerOf(c);
 
   app.openapi(listRoute, async (c) => {
     const caller = callerOf(c);
@@ -82,10 +81,10 @@ export function policyRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(putRoute, async (c) =>
-    c.json(await acceptPolicy(deps, admin(c), c.req.valid('param').env, c.req.valid('json')), 200),
+    c.json(await acceptPolicy(deps, callerOf(c), c.req.valid('param').env, c.req.valid('json')), 200),
   );
 
-  app.openapi(deleteRoute, async (c) => c.json(await removePolicy(deps, admin(c), c.req.valid('param').env), 200));
+  app.openapi(deleteRoute, async (c) => c.json(await removePolicy(deps, callerOf(c), c.req.valid('param').env), 200));
 
   return app;
 }

@@ -117,15 +117,13 @@ export function registryRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
     return c.json({ count: databases.length, databases }, 200);
   });
 
-  const admin = (c: Parameters<typeof callerOf>[0]) => callerOf(c);
-
-  app.openapi(registerRoute, async (c) => c.json(await registerEntry(deps, admin(c), c.req.valid('json')), 201));
+  app.openapi(registerRoute, async (c) => c.json(await registerEntry(deps, callerOf(c), c.req.valid('json')), 201));
 
   app.openapi(changeRoute, async (c) =>
-    c.json(await changeEntry(deps, admin(c), c.req.valid('param').id, c.req.valid('json')), 200),
+    c.json(await changeEntry(deps, callerOf(c), c.req.valid('param').id, c.req.valid('json')), 200),
   );
 
-  app.openapi(deleteRoute, async (c) => c.json(await removeEntry(deps, admin(c), c.req.valid('param').id), 200));
+  app.openapi(deleteRoute, async (c) => c.json(await removeEntry(deps, callerOf(c), c.req.valid('param').id), 200));
 
   return app;
 }

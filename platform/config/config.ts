@@ -48,6 +48,9 @@ export interface Config {
   readonly listen: Readonly<Endpoint>;
   /** Second listener, for `/` and `/api/v1` only. */
   readonly usersListen?: Readonly<Endpoint>;
+  /** Another one, for the cluster API only. */
+  readonly clustersListen?: Readonly<Endpoint>;
+  readonly clusters: { readonly requestsPerMinute: number };
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly auth: AuthConfig;
   /** An existing metadata server, or the port at which an embedded one is started. */
@@ -90,6 +93,7 @@ export interface Config {
   readonly reconcileIntervalMs: number;
   readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly failoverIntervalMs: number;
+  readonly notifyIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
   /** Links to passwords; `publicUrl` null: under the address of the request. */
@@ -115,6 +119,8 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     home,
     listen: { address: listen.address, port: set.PGSTEWARD_PORT ?? listen.port },
     ...(set.PGSTEWARD_USERS_LISTEN === undefined ? {} : { usersListen: set.PGSTEWARD_USERS_LISTEN }),
+    ...(set.PGSTEWARD_CLUSTERS_LISTEN === undefined ? {} : { clustersListen: set.PGSTEWARD_CLUSTERS_LISTEN }),
+    clusters: { requestsPerMinute: set.PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE ?? 3000 },
     ...(set.PGSTEWARD_TLS_CERT_FILE === undefined || set.PGSTEWARD_TLS_KEY_FILE === undefined
       ? {}
       : { tls: { certFile: path(set.PGSTEWARD_TLS_CERT_FILE), keyFile: path(set.PGSTEWARD_TLS_KEY_FILE) } }),
@@ -154,6 +160,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     },
     auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
+    notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
     handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
     groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
