@@ -43,6 +43,8 @@ describe('the configuration', () => {
       reconcileIntervalMs: 15_000,
       monitor: { intervalMs: 10_000, graceMs: 30_000 },
       failoverIntervalMs: 5_000,
+      handover: { hours: 24, publicUrl: null },
+      groupRefreshMs: 3_600_000,
       notifyIntervalMs: 5_000,
       allowedRoles: [],
     });
@@ -97,6 +99,9 @@ describe('the configuration', () => {
         PGSTEWARD_MONITOR_SECONDS: '2',
         PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
         PGSTEWARD_FAILOVER_SECONDS: '2',
+        PGSTEWARD_PUBLIC_URL: 'https://pgsteward.example.com/',
+        PGSTEWARD_HANDOVER_HOURS: '2',
+        PGSTEWARD_GROUP_REFRESH_MINUTES: '0',
         PGSTEWARD_NOTIFY_SECONDS: '3',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
@@ -162,6 +167,8 @@ describe('the configuration', () => {
       reconcileIntervalMs: 1_000,
       monitor: { intervalMs: 2_000, graceMs: 5_000 },
       failoverIntervalMs: 2_000,
+      handover: { hours: 2, publicUrl: 'https://pgsteward.example.com' },
+      groupRefreshMs: null,
       notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
     });
