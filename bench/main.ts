@@ -3,12 +3,14 @@ import { listBench } from './list.ts';
 import { provisionBench } from './provision.ts';
 import { rolesBench } from './roles.ts';
 import { updateBench } from './update.ts';
+import { usersBench } from './users.ts';
 
 const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([
   ['list', listBench],
   ['provision', provisionBench],
   ['roles', rolesBench],
   ['update', updateBench],
+  ['users', usersBench],
 ]);
 
 const [name = '', ...args] = process.argv.slice(2);
