@@ -3,6 +3,7 @@ import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { Failure, type FailureType } from '../domain/failures.ts';
 import { ApiError, type ApiErrorName, endpointErrorResponse, errorResponse, requestIdOf } from './errors.ts';
+import { loggedPath } from './logged-path.ts';
 import { isMetadataUnavailable } from './metadata-errors.ts';
 import { schemaErrorResponse } from './schema-errors.ts';
 
@@ -79,11 +80,11 @@ export function createErrorHandler(log: ErrorLog): ErrorHandler {
       return errorResponse(c, name, err.message, name === 'unavailable' ? RETRY_AFTER : {});
     }
     if (isMetadataUnavailable(err)) {
-      log.error({ err, method: c.req.method, path: c.req.path }, 'the metadata database does not answer');
+      log.error({ err, method: c.req.method, path: loggedPath(c.req.path) }, 'the metadata database does not answer');
       return errorResponse(c, 'unavailable', 'the metadata database does not answer; try again', RETRY_AFTER);
     }
     const requestId = requestIdOf(c);
-    log.error({ err, requestId, method: c.req.method, path: c.req.path }, 'request failed');
+    log.error({ err, requestId, method: c.req.method, path: loggedPath(c.req.path) }, 'request failed');
     return errorResponse(c, 'server_error', `internal error; the log has it under request id ${requestId}`);
   };
 }

@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory';
 import type { Log } from '../platform/log.ts';
 import type { ApiVariables } from './caller.ts';
+import { loggedPath } from './logged-path.ts';
 
 /** One line per request: no headers, no bodies, no query strings. */
 export function logRequests(log: Log) {
@@ -11,7 +12,7 @@ export function logRequests(log: Log) {
       {
         requestId: c.get('requestId'),
         method: c.req.method,
-        path: c.req.path,
+        path: loggedPath(c.req.path),
         status: c.res.status,
         durationMs: Math.round(performance.now() - startedAt),
       },

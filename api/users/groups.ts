@@ -27,21 +27,42 @@ export interface GroupKeeper {
  */
 const FRESH_MS = 60_000;
 
+/** How long what is on record of groups is taken for the same without another look: many callers ask for the same within that. */
+const REMEMBERED_MS = 2_000;
+/** Databases that are kept in mind. */
+const MAX_REMEMBERED = 1_000;
+
 const ROUTE = 'groups of users';
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** One per API process: callers that need the same at the same time share it. */
 export function createGroupKeeper(deps: ServerApiDeps): GroupKeeper {
   const underWay = new Map<string, Promise<readonly PlannedGroup[]>>();
+  const remembered = new Map<string, { groups: Promise<UserGroup[]>; until: number }>();
 
   /** With all groups of the database, so that each of them is seen to whenever one is. */
   function see(caller: Caller, at: GroupPlace, groups: readonly WantedGroup[]): Promise<readonly PlannedGroup[]> {
     const key = JSON.stringify([at, groups]);
     const known = underWay.get(key);
     if (known !== undefined) return known;
-    const seen = seeTo(deps, caller, at, groups).finally(() => underWay.delete(key));
+    const seen = seeTo(deps, caller, at, groups).finally(() => {
+      underWay.delete(key);
+      remembered.delete(placeKey(at));
+    });
     underWay.set(key, seen);
     return seen;
+  }
+
+  /** What was on record a moment ago: for who only wants to know whether there is a group. */
+  function recentGroups(at: GroupPlace): Promise<UserGroup[]> {
+    const key = placeKey(at);
+    const known = remembered.get(key);
+    if (known !== undefined && known.until > performance.now()) return known.groups;
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    const groups = listGroups(deps.db, at);
+    remembered.set(key, { groups, until: performance.now() + REMEMBERED_MS });
+    groups.catch(() => remembered.delete(key));
+    return groups;
   }
 
   async function refresh(caller: Caller, place: Place): Promise<readonly PlannedGroup[]> {
@@ -54,7 +75,7 @@ export function createGroupKeeper(deps: ServerApiDeps): GroupKeeper {
     refresh,
     async roleFor(caller, place, wanted) {
       const at = whereOf(place);
-      const groups = await listGroups(deps.db, at);
+      const groups = await recentGroups(at);
       const known = groups.find(({ kind }) => kind === wanted.kind);
       if (known !== undefined && known.ageMs < FRESH_MS && samePrivileges(known.privileges, wanted.privileges)) {
         return known.role;
@@ -84,6 +105,7 @@ export function createGroupKeeper(deps: ServerApiDeps): GroupKeeper {
   };
 }
 
+const placeKey = ({ serverName, database }: GroupPlace): string => `${serverName}\0${database}`;
 const whereOf = ({ entry }: Place): GroupPlace => ({ serverName: entry.serverName, database: entry.dbName });
 const wantedOf = ({ kind, privileges }: UserGroup): WantedGroup => ({ kind, privileges });
 

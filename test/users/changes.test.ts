@@ -280,6 +280,8 @@ describe('passwords behind links', () => {
   test('a link is nowhere at rest, and goes with its password when its time is over', async () => {
     const { body } = await post('/users/reset', { username: 'linked', handover: 'link' });
     const token = new URL(body.handover.url).pathname.split('/').at(-1) ?? '';
+    expect((await follow(body.handover.url)).status).toBe(200);
+    expect((await follow(`${body.handover.url}/x`)).status).toBe(404);
     const { rows } = await users.stack.control.db.query('SELECT * FROM handovers');
     expect(JSON.stringify(rows)).not.toContain(token);
     expect(await users.stack.log()).not.toContain(token);

@@ -1,6 +1,7 @@
 /** What users of each kind may do, on the oldest and the newest server, as superuser and as an admin role that is none. */
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../support/follow.ts';
 import { startServerOf, testMajors, type VersionedServer } from '../support/versions.ts';
 import { type Answer, startUsers, type UsersStack } from './support/users.ts';
 
@@ -152,6 +153,23 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
     // From now on its tables come with the rights.
     expect(await attempt(stranger, 'CREATE TABLE app.of_stranger_2 (id int)')).toBeUndefined();
     expect(await attempt(reader, 'SELECT * FROM app.of_stranger_2')).toBeUndefined();
+  });
+
+  test('that happens by itself from time to time', async () => {
+    await server.query('CREATE ROLE stranger_2 LOGIN PASSWORD $$stranger$$', { as: admin });
+    await server.query('GRANT CREATE, USAGE ON SCHEMA app TO stranger_2', owner);
+    await attempt(
+      { user: 'stranger_2', password: 'stranger', database: 'shop' },
+      'CREATE TABLE app.of_stranger_3 (id int)',
+    );
+    expect(await attempt(reader, 'SELECT * FROM app.of_stranger_3')).toBe('42501');
+    await users.stack.control.db.query(
+      `UPDATE user_groups SET asked_at = now() - interval '61 minutes' WHERE server_name = $1`,
+      [env],
+    );
+    await until(async () =>
+      (await attempt(reader, 'SELECT * FROM app.of_stranger_3')) === undefined ? true : undefined,
+    );
   });
 
   test('a right that the group was given besides is taken away when the groups are seen to', async () => {

@@ -21,6 +21,7 @@ import { planOrThrow } from '../plan-or-throw.ts';
 import { beginSql, notAsPlanned, runAtOnce, runSteps } from '../run-steps.ts';
 import { type PasswordLiterals, passwordLiterals } from '../verifiers.ts';
 import type { Item, ItemOutcome } from './items.ts';
+import { membershipsLast } from './memberships-last.ts';
 import { divide, madeBefore, outcomeOfFollower } from './together.ts';
 
 /** Connections and settings of one share of a batch. */
@@ -107,14 +108,15 @@ async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]
   const { acting, settled, following } = divide(items, observed);
   const { planned, outcomes } = await planItems(deps, share, { items: acting, observed });
   const literals = await literalsOf(share, planned);
-  const steps = planned.flatMap((plan) => plan.steps);
+  const { steps, memberships } = membershipsLast(planned, observed);
   const warnings = await runAtOnce(share.client, steps, literals);
+  await assertPasswordsStored(share.client, steps, literals, share.facts);
+  const oids = await roleOids(share.client, planned, literals);
+  warnings.push(...(await runAtOnce(share.client, memberships, literals)));
   if (warnings.length > 0 || planned.some(needsSecondLook)) {
     const after = await look(share, items);
     for (const plan of planned) assertNothingLeft(plan, after, warnings);
   }
-  await assertPasswordsStored(share.client, steps, literals, share.facts);
-  const oids = await roleOids(share.client, planned, literals);
   for (const plan of planned) outcomes.set(plan.item.work.taskId, doneOf(share, plan, oids));
   for (const { item, leader } of following) {
     outcomes.set(item.work.taskId, outcomeOfFollower(item, leader, outcomes.get(leader.work.taskId)));
