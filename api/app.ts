@@ -31,6 +31,10 @@ import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { tokenRoutes } from './tokens/routes.ts';
+import { userGrantRoutes } from './users/grant-routes.ts';
+import { createGroupKeeper } from './users/groups.ts';
+import { handoverRoutes } from './users/handover-routes.ts';
+import { userRoutes } from './users/routes.ts';
 import { confineToListener } from './users-listener.ts';
 
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
@@ -59,6 +63,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   }
   app.route('/', registryRoutes(deps));
   app.route('/', policyRoutes(deps));
+  const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
+  for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { AccessOptions } from '../domain/access/request-options.ts';
 import { TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { AuditRow } from './audit.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 import type { StoredSecret } from './secrets.ts';
-import type { AccessOptions } from './server-work.ts';
 import { CHANNELS } from './signals.ts';
 import { auditAction, type ServerTaskType } from './tasks.ts';
 

@@ -43,6 +43,7 @@ export async function startApi(options: {
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
+    handover: config.handover,
     access: await openAccess(config, control.db),
     version: await versionInfo(),
     readiness: createReadiness(base),

@@ -148,10 +148,13 @@ async function judge(deps: ServerApiDeps, client: pg.ClientBase, of: Question): 
   return { facts, role, places, obstacles, reasons: consentReasons({ places, facts, madeHere }) };
 }
 
-/** @throws ApiError 403 with the rules, where the server answers; else the run looks again before it changes anything */
-async function refuseForbidden(
+/**
+ * @param of.insist member of the request by which an admin says that rules do not count
+ * @throws ApiError 403 with the rules, where the server answers; else the run looks again before it changes anything
+ */
+export async function refuseForbidden(
   deps: ServerApiDeps,
-  of: { serverName: string; caller: Caller; document: DropDocument },
+  of: { serverName: string; caller: Caller; document: DropDocument; insist?: string },
 ): Promise<void> {
   const { serverName, caller, document } = of;
   const { role, heir } = document;
@@ -163,7 +166,7 @@ async function refuseForbidden(
   });
   if (judgement === undefined) return;
   const standing = standingObstacles(judgement.obstacles, document);
-  if (standing.length > 0) throw new ApiError('forbidden', obstacleLines(standing));
+  if (standing.length > 0) throw new ApiError('forbidden', obstacleLines(standing, of.insist));
   if (document.reassign_owned || judgement.reasons.length === 0) return;
   throw new ApiError(
     'forbidden',

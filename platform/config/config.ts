@@ -92,6 +92,10 @@ export interface Config {
   readonly failoverIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
+  /** Links to passwords; `publicUrl` null: under the address of the request. */
+  readonly handover: { readonly hours: number; readonly publicUrl: string | null };
+  /** Age at which the rights of groups of users are seen to again; null: never. */
+  readonly groupRefreshMs: number | null;
 }
 
 /** What defaults depend on. */
@@ -151,6 +155,8 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
+    handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
+    groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
   });
 }
 

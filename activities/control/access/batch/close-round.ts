@@ -2,11 +2,13 @@ import type { FailureType } from '../../../../domain/failures.ts';
 import { startBatch } from '../../../../platform/temporal/start-batch.ts';
 import { type BatchRecord, claimMore, separate } from '../../../../store/batches.ts';
 import { inTransaction, type Queryable } from '../../../../store/connection.ts';
+import { GROUP_OWNER } from '../../../../store/credentials.ts';
 import { endRequests } from '../../../../store/ended-requests.ts';
 import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
 import { auditAction } from '../../../../store/tasks.ts';
+import { noteGroups } from '../../../../store/user-groups.ts';
 import type { ControlDeps } from '../../deps.ts';
-import { noteChangedRoles } from '../note-roles.ts';
+import { type ChangedRole, type MoreToNote, noteChangedRoles } from '../note-roles.ts';
 import type { ItemOutcome } from './items.ts';
 
 /** Between two looks at locks that others hold: short at first, longer with the age of the oldest request. */
@@ -74,11 +76,33 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
     })),
   );
   // Repeated for a task that was closed before, this says the same again.
-  const changed = ended.flatMap(({ outcome }) => (outcome.state === 'done' ? outcome.roles : []));
-  await noteChangedRoles(deps, tx, {
-    serverName,
-    changed: changed.filter(({ created, passwordSet }) => created || passwordSet !== undefined),
-  });
+  await noteChangedRoles(deps, tx, { serverName, changed: ended.flatMap(rolesToNote) });
+  await noteGroups(
+    tx,
+    ended.flatMap(({ work: { options }, outcome }) => {
+      if (outcome.state !== 'done' || options.fill === undefined || !('groups' in options.fill)) return [];
+      const { database } = options.fill;
+      return (outcome.more?.groups ?? []).map((group) => ({ serverName, database, ...group }));
+    }),
+  );
+}
+
+function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & MoreToNote)[] {
+  if (outcome.state !== 'done') return [];
+  const { record, disabled, fill } = options;
+  const ofGroups = fill !== undefined && 'groups' in fill;
+  const groups = new Set(outcome.more?.groups?.map(({ role }) => role));
+  return outcome.roles
+    .filter(
+      ({ name, created, passwordSet }) =>
+        created || passwordSet !== undefined || disabled !== undefined || groups.has(name),
+    )
+    .map((role) => ({
+      ...role,
+      ...(ofGroups && { owner: GROUP_OWNER }),
+      ...(record !== undefined && { user: record }),
+      ...(disabled !== undefined && { disabled }),
+    }));
 }
 
 function resultOf(outcome: ItemOutcome): AccessResult {
@@ -92,6 +116,7 @@ function resultOf(outcome: ItemOutcome): AccessResult {
     ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText.map(({ name }) => name) }),
     passwords_compared: passwordsCompared,
     steps,
+    ...outcome.more,
   };
 }
 

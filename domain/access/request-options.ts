@@ -1,0 +1,33 @@
+import type { DocumentFill } from './document-fill.ts';
+import type { RoleCondition } from './role-condition.ts';
+
+/** What a request on a server asked for beside its document. */
+export interface AccessOptions {
+  /** Log in as every role whose password is set. */
+  proveLogin?: boolean;
+  /** Whoever asked is no administrator there: the plan is judged by that. */
+  withoutAdminRole?: boolean;
+  /** What must be so of the role that the request is about; where it is not, nothing is done. */
+  condition?: RoleCondition;
+  /** The same request of several callers that wait together is carried out once, and all have what came of it (R8). */
+  shared?: true;
+  /** Parts of the document that depend on what is there when it is carried out. */
+  fill?: DocumentFill;
+  /** What is put on record of the role that the request makes. */
+  record?: UserRecord;
+  /** What is put on record of the role that the request is about: it is kept from logging in, or no longer. */
+  disabled?: boolean;
+  /** Ends the sessions of the role that the request is about, once it is committed. */
+  endSessions?: true;
+  /**
+   * The request is given up when the server has not answered for this long, in milliseconds: its caller is told, and nothing
+   * happens later. Left out: it is tried again until the task's bound.
+   */
+  patienceMs?: number;
+}
+
+/** A user of an environment. */
+export interface UserRecord {
+  environment: string;
+  kind: string;
+}
