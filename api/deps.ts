@@ -32,6 +32,8 @@ export interface ApiDeps {
   /** Links to passwords: how long they are good for, and under which address they are reached (`null`: that of the request). */
   handover: { hours: number; publicUrl: string | null };
   access: AccessDeps;
+  /** Of the cluster API. */
+  clusters: { requestsPerMinute: number };
   version: VersionInfo;
   log: Log;
   /** Which parts are not ready; empty when everything is. */

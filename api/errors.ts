@@ -1,4 +1,5 @@
 /** Errors of the application, by name. */
+import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { formatProblems, type Problem } from '../domain/spec/problems.ts';
 import { familyOf } from './families.ts';
@@ -25,6 +26,9 @@ export const API_ERRORS = {
   last_administrator: 409,
   role_conflict: 409,
   flavors_unavailable: 409,
+  team_already_exists: 409,
+  team_in_use: 409,
+  cluster_already_exists: 409,
   gone: 410,
   payload_too_large: 413,
   too_many_requests: 429,
@@ -76,6 +80,12 @@ export function endpointErrorResponse(
   return respond(c, { name, message, ofEndpoint: true }, headers);
 }
 
+/** The id under which the log has a request; one of its own where nobody has named it. */
+export function requestIdOf(c: Context): string {
+  const given: unknown = c.get('requestId');
+  return typeof given === 'string' ? given : randomUUID();
+}
+
 function respond(
   c: Context,
   error: { name: ApiErrorName; message: string; ofEndpoint: boolean },
@@ -83,6 +93,6 @@ function respond(
 ): Response {
   c.set('errorName', error.name);
   const status = API_ERRORS[error.name];
-  const rendered = familyOf(c.req.path).refusal({ ...error, status });
+  const rendered = familyOf(c.req.path).refusal({ ...error, status, requestId: requestIdOf(c) });
   return c.json(rendered.body, status, { ...headers, ...rendered.headers });
 }

@@ -70,8 +70,8 @@ export function answerInvalidShape({ target, success, error, data }: Validation,
   return first && schemaErrorResponse(c, [first, ...rest]);
 }
 
-/** Why `bytes` are not JSON. The parser's own message is not used: it repeats pieces of the body, which has passwords. */
-function jsonProblem(bytes: ArrayBuffer): string | undefined {
+/** Why `bytes` are not JSON; undefined where they are. The parser's own message is not used: it repeats pieces of the body, which has passwords. */
+export function jsonProblem(bytes: ArrayBuffer): string | undefined {
   try {
     JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     return undefined;

@@ -104,6 +104,28 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, absentAs(SERVER, 'task')),
   'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, absentAs(SERVER, 'task')),
 
+  'GET /account': closed(EVERYBODY, 'nothing'),
+  'GET /teams': closed(EVERYBODY, 'nothing'),
+  'GET /teams/{team_id}': closed(EVERYBODY, 'nothing'),
+  'GET /clusters': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}/status': closed(EVERYBODY, 'nothing'),
+  // It is the request for credentials: the handler judges the key that it comes with.
+  'POST /access-tokens': open('anyone', 'nothing'),
+  'DELETE /access-tokens/{token_id}': closed(EVERYBODY, 'nothing'),
+
+  'GET /v1/teams': closed(OVERSEERS, 'installation'),
+  'POST /v1/teams': closed(ADMINS, 'installation'),
+  'GET /v1/teams/{team_id}': closed(OVERSEERS, 'installation'),
+  'PATCH /v1/teams/{team_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/teams/{team_id}': closed(ADMINS, 'installation'),
+  'PUT /v1/teams/{team_id}/members/{account_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/teams/{team_id}/members/{account_id}': closed(ADMINS, 'installation'),
+  'GET /v1/clusters': closed(OVERSEERS, 'installation'),
+  'POST /v1/clusters': closed(ADMINS, 'installation'),
+  'GET /v1/clusters/{cluster_id}': closed(OVERSEERS, 'installation'),
+  'DELETE /v1/clusters/{cluster_id}': closed(ADMINS, 'installation'),
+
   'GET /v1/policies': closed(READERS, ENVIRONMENTS),
   'GET /v1/policies/{env}': closed(READERS, ENVIRONMENT),
   'PUT /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),

@@ -46,6 +46,16 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'POST /v1/servers/{name}/grants': { action: 'server.change_role', resource: 'server/{name}' },
   'POST /v1/servers/{name}/revokes': { action: 'server.change_role', resource: 'server/{name}' },
 
+  'POST /access-tokens': { action: 'token.create', resource: 'token' },
+  'DELETE /access-tokens/{token_id}': { action: 'token.revoke', resource: 'access-token/{token_id}' },
+  'POST /v1/teams': { action: 'team.create', resource: 'team' },
+  'PATCH /v1/teams/{team_id}': { action: 'team.change', resource: 'team/{team_id}' },
+  'DELETE /v1/teams/{team_id}': { action: 'team.delete', resource: 'team/{team_id}' },
+  'PUT /v1/teams/{team_id}/members/{account_id}': { action: 'team.put_member', resource: 'team/{team_id}' },
+  'DELETE /v1/teams/{team_id}/members/{account_id}': { action: 'team.remove_member', resource: 'team/{team_id}' },
+  'POST /v1/clusters': { action: 'cluster.assign', resource: 'cluster' },
+  'DELETE /v1/clusters/{cluster_id}': { action: 'cluster.unassign', resource: 'cluster/{cluster_id}' },
+
   'PUT /v1/policies/{env}': { action: 'policy.put', resource: 'policy/{env}' },
   'DELETE /v1/policies/{env}': { action: 'policy.delete', resource: 'policy/{env}' },
   'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },

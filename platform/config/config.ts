@@ -48,6 +48,9 @@ export interface Config {
   readonly listen: Readonly<Endpoint>;
   /** Second listener, for `/` and `/api/v1` only. */
   readonly usersListen?: Readonly<Endpoint>;
+  /** Another one, for the cluster API only. */
+  readonly clustersListen?: Readonly<Endpoint>;
+  readonly clusters: { readonly requestsPerMinute: number };
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly auth: AuthConfig;
   /** An existing metadata server, or the port at which an embedded one is started. */
@@ -115,6 +118,8 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     home,
     listen: { address: listen.address, port: set.PGSTEWARD_PORT ?? listen.port },
     ...(set.PGSTEWARD_USERS_LISTEN === undefined ? {} : { usersListen: set.PGSTEWARD_USERS_LISTEN }),
+    ...(set.PGSTEWARD_CLUSTERS_LISTEN === undefined ? {} : { clustersListen: set.PGSTEWARD_CLUSTERS_LISTEN }),
+    clusters: { requestsPerMinute: set.PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE ?? 3000 },
     ...(set.PGSTEWARD_TLS_CERT_FILE === undefined || set.PGSTEWARD_TLS_KEY_FILE === undefined
       ? {}
       : { tls: { certFile: path(set.PGSTEWARD_TLS_CERT_FILE), keyFile: path(set.PGSTEWARD_TLS_KEY_FILE) } }),

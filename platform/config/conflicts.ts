@@ -17,10 +17,11 @@ export function findConflicts(set: OptionValues, config: Config): string[] {
 }
 
 /** Listeners of the API that others than this machine reach, by the variables that name them. */
-function publicListeners({ listen, usersListen }: Config): [variable: OptionName, address: string][] {
+function publicListeners({ listen, usersListen, clustersListen }: Config): [variable: OptionName, address: string][] {
   const listeners: [OptionName, string | undefined][] = [
     ['PGSTEWARD_LISTEN', listen.address],
     ['PGSTEWARD_USERS_LISTEN', usersListen?.address],
+    ['PGSTEWARD_CLUSTERS_LISTEN', clustersListen?.address],
   ];
   return listeners.flatMap(([variable, address]) =>
     address === undefined || isLoopback(address) ? [] : [[variable, address] satisfies [OptionName, string]],
@@ -98,10 +99,11 @@ function halfOfServerControl(set: OptionValues): string[] {
 }
 
 /** Ports that processes of this installation listen on; 0, any free one, is none of them. */
-function ownPorts({ listen, usersListen, metadata, targetPort, temporal }: Config): [string, number][] {
+function ownPorts({ listen, usersListen, clustersListen, metadata, targetPort, temporal }: Config): [string, number][] {
   const ports: Partial<Record<OptionName, number>> = {
     PGSTEWARD_PORT: listen.port,
     ...(usersListen !== undefined && { PGSTEWARD_USERS_LISTEN: usersListen.port }),
+    ...(clustersListen !== undefined && { PGSTEWARD_CLUSTERS_LISTEN: clustersListen.port }),
     ...(metadata.kind === 'embedded' && { PGSTEWARD_METADATA_PORT: metadata.port }),
     PGSTEWARD_TARGET_PORT: targetPort,
     ...(temporal.server.kind === 'development' && {

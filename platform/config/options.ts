@@ -30,6 +30,17 @@ export const OPTIONS = {
     meaning:
       'Address and port of a second listener for `/` and `/api/v1` only, such as `127.0.0.1:5000`, where clients of pg-user-api look. The same rules hold as on the first.',
   }),
+  PGSTEWARD_CLUSTERS_LISTEN: option({
+    schema: endpoint(portOrAny),
+    default: 'no such listener',
+    meaning:
+      'Address and port of another listener for the cluster API (`/account`, `/teams`, `/clusters`, `/access-tokens`) only, such as `127.0.0.1:443`, where the command line `cb` looks, over TLS. The same rules hold as on the first.',
+  }),
+  PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE: option({
+    schema: integer(1, 1_000_000),
+    default: '`3000`',
+    meaning: 'Requests to the cluster API that one token may make within a minute; more are answered 429.',
+  }),
   PGSTEWARD_AUTH: option({
     schema: z.enum(AUTH_MODES, `must be ${AUTH_MODES.join(' or ')}`),
     default: '`open-loopback`',

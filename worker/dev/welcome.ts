@@ -1,10 +1,13 @@
 import type { DevStack } from './stack.ts';
 
 /** What {@link welcome} is made from. */
-export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'whyProcesses' | 'databases'> {
+export interface WelcomeFacts
+  extends Pick<DevStack, 'apiUrl' | 'clustersUrl' | 'firstTeam' | 'uiUrl' | 'whyProcesses' | 'databases'> {
   hostId: string;
   /** Temporal's. */
   namespace: string;
+  /** Directory of all state. */
+  home: string;
   logFile: string;
   /** Since the command was given, with one digit after the point. */
   seconds: string;
@@ -20,7 +23,7 @@ Ready after ${seconds} s.
   Temporal UI  ${temporalUi(facts)}
   Log          ${logFile}
 ${runtimeNote(facts)}
-${databases.length === 0 ? firstSteps(facts) : listed(facts)}
+${databases.length === 0 ? firstSteps(facts) : listed(facts)}${clusterApi(facts)}
 Ctrl-C stops everything, services too; the next start brings all of it back.
 `;
 }
@@ -73,6 +76,26 @@ curl -X POST ${apiUrl}/v1/databases \\
 and a second or two later read its rows:
 
 curl http://127.0.0.1:3100/products
+`;
+}
+
+/** At the first start only: the key is shown this once. */
+function clusterApi({ firstTeam, clustersUrl, apiUrl, home }: WelcomeFacts): string {
+  if (firstTeam === undefined) return '';
+  const { key, clusterName } = firstTeam;
+  const cb =
+    clustersUrl === undefined
+      ? 'cb needs TLS on port 443: start with PGSTEWARD_CLUSTERS_LISTEN=127.0.0.1:443, then'
+      : 'The command line cb:';
+  return `
+The server is the cluster "${clusterName}" of team "administrators" for clients of Crunchy Bridge. Their API key, shown this once
+and kept in ${home}/cbkey:
+
+  ${key}
+
+Terraform: provider "crunchybridge" { bridgeapi_url = "${apiUrl}", application_secret = "<the key>" }
+${cb}
+  SSL_CERT_FILE=${home}/tls/ca/ca.crt CB_HOST=localhost CB_API_KEY=<the key> cb list
 `;
 }
 

@@ -27,6 +27,7 @@ describe('the configuration', () => {
         serviceUid: 1000,
         postgres: {},
       },
+      clusters: { requestsPerMinute: 3000 },
       portRange: { first: 15000, last: 15999 },
       files: {
         codecKeyring: '/srv/app/.pgsteward/codec-keyring.json',
@@ -52,6 +53,8 @@ describe('the configuration', () => {
         PGSTEWARD_HOME: '/var/lib/pgsteward',
         PGSTEWARD_LISTEN: '[::1]:8080',
         PGSTEWARD_USERS_LISTEN: '0.0.0.0:5000',
+        PGSTEWARD_CLUSTERS_LISTEN: '0.0.0.0:443',
+        PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE: '100',
         PGSTEWARD_AUTH: 'required',
         PGSTEWARD_ADMIN_TOKEN_FILE: 'first-token',
         PGSTEWARD_TLS_CERT_FILE: 'api.crt',
@@ -99,6 +102,8 @@ describe('the configuration', () => {
       home: '/var/lib/pgsteward',
       listen: { address: '::1', port: 8080 },
       usersListen: { address: '0.0.0.0', port: 5000 },
+      clustersListen: { address: '0.0.0.0', port: 443 },
+      clusters: { requestsPerMinute: 100 },
       auth: {
         mode: 'required',
         basic: { user: 'ci', password: { kind: 'file', file: '/srv/app/ci.password' } },
@@ -244,6 +249,8 @@ describe('a wrong configuration', () => {
     ['PGSTEWARD_METADATA_PASSWORD_FILE', 'file', 'is set without PGSTEWARD_METADATA_URL'],
     ['PGSTEWARD_AUTH', 'none', 'must be open-loopback or required'],
     ['PGSTEWARD_USERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
+    ['PGSTEWARD_CLUSTERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
+    ['PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE', '0', 'must be a whole number from 1'],
     ['PGSTEWARD_TLS_CERT_FILE', 'api.crt', 'PGSTEWARD_TLS_KEY_FILE: is needed with PGSTEWARD_TLS_CERT_FILE'],
     ['PGSTEWARD_TLS_KEY_FILE', 'api.key', 'PGSTEWARD_TLS_CERT_FILE: is needed with PGSTEWARD_TLS_KEY_FILE'],
     ['PG_API_USER', 'ci', 'PG_API_PASS_FILE: is needed with PG_API_USER'],
@@ -261,7 +268,7 @@ describe('a wrong configuration', () => {
   test.each(['0.0.0.0:3000', '[::]:3000', '192.168.1.10:3000', 'steward.internal:443', '[::ffff:10.0.0.1]:3000'])(
     'listening on %s needs every caller to have credentials, and is better done with TLS',
     (listen) => {
-      for (const name of ['PGSTEWARD_LISTEN', 'PGSTEWARD_USERS_LISTEN']) {
+      for (const name of ['PGSTEWARD_LISTEN', 'PGSTEWARD_USERS_LISTEN', 'PGSTEWARD_CLUSTERS_LISTEN']) {
         const env = { [name]: listen, ...(name === 'PGSTEWARD_LISTEN' ? {} : { PGSTEWARD_PORT: '4000' }) };
         expect(() => readConfig(env, MACHINE)).toThrow(
           new RegExp(`${name}: .* is not a loopback address, .*; set PGSTEWARD_AUTH=required`),
