@@ -11,6 +11,8 @@ import { clusterRoutes } from './clusters/cluster-routes.ts';
 import { limitRequests } from './clusters/limit-requests.ts';
 import { clusterManagementRoutes } from './clusters/manage/cluster-routes.ts';
 import { teamManagementRoutes } from './clusters/manage/team-routes.ts';
+import { createFlavorKeeper } from './clusters/roles/flavors.ts';
+import { clusterRoleRoutes } from './clusters/roles/routes.ts';
 import { teamRoutes } from './clusters/team-routes.ts';
 import { confineToListener } from './confined-listeners.ts';
 import { databaseRoutes } from './databases/routes.ts';
@@ -75,6 +77,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
     app.route('/', routes(deps));
   }
+  app.route('/', clusterRoleRoutes({ ...serverDeps, flavors: createFlavorKeeper(serverDeps) }));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

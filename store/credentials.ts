@@ -9,6 +9,11 @@ export const ENGINE_OWNER = 'roles';
 /** Owner of the group roles of the user API: nobody else changes them. */
 export const GROUP_OWNER = 'users';
 
+/** Whether a role of this owner was made by a request, and has what rights it has through this control plane. */
+export function isMadeByRequest(owner: string | undefined): boolean {
+  return owner === ENGINE_OWNER || owner?.startsWith('cluster/') === true;
+}
+
 /** A role of a server that this installation manages (R8). */
 export interface CredentialRecord {
   serverName: string;

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AccessOptions } from '../domain/access/request-options.ts';
+import type { RoleFlavor } from '../domain/clusters/flavors.ts';
 import { Failure, type FailureType } from '../domain/failures.ts';
 import type { PlannedGroup } from '../domain/users/group-document.ts';
 import type { Queryable } from './connection.ts';
@@ -96,6 +97,8 @@ export interface AccessResult {
   groups?: PlannedGroup[];
   /** Roles whose later objects are not covered by what was granted. */
   uncovered?: string[];
+  /** The role of a cluster, as it was left. */
+  cluster_role?: { flavor: RoleFlavor; password_set: boolean };
   failure?: FailureType;
   [key: string]: unknown;
 }

@@ -110,6 +110,11 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /clusters': closed(EVERYBODY, 'nothing'),
   'GET /clusters/{cluster_id}': closed(EVERYBODY, 'nothing'),
   'GET /clusters/{cluster_id}/status': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}/roles': closed(EVERYBODY, 'nothing'),
+  'POST /clusters/{cluster_id}/roles': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}/roles/{role_name}': closed(EVERYBODY, 'nothing'),
+  'PUT /clusters/{cluster_id}/roles/{role_name}': closed(EVERYBODY, 'nothing'),
+  'DELETE /clusters/{cluster_id}/roles/{role_name}': closed(EVERYBODY, 'nothing'),
   // It is the request for credentials: the handler judges the key that it comes with.
   'POST /access-tokens': open('anyone', 'nothing'),
   'DELETE /access-tokens/{token_id}': closed(EVERYBODY, 'nothing'),

@@ -316,7 +316,11 @@ function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>):
   );
   const { plainText, facts } = share;
   const steps = plan.steps.map(({ summary }) => summary);
-  const more = { ...(groups.length > 0 && { groups }), ...(uncovered.length > 0 && { uncovered }) };
+  const more = {
+    ...(groups.length > 0 && { groups }),
+    ...(uncovered.length > 0 && { uncovered }),
+    ...(clusterRole && { cluster_role: { flavor: clusterRole.flavor, password_set: clusterRole.setsPassword } }),
+  };
   const passwordsCompared = facts.readsPasswords && !plainText;
   return { state: 'done', roles, steps, plainText, passwordsCompared, more, ...(clusterRole && { clusterRole }) };
 }
