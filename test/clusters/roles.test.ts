@@ -153,7 +153,15 @@ describe('roles of a cluster', () => {
 
   it('a name or body that means nothing is 400', async () => {
     const { admin, path } = cluster;
-    const names = ['nobody', admin.role.slice(2), 'u_', `${admin.role}a`, 'u_rvf73a77ozfsvcttryebfrnlen', 'USER', 'u_01890189018901890189018901'];
+    const names = [
+      'nobody',
+      admin.role.slice(2),
+      'u_',
+      `${admin.role}a`,
+      'u_rvf73a77ozfsvcttryebfrnlen',
+      'USER',
+      'u_01890189018901890189018901',
+    ];
     for (const name of names) {
       for (const method of ['GET', 'PUT', 'DELETE']) {
         expect([name, method, (await admin.call(method, `${path}/${name}`)).status]).toEqual([name, method, 400]);

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { accountRole } from '../../../domain/clusters/role-names.ts';
 import { eidOf } from '../../../domain/clusters/eid.ts';
 import type { RoleFlavor } from '../../../domain/clusters/flavors.ts';
+import { accountRole } from '../../../domain/clusters/role-names.ts';
 import type { TeamRole } from '../../../domain/clusters/teams.ts';
 import { insertCluster } from '../../../store/clusters.ts';
 import { insertTeam, putMember } from '../../../store/teams.ts';
@@ -38,7 +38,10 @@ export interface Cluster {
 export interface Clusters {
   stack: TestStack;
   /** @param of.as login of the control plane; `steward` is a superuser that is not called postgres */
-  add(server: VersionedServer, of?: { as?: 'steward' | 'superuser' | 'limited'; flavor?: RoleFlavor }): Promise<Cluster>;
+  add(
+    server: VersionedServer,
+    of?: { as?: 'steward' | 'superuser' | 'limited'; flavor?: RoleFlavor },
+  ): Promise<Cluster>;
   stop(): Promise<void>;
 }
 
