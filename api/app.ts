@@ -26,6 +26,7 @@ import { tellReplays } from './idempotency.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
@@ -70,14 +71,16 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
+  app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
   app.route('/', policyRoutes(deps));
   const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
   for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
-  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
+  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes]) {
     app.route('/', routes(deps));
   }
-  app.route('/', clusterRoleRoutes({ ...serverDeps, flavors: createFlavorKeeper(serverDeps) }));
+  const roleDeps = { ...serverDeps, flavors: createFlavorKeeper(serverDeps) };
+  for (const routes of [clusterManagementRoutes, clusterRoleRoutes]) app.route('/', routes(roleDeps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

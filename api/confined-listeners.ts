@@ -25,7 +25,7 @@ export function confineToListener() {
   return createMiddleware<ApiVariables & { Bindings: ListenerEnv }>(async (c, next) => {
     const only = c.env?.only;
     if (only === undefined || LISTENERS[only].serves(c.req.path)) return next();
-    const message = 'there is no such endpoint here';
+    const message = 'there is no such endpoint on this listener';
     const refusal = { name: 'not_found', status: 404, message, ofEndpoint: true, requestId: requestIdOf(c) } as const;
     return c.json(LISTENERS[only].family.refusal(refusal).body, 404);
   });

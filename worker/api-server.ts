@@ -75,6 +75,9 @@ export async function startApi(options: {
           owner: 'the listener for /api/v1',
           fetch: confined('users'),
           tls,
+        }).catch(async (error: unknown) => {
+          await main.stop();
+          throw error;
         });
   const clusters =
     config.clustersListen === undefined

@@ -168,4 +168,12 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   // The token in the path is the credential.
   'GET /api/v1/handover/{token}': closed('anyone', 'nothing'),
   'POST /api/v1/handover/{token}': closed('anyone', 'nothing'),
+
+  'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'PATCH /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
 };

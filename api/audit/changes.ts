@@ -29,6 +29,12 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   },
   'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster' },
 
+  'POST /v1/tokens': { action: 'token.create', resource: 'token' },
+  'DELETE /v1/tokens/{token_id}': { action: 'token.revoke', resource: 'token/{token_id}' },
+  'POST /v1/accounts': { action: 'account.create', resource: 'account' },
+  'PATCH /v1/accounts/{account_id}': { action: 'account.change', resource: 'account/{account_id}' },
+  'DELETE /v1/accounts/{account_id}': { action: 'account.change', resource: 'account/{account_id}' },
+
   'POST /v1/servers': { action: 'server.register', resource: 'server' },
   'PUT /v1/servers/{name}': { action: 'server.change', resource: 'server/{name}' },
   'DELETE /v1/servers/{name}': { action: 'server.delete', resource: 'server/{name}' },
@@ -74,6 +80,20 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },
   'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
   'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
+
+  'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
+  'PATCH /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.change',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'DELETE /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.delete',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'POST /v1/notifications/channels/{channel_id}/test': {
+    action: 'notification_channel.test',
+    resource: 'notification_channel/{channel_id}',
+  },
 
   'GET /v1/audit/export': { action: 'audit.export', resource: 'audit' },
 };

@@ -50,7 +50,7 @@ export async function createToken(
       await auditChange(tx, caller, {
         action: 'token.create',
         resource: `token/${record.id}`,
-        detail: { account: account.name, name: body.name, shown: record.shown, ...rights },
+        detail: { after: { account: account.name, name: body.name, shown: record.shown, ...rights } },
       });
       const answer = { token: renderToken(record), sealed: sealForRetry(deps, { id: record.id, text: token.text }) };
       await request.keep(tx, answer);

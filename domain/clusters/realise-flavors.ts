@@ -163,3 +163,13 @@ function withoutCover(facts: FlavorFacts): string | undefined {
   const where = lacking.map(({ name }) => quoteIdentifier(name)).join(', ');
   return `${why}, so every table has to be granted, and role "${admin.name}" is no superuser; a superuser runs, connected to each of ${where}, one after the other:\n${script}`;
 }
+
+/** Why a cluster cannot have the role `postgres`; undefined where it can. */
+export function whyNoSuperuser({ admin }: Pick<FlavorFacts, 'admin'>): string | undefined {
+  if (admin.name === 'postgres') {
+    return 'the cluster has no role "postgres": it is the login of the control plane itself, which nobody is shown';
+  }
+  return admin.superuser
+    ? undefined
+    : `the cluster has no role "postgres": the control plane logs in as "${admin.name}", which is no superuser and can make none`;
+}

@@ -38,7 +38,7 @@ export type ClusterRolePlan =
     }
   /** It is there, and not ours. */
   | { state: 'conflict'; message: string }
-  /** Another request has just made it, and its end is not on record yet. */
+  /** Another request has just made it, and its end is not on record yet; or one that makes the groups comes first. */
   | { state: 'unsettled' };
 
 /** The document of a request, in which the role and all groups of flavors are named: its locks and its look come from that. */
@@ -93,6 +93,8 @@ export function planClusterRole(of: {
     if (!wish.adopt) return conflict(notOurs(name));
   }
   const flavor = wish.superuser ? 'write' : (wish.flavor ?? (ours ? record?.flavor : undefined) ?? wish.defaultFlavor);
+  // Whoever asks for a role asks for the groups before it.
+  if (!wish.superuser && !observed.roles.has(FLAVOR_GROUPS[flavor])) return { state: 'unsettled' };
   // A drop that was begun has taken the password away.
   const setsPassword = !ours || wish.rotate || record?.state === 'deleting';
   const adopted = existing !== undefined && !known;

@@ -93,6 +93,7 @@ export interface Config {
   readonly reconcileIntervalMs: number;
   readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly failoverIntervalMs: number;
+  readonly notifyIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
   /** Links to passwords; `publicUrl` null: under the address of the request. */
@@ -159,6 +160,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     },
     auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
+    notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
     handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
     groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,

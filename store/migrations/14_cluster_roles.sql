@@ -33,8 +33,19 @@ CREATE INDEX cluster_roles_id ON cluster_roles (cluster_id, id) WHERE deleted_at
 CREATE INDEX cluster_roles_gone ON cluster_roles (cluster_id, name, deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX cluster_roles_changing ON cluster_roles (changing_task) WHERE changing_task IS NOT NULL;
 
+-- What is seen to on servers that are clusters: the roles that each of them has from the start, and what flavors need in databases
+-- that are made later.
+CREATE TABLE cluster_looks (
+  cluster_id   uuid PRIMARY KEY REFERENCES clusters (id) ON DELETE CASCADE,
+  looked_at    timestamptz NOT NULL DEFAULT now(),
+  -- Its own roles were asked for.
+  roles_asked  boolean NOT NULL DEFAULT false,
+  -- What a superuser has to do first, or why the server could not be asked.
+  problem      text
+);
+
 -- Down Migration
 
 DELETE FROM secrets WHERE owner LIKE 'cluster/%';
 DELETE FROM credentials WHERE owner LIKE 'cluster/%';
-DROP TABLE cluster_roles;
+DROP TABLE cluster_looks, cluster_roles;

@@ -10,6 +10,9 @@ import { assertPortFree } from '../../platform/local/ports.ts';
  */
 export async function assertPortsFree(config: Config): Promise<void> {
   const wanted = [{ ...config.listen, variable: 'PGSTEWARD_PORT', owner: 'the API' }];
+  if (config.usersListen !== undefined) {
+    wanted.push({ ...config.usersListen, variable: 'PGSTEWARD_USERS_LISTEN', owner: 'the listener for /api/v1' });
+  }
   if (config.clustersListen !== undefined) {
     wanted.push({
       ...config.clustersListen,

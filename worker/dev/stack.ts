@@ -25,6 +25,8 @@ import { startServers } from './start-servers.ts';
 /** A development stack that runs. */
 export interface DevStack {
   apiUrl: string;
+  /** Of the listener for `/api/v1` alone, where there is one. */
+  usersUrl: string | undefined;
   /** Of the listener for the cluster API alone, where there is one. */
   clustersUrl: string | undefined;
   /** At the first start: what clients of the cluster API get. */
@@ -118,7 +120,17 @@ export async function startDevStack(options: {
     // It rejects at an ordinary stop too, when nobody waits for it any more.
     broken.catch(() => undefined);
     const why = hostWorker.runtime === 'process' ? await whyProcesses(config.host.runtime) : undefined;
-    return { apiUrl: api.url, clustersUrl, firstTeam, uiUrl, whyProcesses: why, databases, broken, stop };
+    return {
+      apiUrl: api.url,
+      usersUrl: api.usersUrl,
+      clustersUrl,
+      firstTeam,
+      uiUrl,
+      whyProcesses: why,
+      databases,
+      broken,
+      stop,
+    };
   } catch (error) {
     await (signal.aborted ? stop() : stops.stopAll());
     throw error;

@@ -1,12 +1,13 @@
 import { roleRequest } from '../../../domain/clusters/flavor-requests.ts';
 import type { RoleFlavor } from '../../../domain/clusters/flavors.ts';
+import { whyNoSuperuser } from '../../../domain/clusters/realise-flavors.ts';
 import type { ClusterRoleWish } from '../../../domain/clusters/role-request.ts';
 import { makeRolePassword } from '../../../platform/secrets/role-password.ts';
 import { findClusterRole } from '../../../store/cluster-roles.ts';
 import { ApiError, invalidInput } from '../../errors.ts';
 import { changeNow } from '../../roles/change.ts';
 import { revealPassword } from '../../roles/reveal.ts';
-import { gone, whyNoSuperuser } from './absent.ts';
+import { gone } from './absent.ts';
 import { type ClusterRoleDeps, isSuperuser, type RoleContext, requireMember } from './context.ts';
 import { credentialOf } from './credential.ts';
 import { noteReveal } from './secret.ts';

@@ -217,7 +217,7 @@ async function planItems(
       const { document: submitted, foreign } = item.request;
       const clusterRole = planClusterRoleOf(deps, item, observed);
       if (clusterRole?.state === 'unsettled') {
-        outcomes.set(item.work.taskId, { state: 'waiting', held: false, reason: 'the role is being made' });
+        outcomes.set(item.work.taskId, { state: 'waiting', held: false, reason: 'another request comes first' });
         continue;
       }
       const filled = fillDocument(clusterRole?.document ?? submitted, item.work.options.fill, observed, foreign);
