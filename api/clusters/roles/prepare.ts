@@ -18,8 +18,10 @@ export async function prepareCluster(deps: ClusterRoleDeps, caller: Caller, clus
   const preparing = makeOwnRoles(deps, caller, clusterId).catch((error: unknown) => {
     deps.log.warn({ err: error, clusterId }, 'the roles of a new cluster are made later');
   });
-  const { promise: patience, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, PATIENCE_MS);
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS);
+  });
   await Promise.race([preparing, patience]);
   clearTimeout(timer);
 }
