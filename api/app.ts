@@ -50,7 +50,7 @@ import { userRoutes } from './users/routes.ts';
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(nameRequest(), logRequests(deps.log), noStore(), auditRefusals(deps), confineToListener());
+  app.use(nameRequest(), logRequests(deps.log), noStore(), confineToListener(), auditRefusals(deps));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(enforceRules(deps), limitRequests(deps.clusters), refuseSpeculativeChanges(), limitBody(), tellReplays());
   app.onError(createErrorHandler(deps.log));

@@ -1,9 +1,19 @@
+import type { AccessOptions } from '../../domain/access/request-options.ts';
 import { parseSearchPath, searchPathValue } from '../../domain/users/search-path.ts';
 import type { Caller } from '../caller.ts';
 import { invalidInput } from '../errors.ts';
+import type { DocumentChange } from '../roles/change.ts';
 import type { UserDeps } from './deps.ts';
 import { type HandoverParameters, handoverWish } from './handover.ts';
-import { adoption, answerWithPassword, conditionOf, newPassword, type Operation, patienceOf } from './operation.ts';
+import {
+  adoption,
+  answerWithPassword,
+  auditOf,
+  conditionOf,
+  newPassword,
+  type Operation,
+  usualOptions,
+} from './operation.ts';
 import { requireAllowed, requirePlace, shownPlace } from './place.ts';
 
 /** Which user is meant. */
@@ -15,6 +25,13 @@ export interface UserName {
 }
 
 const NOT_FOUND = 'user not found';
+
+function withAudit(
+  options: AccessOptions,
+  audit: ReturnType<typeof auditOf>,
+): Pick<DocumentChange, 'options' | 'detail'> {
+  return { options: { ...options, ...audit.options }, detail: audit.detail };
+}
 
 /** Gives a user a new password. Requests that wait together are one, and all their callers get that password (R8). */
 export async function reset(
@@ -35,8 +52,7 @@ export async function reset(
       serverName: place.entry.serverName,
       document: { allow, roles: [{ name: username, password: generated, ...role }] },
       prefix: 'roles[0].',
-      options: { condition, shared: true, ...patienceOf(caller) },
-      detail: { operation: 'user.reset', env: of.env, database: of.database, username },
+      ...withAudit({ condition, shared: true, ...usualOptions(caller) }, auditOf('reset', of)),
     },
     async answer(done) {
       if (done.result.missing === true) {
@@ -59,7 +75,7 @@ export async function setSearchPath(
   if ('problem' in parsed) throw invalidInput([{ path: 'schema', message: parsed.problem }]);
   const place = await requirePlace(deps, caller, of);
   requireAllowed(place, { operation: 'search-path', env: of.env });
-  const { env, database, username, schema } = of;
+  const { database, username, schema } = of;
   const condition = conditionOf(caller, of);
   const { allow, role } = adoption(condition);
   const setting = { role: username, name: 'search_path', value: searchPathValue(parsed.schemas), database };
@@ -72,8 +88,7 @@ export async function setSearchPath(
         settings: [setting],
       },
       prefix: 'settings[0].',
-      options: { condition, ...patienceOf(caller) },
-      detail: { operation: 'user.search-path', env, database, username, schema },
+      ...withAudit({ condition, ...usualOptions(caller) }, auditOf('search-path', of, { schema })),
     },
     answer: async ({ result }) => ({
       ...shownPlace(place),
@@ -86,7 +101,7 @@ export async function setSearchPath(
 
 /** Keeps a user from logging in, and ends the sessions that are open; or lets it in again. */
 export async function setLogin(deps: UserDeps, caller: Caller, of: UserName & { login: boolean }): Promise<Operation> {
-  const { env, database, username, login } = of;
+  const { env, username, login } = of;
   const operation = login ? 'enable' : 'disable';
   const place = await requirePlace(deps, caller, of);
   requireAllowed(place, { operation, env });
@@ -98,8 +113,10 @@ export async function setLogin(deps: UserDeps, caller: Caller, of: UserName & { 
       serverName: place.entry.serverName,
       document: { allow, roles: [{ name: username, login, ...role }] },
       prefix: 'roles[0].',
-      options: { condition, disabled: !login, ...(login ? {} : { endSessions: true }), ...patienceOf(caller) },
-      detail: { operation: `user.${operation}`, env, database, username },
+      ...withAudit(
+        { condition, disabled: !login, ...(login ? {} : { endSessions: true }), ...usualOptions(caller) },
+        auditOf(operation, of),
+      ),
     },
     answer: async ({ result }) => ({
       ...shownPlace(place),

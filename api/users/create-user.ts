@@ -8,7 +8,7 @@ import { ApiError, invalidInput } from '../errors.ts';
 import type { CreateUserParameters } from '../schemas/users.ts';
 import type { UserDeps } from './deps.ts';
 import { handoverWish } from './handover.ts';
-import { answerWithPassword, newPassword, type Operation, patienceOf } from './operation.ts';
+import { answerWithPassword, auditOf, newPassword, type Operation, usualOptions } from './operation.ts';
 import { requireAllowed, requirePlace, shownPlace } from './place.ts';
 
 /** What a request for a new user says. */
@@ -34,6 +34,7 @@ export async function creation(deps: UserDeps, caller: Caller, request: NewUser)
   const group = await deps.groups.roleFor(caller, place, { kind, privileges: terms.privileges });
   const generated = newPassword();
   const { env, dbName: database, serverName } = place.entry;
+  const audit = auditOf('create', { env, database, username }, { kind, ...shownTerms(terms) });
   return {
     change: {
       serverName,
@@ -42,9 +43,10 @@ export async function creation(deps: UserDeps, caller: Caller, request: NewUser)
       options: {
         condition: { role: username, when: 'absent' },
         record: { environment: env, kind },
-        ...patienceOf(caller),
+        ...usualOptions(caller),
+        ...audit.options,
       },
-      detail: { operation: 'user.create', env, database, username, kind, ...shownTerms(terms) },
+      detail: audit.detail,
     },
     async answer(done) {
       if (done.result.existed === true) return { ...shownPlace(place), username, password: null, status: EXISTS };

@@ -44,7 +44,11 @@ export async function dropUser(
     drain_seconds: 0,
     force: override,
   };
-  await refuseForbidden(deps, { serverName, caller, document, insist: 'override' });
+  const found = await refuseForbidden(deps, { serverName, caller, document, insist: 'override' });
+  if (found === 'unknown') throw new ApiError('unavailable', `server ${serverName} does not answer; nothing was done`);
+  const notFound = { ...shownPlace(place), username, password: null, status: 'user not found' };
+  // The same request under its key gets the answer that it got when there was a user.
+  if (found === 'gone' && caller.idempotencyKey === undefined) return { state: 'ended', answer: notFound };
   const { taskId } = await acceptServerTask(deps, caller, {
     serverName,
     type: 'drop_role',
@@ -61,8 +65,7 @@ export async function dropUser(
   }
   const result = endOf(end);
   if (result instanceof ApiError) throw result;
-  const status = wasGone(result) ? 'user not found' : 'user dropped';
-  return { state: 'ended', answer: { ...shownPlace(place), username, password: null, status } };
+  return { state: 'ended', answer: wasGone(result) ? notFound : { ...notFound, status: 'user dropped' } };
 }
 
 /** Where environments share a server, each drops its own. */

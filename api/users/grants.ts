@@ -1,8 +1,7 @@
 import type { z } from '@hono/zod-openapi';
-import { isSystemSchema } from '../../domain/access/privileges/select-objects.ts';
 import { LATER_KIND, readPrivilegeWords, SCHEMA_OBJECTS, unfit } from '../../domain/users/schema-grants.ts';
 import type { Caller } from '../caller.ts';
-import { ApiError, invalidInput } from '../errors.ts';
+import { invalidInput } from '../errors.ts';
 import { changeNow } from '../roles/change.ts';
 import type { grantAnswerSchema, userGrantSchema, userRevokeSchema } from '../schemas/user-grants.ts';
 import type { UserDeps } from './deps.ts';
@@ -11,11 +10,6 @@ import { requireAllowed, requirePlace, shownPlace } from './place.ts';
 
 type Grant = z.output<typeof userGrantSchema>;
 type Revoke = z.output<typeof userRevokeSchema>;
-
-/** Kinds of objects that belong to the database; languages and foreign servers reach beyond it. */
-const KINDS: ReadonlySet<string> = new Set([
-  ...['database', 'schema', 'table', 'view', 'foreign_table', 'sequence', 'routine', 'type'],
-]);
 
 /** Grants or revokes privileges in a database of an environment. */
 export async function changePrivileges(
@@ -28,7 +22,6 @@ export async function changePrivileges(
   const place = await requirePlace(deps, caller, body);
   const { privileges } = readPrivilegeWords(body.privileges);
   requireAllowed(place, list === 'grants' ? { operation: 'grant', env, privileges } : { operation: 'revoke', env });
-  requireOrdinary(caller, body);
   const entries = body.on === undefined ? ofSchema(list, body) : [named(list, body)];
   const { taskId, result } = await changeNow(deps, caller, {
     serverName: place.entry.serverName,
@@ -36,8 +29,12 @@ export async function changePrivileges(
     content: body,
     document: { databases: [{ name: database, [list]: entries }] },
     prefix: `databases[0].${list}[0].`,
-    options: { ...(body.later === true && { fill: { later: 'creators' as const } }), ...patienceOf(caller) },
-    detail: { operation: `user.${list}`, env, database, [list]: entries },
+    options: {
+      ...(body.later === true && { fill: { later: 'creators' as const } }),
+      ...patienceOf(caller),
+      audit: { action: `user.${list}`, resource: `user/${env}/${database}` },
+    },
+    detail: { env, database, [list]: entries },
   });
   const { steps = [], uncovered } = result;
   const done = list === 'grants' ? 'granted' : 'revoked';
@@ -48,19 +45,6 @@ export async function changePrivileges(
     steps,
     ...(uncovered !== undefined && { uncovered }),
   };
-}
-
-/** What belongs to the server and not to the database is for administrators. @throws ApiError 403 */
-function requireOrdinary(caller: Caller, body: Grant | Revoke): void {
-  if (caller.isAdmin) return;
-  const { on } = body;
-  const schemas = [body.schema, on?.schema, ...(on?.kind === 'schema' ? (on.names ?? []) : [])];
-  const system = schemas.find((schema) => schema !== undefined && isSystemSchema(schema));
-  if (system !== undefined)
-    throw new ApiError('forbidden', `only administrators may change rights in schema "${system}"`);
-  if (on !== undefined && !KINDS.has(on.kind)) {
-    throw new ApiError('forbidden', `only administrators may change rights on a ${on.kind.replaceAll('_', ' ')}`);
-  }
 }
 
 /** Entries of the role engine's document. */

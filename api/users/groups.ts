@@ -127,6 +127,6 @@ function requestOf(deps: ServerApiDeps, { serverName, database }: GroupPlace, gr
     route: ROUTE,
     content: { serverName, database, groups },
     ...groupRequest({ installationId, database, groups }, sha256),
-    detail: { operation: 'user.groups', database, kinds: groups.map(({ kind }) => kind) },
+    detail: { database, kinds: groups.map(({ kind }) => kind) },
   };
 }

@@ -1,8 +1,10 @@
 import type { z } from '@hono/zod-openapi';
+import { orLoginRefused } from '../../platform/target/errors.ts';
 import type { Place } from '../../store/registry.ts';
 import { rolesOfOtherEnvironments } from '../../store/role-facts.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
+import { ApiError } from '../errors.ts';
 import type { foundUserSchema, userListSchema } from '../schemas/users.ts';
 import { type PlaceName, requirePlace, shownPlace } from './place.ts';
 
@@ -57,7 +59,12 @@ async function visibleLogins(
     applicationName: `pgsteward:${caller.requestId}`,
     doing: `reading the roles of server ${serverName}`,
   };
-  const { rows } = await server.onMaintenance(session, (client) => client.query<Login>(LOGINS_SQL, [name]));
+  const { rows } = await server
+    .onMaintenance(session, (client) => client.query<Login>(LOGINS_SQL, [name]))
+    .catch((error: unknown) => {
+      const refused = orLoginRefused(error, serverName);
+      throw refused === error ? error : new ApiError('server_error', (refused as Error).message);
+    });
   if (caller.scope === undefined) return rows;
   const environments = caller.scope.environments ?? [];
   const hidden = await rolesOfOtherEnvironments(deps.db, { serverName, environments });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
+import type { AccessOptions } from '../../domain/access/request-options.ts';
 import type { RoleCondition } from '../../domain/access/role-condition.ts';
 import type { Place } from '../../store/registry.ts';
 import type { Caller } from '../caller.ts';
@@ -28,9 +29,29 @@ export const newPassword = (): string => randomBytes(16).toString('base64url');
  */
 const PATIENCE_MS = 5_000;
 
-/** Options of the change of a user by this caller. */
-export function patienceOf(caller: Caller): { patienceMs?: number } {
+/**
+ * Options of every change of a user by this caller. Who may change whom is decided by the condition and the policy, not by the
+ * rules for operators of servers: a published caller makes administrators, too, where the policy lets it.
+ */
+export function usualOptions(caller: Caller): Pick<AccessOptions, 'withoutAdminRole' | 'patienceMs'> {
+  return { withoutAdminRole: false, ...patienceOf(caller) };
+}
+
+export function patienceOf(caller: Caller): Pick<AccessOptions, 'patienceMs'> {
   return caller.idempotencyKey === undefined ? { patienceMs: PATIENCE_MS } : {};
+}
+
+/** What the audit log has of a change of a user. */
+export function auditOf(
+  operation: string,
+  of: { env: string; database: string; username: string },
+  more: Record<string, unknown> = {},
+): { options: Pick<AccessOptions, 'audit'>; detail: Record<string, unknown> } {
+  const { env, database, username } = of;
+  return {
+    options: { audit: { action: `user.${operation}`, resource: `user/${env}/${database}/${username}` } },
+    detail: { env, database, username, ...more },
+  };
 }
 
 /** What must be so of a user who is changed (R5). @throws ApiError 403 where the caller may not override the rules */

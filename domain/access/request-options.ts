@@ -15,6 +15,8 @@ export interface AccessOptions {
   shared?: true;
   /** Parts of the document that depend on what is there when it is carried out. */
   fill?: DocumentFill;
+  /** What the audit log calls the request, and what it is about; unless given, `server.change_role` of the server. */
+  audit?: { action: string; resource: string };
   /** What is put on record of the role that the request makes. */
   record?: UserRecord;
   /** What is put on record of the role that the request is about: it is kept from logging in, or no longer. */

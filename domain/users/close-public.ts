@@ -81,9 +81,10 @@ export function closePublic(of: {
     const rest = { privileges: ['CREATE' as const], grantOption: false, laterBy: [], at: GROUPS_PATH };
     return objects.length === 0 ? [] : [{ on: selector, to: grantees, ...rest }];
   };
+  // Those that belong to others are named, so that they may become members; the groups are in the document already.
+  const adopted = logins.filter((name) => foreign.has(name) && members.includes(name));
   return {
-    // Those that belong to others are named, so that they may become members.
-    roles: [groupRole(everyone, role), ...members.filter((name) => foreign.has(name)).map(named)],
+    roles: [groupRole(everyone, role), ...adopted.map(named)],
     memberships: members.map((member) => ({ role, member, admin: false, absent: false, at: GROUPS_PATH })),
     grants: on(closed, [role, ...alone]),
     revokes: on(open, [PUBLIC]),

@@ -39,6 +39,11 @@ export function groupRequest(
       roles: roles.map((name) => ({ name, adopt: true })),
       databases: [{ name: database, exact_grantees: own }],
     },
-    options: { fill: { database, groups, everyone }, shared: true },
+    options: {
+      fill: { database, groups, everyone },
+      shared: true,
+      withoutAdminRole: false,
+      audit: { action: 'user.groups', resource: `user/-/${database}` },
+    },
   };
 }

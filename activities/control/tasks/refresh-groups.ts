@@ -30,7 +30,7 @@ export async function refreshGroups(deps: ControlDeps): Promise<void> {
       ...groupRequest({ installationId, database: place.database, groups }, sha256),
       audit: {
         actor: ACTOR,
-        detail: { operation: 'user.groups', database: place.database, kinds: groups.map(({ kind }) => kind) },
+        detail: { database: place.database, kinds: groups.map(({ kind }) => kind) },
       },
     });
   }

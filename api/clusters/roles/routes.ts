@@ -3,7 +3,6 @@ import { accountRole } from '../../../domain/clusters/role-names.ts';
 import { mayDo } from '../../../domain/clusters/role-rights.ts';
 import { listClusterRoles } from '../../../store/cluster-roles.ts';
 import type { ApiVariables } from '../../caller.ts';
-import { tellReplays } from '../../idempotency.ts';
 import { answerInvalidShape } from '../../request-validation.ts';
 import { idempotencyHeaders } from '../../schemas/common.ts';
 import { json } from '../../schemas/responses.ts';
@@ -50,7 +49,6 @@ const createOwnRoute = createRoute({
   method: 'post',
   path: PATH,
   summary: 'Make the role of the account that asks; one that is there is left as it is',
-  middleware: [tellReplays()] as const,
   request: { params: clusterParams, headers: idempotencyHeaders, body: describedBody(postRoleSchema) },
   responses: { 201: json(clusterRoleSchema, 'The role with its password.'), ...answers },
 });
@@ -67,7 +65,6 @@ const putRoute = createRoute({
   method: 'put',
   path: `${PATH}/{role_name}`,
   summary: 'Make a role, change its flavor, or give it a new password',
-  middleware: [tellReplays()] as const,
   request: { params: roleParams, headers: idempotencyHeaders, body: describedBody(putRoleSchema) },
   responses: { 201: json(clusterRoleSchema, 'The role with its password.'), ...answers },
 });
@@ -76,7 +73,6 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: `${PATH}/{role_name}`,
   summary: 'Drop the role of an account',
-  middleware: [tellReplays()] as const,
   request: { params: roleParams, headers: idempotencyHeaders },
   responses: { 200: json(clusterRoleSchema, 'The role as it was, without its password.'), ...answers, 410: gone },
 });

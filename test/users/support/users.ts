@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../../../domain/sql/quote.ts';
 import { startTestStack, type TestStack, type TestStackOptions } from '../../support/stack.ts';
+import type { VersionedServer } from '../../support/versions.ts';
 
 /** An installation with databases of environments in its registry. */
 export interface UsersStack {
@@ -12,6 +13,8 @@ export interface UsersStack {
     active?: boolean;
     create?: boolean;
   }): Promise<void>;
+  /** Registers another server under a name. */
+  registerServer(name: string, server: VersionedServer, as: 'superuser' | 'limited'): Promise<void>;
   /** GET with parameters, as published clients ask. */
   get(path: string, parameters: Record<string, string>, headers?: Record<string, string>): Promise<Answer>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -44,6 +47,21 @@ export async function startUsers(options: Partial<TestStackOptions> = {}): Promi
         'INSERT INTO registry (env, db_name, hostname, port, active, server_name) VALUES ($1, $2, $3, $4, $5, $6)',
         [env, database, endpoint?.address, endpoint?.port, active, server],
       );
+    },
+    async registerServer(name, server, as) {
+      const {
+        endpoints,
+        tls,
+        adminUser: user,
+        adminPassword: password,
+      } = as === 'superuser' ? server.address : server.limited;
+      const { status, body } = await stack.call('POST', '/v1/servers', {
+        name,
+        endpoints,
+        tls: { mode: tls.mode, ca_certificate: tls.caCertificate },
+        admin: { user, password },
+      });
+      if (status !== 201) throw new Error(`server ${name} was refused: ${status} ${JSON.stringify(body)}`);
     },
     get: (path, parameters, headers) =>
       stack.call('GET', `/api/v1${path}?${new URLSearchParams(parameters)}`, undefined, headers),

@@ -72,8 +72,8 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
       fields: { success: error === undefined, ...(outcome.state === 'done' ? { steps: outcome.steps } : {}) },
       result: resultOf(outcome),
       actor: work.actor,
-      action: auditAction({ scope: 'server', type: work.type }),
-      resource: `server/${serverName}`,
+      action: work.options.audit?.action ?? auditAction({ scope: 'server', type: work.type }),
+      resource: work.options.audit?.resource ?? `server/${serverName}`,
       detail: resultOf(outcome),
     })),
   );

@@ -94,7 +94,10 @@ function factsOf(
 }
 
 function togetherKey({ options, document }: ServerWork): string | undefined {
-  if (options.shared === true) return JSON.stringify([document, { ...options, patienceMs: undefined }]);
+  // Who may ask for it is judged for each of them.
+  if (options.shared === true) {
+    return JSON.stringify([document, options.fill, options.clusterRole, options.flavors]);
+  }
   return options.condition?.when === 'absent' ? `absent:${options.condition.role}` : undefined;
 }
 

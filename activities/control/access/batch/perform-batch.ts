@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { Failure } from '../../../../domain/failures.ts';
 import { taskApplicationName } from '../../../../domain/marker.ts';
 import { type SessionFacts, sessionFacts } from '../../../../platform/target/catalog/cluster.ts';
+import { orLoginRefused } from '../../../../platform/target/errors.ts';
 import type { TargetServer } from '../../../../platform/target/target-server.ts';
 import { type BatchRecord, claimMore, closeBatch, continueBatch, findBatch } from '../../../../store/batches.ts';
 import { inTransaction } from '../../../../store/connection.ts';
@@ -13,6 +14,7 @@ import type { BatchRound } from '../../types.ts';
 import { changeTogether, type Share } from './change-together.ts';
 import { closeRound } from './close-round.ts';
 import { endSessions } from './end-sessions.ts';
+import { enterDatabase } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
 
 /** Connections that the shares of one batch use side by side; the fourth is left to others. */
@@ -157,6 +159,8 @@ async function carryOutPart(
   return onConnections(server, { batch, home }, async (clients) => {
     const outcomes = await changeTogether(deps, { ...settings, ...clients }, items);
     return endSessions(clients.lockClient, items, outcomes);
+  }).catch((error: unknown) => {
+    throw orLoginRefused(error, server.name);
   });
 }
 
@@ -175,7 +179,7 @@ function onConnections(
   const elsewhere = home !== null && home !== server.address.maintenanceDb;
   return server.reserve(session, elsewhere ? 2 : 1, async (lease) => {
     const { client: lockClient } = await lease.connect();
-    const client = elsewhere ? (await lease.connect({ database: home })).client : lockClient;
+    const client = elsewhere ? await enterDatabase(server, lease, home) : lockClient;
     return work({ client, lockClient, facts: await recentFacts(server, lockClient) });
   });
 }
