@@ -59,13 +59,13 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'DELETE /v1/teams/{team_id}': { action: 'team.delete', resource: 'team/{team_id}' },
   'PUT /v1/teams/{team_id}/members/{account_id}': { action: 'team.put_member', resource: 'team/{team_id}' },
   'DELETE /v1/teams/{team_id}/members/{account_id}': { action: 'team.remove_member', resource: 'team/{team_id}' },
-  'POST /clusters/{cluster_id}/roles': { action: 'server.change_role', resource: 'cluster/{cluster_id}' },
+  'POST /clusters/{cluster_id}/roles': { action: 'cluster.role', resource: 'cluster/{cluster_id}' },
   'GET /clusters/{cluster_id}/roles/{role_name}': {
     action: 'cluster.role_password',
     resource: 'cluster/{cluster_id}/role/{role_name}',
   },
   'PUT /clusters/{cluster_id}/roles/{role_name}': {
-    action: 'server.change_role',
+    action: 'cluster.role',
     resource: 'cluster/{cluster_id}/role/{role_name}',
   },
   'DELETE /clusters/{cluster_id}/roles/{role_name}': {

@@ -1,4 +1,5 @@
 import type { AccessOptions } from '../access/request-options.ts';
+import { eidOf } from './eid.ts';
 import type { FlavorWork } from './realise-flavors.ts';
 import { type ClusterRoleWish, clusterRoleDocument } from './role-request.ts';
 
@@ -34,7 +35,17 @@ export function roleRequest(wish: ClusterRoleWish, password: string): OwnRequest
   const { name, flavor, rotate, adopt, clusterId } = wish;
   return {
     document: clusterRoleDocument(wish, password),
-    options: { clusterRole: wish, shared: true, withoutAdminRole: false },
+    options: {
+      clusterRole: wish,
+      shared: true,
+      withoutAdminRole: false,
+      audit: { action: 'cluster.role', resource: roleResource(wish) },
+    },
     detail: { operation: 'cluster.role', clusterId, role: name, flavor, rotate, adopt },
   };
+}
+
+/** How the audit log names a role of a cluster. */
+export function roleResource(role: { clusterId: string; name: string }): string {
+  return `cluster/${eidOf(role.clusterId)}/role/${role.name}`;
 }

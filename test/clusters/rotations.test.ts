@@ -151,7 +151,7 @@ describe('passwords of cluster roles', () => {
     expect(holders(withoutServer, [VERIFIER_PREFIX])).toEqual([]);
     const { rows } = await metadata(
       `SELECT count(*)::int AS reveals FROM audit_log WHERE kind = 'reveal' AND resource = $1`,
-      [`cluster/${cluster.uuid}/role/application`],
+      [`cluster/${cluster.id}/role/application`],
     );
     expect(rows[0]?.reveals).toBeGreaterThan(3);
   });

@@ -1,3 +1,4 @@
+import { roleResource } from '../../../domain/clusters/flavor-requests.ts';
 import { insertAudit } from '../../../store/audit.ts';
 import type { StoredSecret } from '../../../store/secrets.ts';
 import { askedBy } from '../../audit-intent.ts';
@@ -16,6 +17,6 @@ export async function noteReveal(deps: ClusterRoleDeps, caller: Caller, { cluste
     kind: 'reveal',
     ...askedBy(caller),
     action: 'cluster.role_password',
-    resource: `cluster/${cluster.id}/role/${role.name}`,
+    resource: roleResource({ clusterId: cluster.id, name: role.name }),
   });
 }
