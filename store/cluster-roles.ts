@@ -119,15 +119,16 @@ export interface ClusterRoleMark {
 /**
  * Puts on record, before anything is committed on the server, that a request is about to set a password: whoever asks for the role
  * waits for its end. Called under the role's lock on the server, so that marks are in the order of the commits there.
- * @returns marks by task
+ * @returns marks by task; none for a cluster that is no longer one
  */
 export async function markClusterRoles(db: Queryable, marks: readonly ClusterRoleMark[]): Promise<Map<string, number>> {
   if (marks.length === 0) return new Map();
   const { rows } = await db.query<{ taskId: string; mark: number }>(
     `INSERT INTO cluster_roles AS r (id, cluster_id, server_name, name, account_id, flavor, state, changing_task, mark)
-     SELECT id, "clusterId", "serverName", name, "accountId", flavor, 'creating', "taskId", 1
+     SELECT m.id, "clusterId", "serverName", m.name, "accountId", flavor, 'creating', "taskId", 1
      FROM jsonb_to_recordset($1) AS m (id uuid, "clusterId" uuid, "serverName" text, name text, "accountId" uuid, flavor text,
-       "taskId" uuid) ORDER BY "clusterId", name
+       "taskId" uuid)
+     WHERE EXISTS (SELECT FROM clusters c WHERE c.id = m."clusterId") ORDER BY "clusterId", m.name
      ON CONFLICT (cluster_id, name) WHERE deleted_at IS NULL
        DO UPDATE SET changing_task = excluded.changing_task, mark = r.mark + 1
      RETURNING changing_task AS "taskId", mark::float8 AS mark`,
@@ -157,13 +158,21 @@ export async function settleClusterRole(tx: Queryable, settled: SettledClusterRo
     [clusterId, name],
   );
   const [row] = rows;
-  if (row === undefined) return;
+  const owner = clusterOwner(clusterId);
+  if (row === undefined) {
+    // The server was taken away from its team meanwhile: its roles are nobody's now.
+    await tx.query('DELETE FROM credentials WHERE server_name = $1 AND role_name = $2 AND owner = $3', [
+      serverName,
+      name,
+      owner,
+    ]);
+    return;
+  }
   await tx.query(
     `UPDATE cluster_roles SET flavor = $2, role_oid = $3, state = 'ready',
        changing_task = CASE WHEN changing_task = $4 THEN NULL ELSE changing_task END WHERE id = $1`,
     [row.id, flavor, oid, taskId],
   );
-  const owner = clusterOwner(clusterId);
   await tx.query('UPDATE credentials SET owner = $3 WHERE server_name = $1 AND role_name = $2 AND owner = $4', [
     serverName,
     name,

@@ -287,4 +287,32 @@ describe('roles of a cluster', () => {
     const { admin, outsider, path } = cluster;
     expect((await admin.call('PUT', `${path}/${accountRole(outsider.accountId).name}`, {})).status).toBe(404);
   });
+
+  it("a server has its roles as soon as it is assigned; taken away from the team it keeps them, and they are nobody's", async () => {
+    const { stack } = clusters;
+    const { admin, teamId, serverName } = cluster;
+    const pathOf = (eid: string) => `/clusters/${eid}/roles`;
+    const assign = async () => {
+      const { status, body } = await stack.call('POST', '/v1/clusters', {
+        server: serverName,
+        team_id: teamId,
+        name: 'once more',
+      });
+      expect(status, body.message).toBe(201);
+      return body as { id: string; eid: string };
+    };
+    expect((await stack.call('DELETE', `/v1/clusters/${cluster.uuid}`)).status).toBe(200);
+    expect((await admin.call('GET', `${cluster.path}/application`)).status).toBe(404);
+    const again = await assign();
+    const taken = await admin.call('GET', `${pathOf(again.eid)}/application`);
+    expect(taken).toMatchObject({ status: 409, body: { message: expect.stringContaining('rotate_password') } });
+    await stack.call('DELETE', `/v1/clusters/${again.id}`);
+    await server.query('DROP ROLE application');
+    const anew = await assign();
+    const { status, body } = await admin.call('GET', `${pathOf(anew.eid)}/application`);
+    expect([status, body.flavor]).toEqual([200, 'write']);
+    expect(await attempts(server, body.uri, ['SELECT 1'])).toEqual(['ok']);
+    const { body: list } = await admin.call('GET', pathOf(anew.eid));
+    expect(list.roles.map(({ name }: { name: string }) => name)).toEqual(['application']);
+  });
 });

@@ -10,7 +10,9 @@ import { type FlavorFacts, realiseFlavors, whyNoSuperuser } from '../../../domai
 import { CLUSTER_OWN_ROLES, type ClusterOwnRole } from '../../../domain/clusters/role-names.ts';
 import { makeRolePassword } from '../../../platform/secrets/role-password.ts';
 import { readFlavorFacts } from '../../../platform/target/catalog/flavors.ts';
+import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { insertRequest, newTaskId } from '../../../store/accepted-requests.ts';
+import { openBatch } from '../../../store/batches.ts';
 import { type ClusterLook, noteClusterLook, takeClusterLooks } from '../../../store/cluster-looks.ts';
 import { taskSecretId, taskSecretOwner } from '../../../store/secrets.ts';
 import type { ControlDeps } from '../deps.ts';
@@ -45,6 +47,7 @@ async function prepare(deps: ControlDeps, look: ClusterLook): Promise<void> {
     const roles = look.rolesAsked ? [] : ownRoles(clusterId, facts, realised.ok);
     for (const request of flavors) if (request !== undefined) await ask(deps, serverName, { request });
     for (const role of roles) await ask(deps, serverName, role);
+    await startWhatWaits(deps, serverName);
     // Without flavors there is no `application` yet.
     await noteClusterLook(deps.db, {
       clusterId,
@@ -56,6 +59,12 @@ async function prepare(deps: ControlDeps, look: ClusterLook): Promise<void> {
     const problem = error instanceof Error ? error.message : 'it could not be looked at';
     await noteClusterLook(deps.db, { clusterId, rolesAsked: false, problem });
   }
+}
+
+/** Whoever has just been given a cluster looks for its roles now. */
+async function startWhatWaits(deps: ControlDeps, serverName: string): Promise<void> {
+  const batch = await openBatch(deps.db, serverName);
+  if (batch !== undefined) await startBatch(deps.workflows, batch, { taskQueue: deps.taskQueue });
 }
 
 interface Asked {

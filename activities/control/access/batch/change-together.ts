@@ -230,8 +230,11 @@ async function planItems(
       outcomes.set(item.work.taskId, { state: 'failed', failure: error });
     }
   }
-  await noteWhatIsAboutToChange(deps, share.serverName, planned);
-  return { planned, outcomes };
+  const stale = await noteWhatIsAboutToChange(deps, share.serverName, planned);
+  for (const taskId of stale) {
+    outcomes.set(taskId, { state: 'failed', failure: new Failure('StaleTask', 'the server is no cluster any more') });
+  }
+  return { planned: planned.filter(({ item }) => !stale.has(item.work.taskId)), outcomes };
 }
 
 /** A new role without a comment gets the one that tells which request made it: after a crash, the request knows its own. */

@@ -56,12 +56,15 @@ export function flavorSteps({ work: { options }, home }: Item): PlanStep[] {
   return [{ database: home, action: 'give flavors', summary, statements: [{ sql }], changes: 1 }];
 }
 
-/** Before anything is committed on the server: from here on nobody is shown a password that may be about to change. */
+/**
+ * Before anything is committed on the server: from here on nobody is shown a password that may be about to change.
+ * @returns requests that must not be carried out, because the server is no cluster any more
+ */
 export async function noteWhatIsAboutToChange(
   deps: Pick<ControlDeps, 'db'>,
   serverName: string,
   planned: readonly { item: Item; clusterRole: PlannedClusterRole | undefined }[],
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const setting = planned.flatMap(({ item, clusterRole }) => {
     const wish = item.work.options.clusterRole;
     return wish !== undefined && clusterRole?.setsPassword ? [{ item, clusterRole, wish }] : [];
@@ -73,10 +76,13 @@ export async function noteWhatIsAboutToChange(
       return { taskId: item.work.taskId, clusterId, serverName, name, accountId, flavor };
     }),
   );
+  const stale = new Set<string>();
   for (const { item, clusterRole } of setting) {
     const mark = marks.get(item.work.taskId);
-    if (mark !== undefined) clusterRole.mark = mark;
+    if (mark === undefined) stale.add(item.work.taskId);
+    else clusterRole.mark = mark;
   }
+  return stale;
 }
 
 /** What became of roles of clusters, in the transaction that closes their requests. */
