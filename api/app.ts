@@ -17,6 +17,7 @@ import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
+import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
@@ -60,6 +61,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
     app.route('/', routes(serverDeps));
   }
   app.route('/', registryRoutes(deps));
+  app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',

@@ -22,6 +22,7 @@ export const API_ERRORS = {
   server_already_exists: 409,
   server_in_use: 409,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   too_many_requests: 429,
   server_error: 500,
   unavailable: 503,

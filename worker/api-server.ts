@@ -7,6 +7,7 @@ import type { Config } from '../platform/config/config.ts';
 import { assertPortFree } from '../platform/local/ports.ts';
 import type { Log } from '../platform/log.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { readDefaultAdmin } from './default-admin.ts';
 import { createReadiness } from './readiness.ts';
 import type { TemporalSession } from './temporal-session.ts';
 import { versionInfo } from './version.ts';
@@ -45,6 +46,7 @@ export async function startApi(options: {
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
+    ...(await readDefaultAdmin(config)),
     version: await versionInfo(),
     readiness: createReadiness(base),
   });

@@ -96,6 +96,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
 
   'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
   'POST /api/v1/registry': closed(ADMINS, ENVIRONMENTS),
+  'POST /api/v1/registry/import': closed(ADMINS, 'installation'),
   'PATCH /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
   'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
 };

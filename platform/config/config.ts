@@ -66,6 +66,16 @@ export interface Config {
   readonly failoverIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
+  /** Role that imports of a registry register servers with. */
+  readonly defaultAdmin?: DefaultAdmin;
+}
+
+/** A role, and where its password is. */
+export interface DefaultAdmin {
+  readonly user: string;
+  readonly password:
+    | { readonly kind: 'text'; readonly text: string }
+    | { readonly kind: 'file'; readonly file: string };
 }
 
 /** What defaults depend on. */
@@ -119,6 +129,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
+    ...defaultAdminOf(set, path),
   });
 }
 
@@ -151,6 +162,14 @@ function hostPostgresOf(set: OptionValues, path: (value: string) => string): Hos
         }
       : {}),
   };
+}
+
+/** What is missing of the pair is reported as a conflict. */
+function defaultAdminOf(set: OptionValues, path: (value: string) => string): Pick<Config, 'defaultAdmin'> {
+  const { PG_ADMIN_USER: user, PG_ADMIN_PASS: text, PG_ADMIN_PASS_FILE: file } = set;
+  if (user === undefined) return {};
+  if (file !== undefined) return { defaultAdmin: { user, password: { kind: 'file', file: path(file) } } };
+  return text === undefined ? {} : { defaultAdmin: { user, password: { kind: 'text', text } } };
 }
 
 function metadataOf(set: OptionValues, path: (value: string) => string): Config['metadata'] {
