@@ -1,14 +1,14 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { findHost } from '../store/hosts.ts';
+import { enforceRules } from './access/enforce.ts';
+import { accountRoutes } from './accounts/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
 import type { ApiVariables } from './caller.ts';
-import { identifyCaller } from './caller-middleware.ts';
+import { nameRequest } from './caller-middleware.ts';
 import { clusterRoutes } from './cluster/routes.ts';
 import { databaseRoutes } from './databases/routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
-import { refuseForgedRequests } from './forged-requests.ts';
 import { createHostChecker } from './hosts/check.ts';
 import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
@@ -31,25 +31,23 @@ import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
+import { tokenRoutes } from './tokens/routes.ts';
+import { confineToListener } from './users-listener.ts';
 
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(identifyCaller(), logRequests(deps.log), noStore(), auditRefusals(deps));
+  app.use(nameRequest(), logRequests(deps.log), noStore(), auditRefusals(deps), confineToListener());
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
-  app.use(
-    refuseForgedRequests({
-      isRegisteredHost: async (name) => (await findHost(deps.db, name)) !== undefined,
-    }),
-    refuseSpeculativeChanges(),
-    limitBody(),
-  );
+  app.use(enforceRules(deps), refuseSpeculativeChanges(), limitBody());
   app.onError(createErrorHandler(deps.log));
   app.notFound(answerNotFound);
   app.route('/', serviceRoutes(deps));
   app.route('/', databaseRoutes(deps));
   app.route('/', nodeRoutes(deps));
   app.route('/', taskRoutes(deps));
+  app.route('/', tokenRoutes(deps));
+  app.route('/', accountRoutes(deps));
   const askHosts = createHostChecker(deps);
   const listHosts = createHostLister(deps, askHosts);
   app.route('/', hostRoutes(deps, { ask: askHosts, list: listHosts }));

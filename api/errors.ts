@@ -21,6 +21,8 @@ export const API_ERRORS = {
   plan_changed: 409,
   server_already_exists: 409,
   server_in_use: 409,
+  account_already_exists: 409,
+  last_administrator: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   too_many_requests: 429,
@@ -80,5 +82,5 @@ function respond(
   c.set('errorName', error.name);
   const status = API_ERRORS[error.name];
   const rendered = familyOf(c.req.path).refusal({ ...error, status });
-  return c.json(rendered.body, status, { ...headers, ...rendered.headers });
+  return c.json(rendered.body, status, { ...rendered.headers, ...headers });
 }

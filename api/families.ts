@@ -15,7 +15,7 @@ export interface Refusal {
   ofEndpoint: boolean;
 }
 
-/** Body of an answer, and headers that the family adds. */
+/** Body of an answer, and headers that the family adds where the error has none of its own. */
 export interface Rendering {
   body: object;
   headers?: Readonly<Record<string, string>>;

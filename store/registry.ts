@@ -67,6 +67,12 @@ export async function listEntries(
   return rows;
 }
 
+/** Whether an environment has entries. */
+export async function hasEntries(db: Queryable, env: string): Promise<boolean> {
+  const { rowCount } = await db.query('SELECT FROM registry WHERE env = $1 LIMIT 1', [env]);
+  return rowCount === 1;
+}
+
 /** Whether it is active or not. */
 export async function findEntry(db: Queryable, id: number): Promise<RegistryEntry | undefined> {
   const { rows } = await db.query<RegistryEntry>(`SELECT ${COLUMNS} FROM registry WHERE id = $1`, [id]);

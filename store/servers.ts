@@ -69,11 +69,16 @@ export async function listServers(db: Queryable, names: readonly string[]): Prom
   return rows;
 }
 
-/** Every server that has all of `labels`, by name. */
-export async function listServersByLabels(db: Queryable, labels: Record<string, string>): Promise<ServerRecord[]> {
-  const { rows } = await db.query<ServerRecord>(`SELECT ${COLUMNS} FROM servers WHERE labels @> $1 ORDER BY name`, [
-    labels,
-  ]);
+/** Every server that has all of `labels`, by name; of `names` only where they are given. */
+export async function listServersByLabels(
+  db: Queryable,
+  labels: Record<string, string>,
+  names?: readonly string[],
+): Promise<ServerRecord[]> {
+  const { rows } = await db.query<ServerRecord>(
+    `SELECT ${COLUMNS} FROM servers WHERE labels @> $1 AND ($2::text[] IS NULL OR name = ANY ($2)) ORDER BY name`,
+    [labels, names ?? null],
+  );
   return rows;
 }
 

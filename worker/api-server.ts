@@ -1,26 +1,25 @@
-import { once } from 'node:events';
-import { createAdaptorServer } from '@hono/node-server';
 import { createApp } from '../api/app.ts';
 import { CONTROL_TASK_QUEUE } from '../domain/identifiers.ts';
 import { loadSqlParser } from '../domain/spec/sql-parser.ts';
 import type { Config } from '../platform/config/config.ts';
-import { assertPortFree } from '../platform/local/ports.ts';
 import type { Log } from '../platform/log.ts';
+import { openAccess } from './access.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { readDefaultAdmin } from './default-admin.ts';
+import { listen } from './listen.ts';
 import { createReadiness } from './readiness.ts';
 import type { TemporalSession } from './temporal-session.ts';
+import { loadTls, renewTls } from './tls.ts';
 import { versionInfo } from './version.ts';
 
 /** The HTTP API, listening. */
 export interface RunningApi {
   url: string;
+  /** Of the listener for `/api/v1` alone, where there is one. */
+  usersUrl: string | undefined;
   /** Answers what it has begun to answer, within a bound, and takes no more. */
   stop(): Promise<void>;
 }
-
-/** Requests end within the synchronous bound of the API; after that their sockets are closed. */
-const DRAIN_MS = 3_000;
 
 /** Starts the HTTP API. @throws PortBusy naming port and variable */
 export async function startApi(options: {
@@ -32,7 +31,6 @@ export async function startApi(options: {
   log: Log;
 }): Promise<RunningApi> {
   const { config, control, temporal, log } = options;
-  const { address, port } = config.listen;
   const workflows = temporal.client.workflow;
   const base = { db: control.db, workflows, taskQueue: CONTROL_TASK_QUEUE, log };
   const app = createApp({
@@ -47,25 +45,38 @@ export async function startApi(options: {
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
     ...(await readDefaultAdmin(config)),
+    access: await openAccess(config, control.db),
     version: await versionInfo(),
     readiness: createReadiness(base),
   });
-  await assertPortFree({ address, port, variable: 'PGSTEWARD_PORT', owner: 'the API' });
-  const server = createAdaptorServer({ fetch: app.fetch });
-  server.listen({ host: address, port });
-  await once(server, 'listening');
-  const bound = server.address();
-  // The port that was taken, when 0 asked for any.
-  const boundPort = bound === null || typeof bound === 'string' ? port : bound.port;
+  const files = config.tls;
+  const tls = files === undefined ? undefined : await loadTls(files);
+  const main = await listen({
+    ...config.listen,
+    variable: 'PGSTEWARD_PORT',
+    owner: 'the API',
+    fetch: app.fetch,
+    tls,
+  });
+  const users =
+    config.usersListen === undefined
+      ? undefined
+      : await listen({
+          ...config.usersListen,
+          variable: 'PGSTEWARD_USERS_LISTEN',
+          owner: 'the listener for /api/v1',
+          fetch: (request, env) => app.fetch(request, { ...env, only: 'users' }),
+          tls,
+        });
+  const listeners = users === undefined ? [main] : [main, users];
+  const secure = listeners.flatMap((listener) => listener.tls ?? []);
+  const renewal = files === undefined ? undefined : renewTls(secure, { files, log });
   return {
-    url: `http://${address.includes(':') ? `[${address}]` : address}:${boundPort}`,
+    url: main.url,
+    usersUrl: users?.url,
     async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      if ('closeIdleConnections' in server) server.closeIdleConnections();
-      const timer = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), DRAIN_MS);
-      await closed;
-      clearTimeout(timer);
+      renewal?.stop();
+      await Promise.all(listeners.map((listener) => listener.stop()));
     },
   };
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { Failure } from '../domain/failures.ts';
 import type { Config } from '../platform/config/config.ts';
 import { readConfig } from '../platform/config/read-config.ts';
-import { runApi, runControlWorker, runHostWorker } from './commands.ts';
+import { runAdminToken, runApi, runControlWorker, runHostWorker } from './commands.ts';
 import { runDev } from './dev/command.ts';
 
 const USAGE = `usage: pgsteward <command>
@@ -11,6 +11,7 @@ const USAGE = `usage: pgsteward <command>
   api      the HTTP API
   worker   a control worker: workflows, and the activities that speak to PostgreSQL servers
   host     the worker of this host: runs its services
+  admin-token   makes a new token for the account admin, where the last one was lost
 
 Settings come from the environment; docs/configuration.md lists them.
 `;
@@ -22,6 +23,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['api', runApi],
   ['worker', runControlWorker],
   ['host', runHostWorker],
+  ['admin-token', runAdminToken],
 ]);
 
 /** Runs one command until it ends. @returns the exit code: 0 in order, 1 after a failure, 2 for wrong words */
@@ -44,6 +46,7 @@ export async function main(argv: string[]): Promise<number> {
     const { config, warnings } = readConfig(process.env);
     // It has been read, and is not for the processes that this one starts.
     delete process.env.PG_ADMIN_PASS;
+    delete process.env.PG_API_PASS;
     for (const warning of warnings) complain(`warning: ${warning}`);
     return await command(config, process.env, say);
   } catch (error) {

@@ -1,12 +1,15 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
+import { EVERY_ENVIRONMENT } from '../../domain/registry/names.ts';
 import { findPolicy, listPolicies } from '../../store/policies.ts';
+import { hasEntries } from '../../store/registry.ts';
 import { mayUse } from '../access/may-use.ts';
-import { type ApiVariables, callerOf, requireAdmin } from '../caller.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders, schemaErrorSchema } from '../schemas/common.ts';
 import { policyListSchema, policyParams, policySchema, putPolicySchema } from '../schemas/policy.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
+import { noSuchEnvironment } from './absent.ts';
 import { acceptPolicy, removePolicy } from './changes.ts';
 import { renderPolicy } from './render.ts';
 
@@ -25,7 +28,12 @@ const getRoute = createRoute({
   path: '/v1/policies/{env}',
   summary: 'What holds for users of an environment',
   request: { params: policyParams },
-  responses: { 200: json(policySchema, 'Its own, that of `*`, or the default.'), 400: malformed, 403: forbidden },
+  responses: {
+    200: json(policySchema, 'Its own, that of `*`, or the default.'),
+    400: malformed,
+    403: forbidden,
+    404: refused('The environment has neither databases nor a policy.'),
+  },
 });
 
 const putRoute = createRoute({
@@ -65,7 +73,6 @@ const deleteRoute = createRoute({
 /** Policies of environments for the users that are made in them. */
 export function policyRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  const admin = (c: Parameters<typeof requireAdmin>[0]) => requireAdmin(c, 'change policies');
 
   app.openapi(listRoute, async (c) => {
     const caller = callerOf(c);
@@ -78,14 +85,17 @@ export function policyRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(getRoute, async (c) => {
     const { env } = c.req.valid('param');
-    return c.json(renderPolicy(env, await findPolicy(deps.db, env)), 200);
+    const record = await findPolicy(deps.db, env);
+    const isThere = env === EVERY_ENVIRONMENT || record?.env === env || (await hasEntries(deps.db, env));
+    if (!isThere) throw noSuchEnvironment(env);
+    return c.json(renderPolicy(env, record), 200);
   });
 
   app.openapi(putRoute, async (c) =>
-    c.json(await acceptPolicy(deps, admin(c), c.req.valid('param').env, c.req.valid('json')), 200),
+    c.json(await acceptPolicy(deps, callerOf(c), c.req.valid('param').env, c.req.valid('json')), 200),
   );
 
-  app.openapi(deleteRoute, async (c) => c.json(await removePolicy(deps, admin(c), c.req.valid('param').env), 200));
+  app.openapi(deleteRoute, async (c) => c.json(await removePolicy(deps, callerOf(c), c.req.valid('param').env), 200));
 
   return app;
 }

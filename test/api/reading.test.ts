@@ -31,7 +31,14 @@ test('what is running is told in full', async () => {
 
 test('the root tells name, version and authentication, and links to the description of the API', async () => {
   const { status, body, headers } = await get('/');
-  expect([status, body]).toEqual([200, { service: 'pgsteward', version: '0.0.0', auth: 'none (loopback only)' }]);
+  expect([status, body]).toEqual([
+    200,
+    {
+      service: 'pgsteward',
+      version: '0.0.0',
+      auth: 'bearer token; none on loopback for published pgEdge routes',
+    },
+  ]);
   expect(headers.get('link')).toBe('</v1/openapi.json>; rel="service-desc"');
   const description = await get('/v1/openapi.json');
   expect(description.status).toBe(200);

@@ -108,6 +108,13 @@ describe('a policy', () => {
     ]);
   });
 
+  test('is not shown for an environment that is not there', async () => {
+    await put('*', { preset: 'article' });
+    const answer = await stack.call('GET', '/v1/policies/nowhere');
+    expect([answer.status, answer.body.message]).toEqual([404, 'no environment found with the name "nowhere"']);
+    expect((await stack.call('GET', '/v1/policies/*')).body).toMatchObject({ env: '*', preset: 'article' });
+  });
+
   test('of its own fills in what it does not say, and is what requests are judged by', async () => {
     const { status, body } = await put('prod', {
       operations: ['create', 'reset'],
@@ -203,15 +210,9 @@ describe('a policy', () => {
   });
 });
 
-test('only administrators change policies, and a scope hides those of other environments', async () => {
+test('a list is confined to the environments of a scope', async () => {
   await put('dev', { preset: 'article' });
   await put('prod', { preset: 'article' });
   const call = asCaller(policyRoutes(stack.api), { scope: { environments: ['dev'] } });
   expect((await call('GET', '/v1/policies')).body.policies.map(({ env }: { env: string }) => env)).toEqual(['dev']);
-  for (const [method, body] of [['PUT', { preset: 'published' }], ['DELETE']] as const) {
-    expect(await call(method, '/v1/policies/dev', body)).toEqual({
-      status: 403,
-      body: { name: 'forbidden', message: 'only administrators may change policies' },
-    });
-  }
 });

@@ -6,6 +6,7 @@ import { listDatabases } from '../../store/databases.ts';
 import { startApi } from '../api-server.ts';
 import { openControlPlane } from '../control-plane.ts';
 import { startControlWorker } from '../control-worker.ts';
+import { ensureAdministrator } from '../first-administrator.ts';
 import { startHostWorker } from '../host-worker.ts';
 import { registerServer } from '../register-server.ts';
 import { endedByItself } from '../running-worker.ts';
@@ -66,6 +67,7 @@ export async function startDevStack(options: {
 
     const control = await openControlPlane(config, servers.metadata, log);
     stops.add({ name: 'metadata connections', stop: control.close });
+    await ensureAdministrator(control.db, { file: config.files.adminToken, when: 'lost' });
     await registerServer(control, servers.target);
     const { uiUrl, address } = servers.temporal;
     installTemporalRuntime(log);

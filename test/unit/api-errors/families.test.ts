@@ -94,12 +94,18 @@ describe('below /api', () => {
     },
   );
 
-  test('who is not known gets the published word, and a challenge that makes clients send the pair', async () => {
-    const error = new ApiError('unauthorized', 'this token was revoked', { headers: { 'WWW-Authenticate': 'Bearer' } });
-    const { status, body, headers } = await answerOf(appThatFailsWith(error).request('/api/v1/fail'));
-    expect([status, body]).toEqual([401, { error: 'Unauthorized' }]);
-    expect(headers.get('www-authenticate')).toBe('Basic realm="pgsteward"');
-  });
+  test.each([
+    [{}, 'Basic realm="pgsteward"'],
+    [{ 'WWW-Authenticate': 'Basic realm="other", Bearer' }, 'Basic realm="other", Bearer'],
+  ])(
+    'who is not known gets the published word, and a challenge that makes clients send the pair: %#',
+    async (headers, challenge) => {
+      const error = new ApiError('unauthorized', 'this token was revoked', { headers });
+      const answer = await answerOf(appThatFailsWith(error).request('/api/v1/fail'));
+      expect([answer.status, answer.body]).toEqual([401, { error: 'Unauthorized' }]);
+      expect(answer.headers.get('www-authenticate')).toBe(challenge);
+    },
+  );
 
   test.each([
     [400, invalidInput([{ path: 'username', message: 'is too long' }]), 'username: is too long'],

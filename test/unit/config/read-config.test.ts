@@ -10,6 +10,7 @@ describe('the configuration', () => {
     expect(configOf({})).toEqual({
       home: '/srv/app/.pgsteward',
       listen: { address: '127.0.0.1', port: 3000 },
+      auth: { mode: 'open-loopback' },
       metadata: { kind: 'embedded', port: 54320 },
       targetPort: 54321,
       temporal: {
@@ -31,8 +32,11 @@ describe('the configuration', () => {
         codecKeyring: '/srv/app/.pgsteward/codec-keyring.json',
         sealKeyring: '/srv/app/.pgsteward/seal-keyring.json',
         joinToken: '/srv/app/.pgsteward/join-token',
+        adminToken: '/srv/app/.pgsteward/admin-token',
+        auditAnchors: '/srv/app/.pgsteward/audit-anchors.jsonl',
       },
       logLevel: 'info',
+      auditSealIntervalMs: 10_000,
       taskTimeoutMs: 600_000,
       drainMs: 10_000,
       reconcileIntervalMs: 15_000,
@@ -47,6 +51,17 @@ describe('the configuration', () => {
       configOf({
         PGSTEWARD_HOME: '/var/lib/pgsteward',
         PGSTEWARD_LISTEN: '[::1]:8080',
+        PGSTEWARD_USERS_LISTEN: '0.0.0.0:5000',
+        PGSTEWARD_AUTH: 'required',
+        PGSTEWARD_ADMIN_TOKEN_FILE: 'first-token',
+        PGSTEWARD_TLS_CERT_FILE: 'api.crt',
+        PGSTEWARD_TLS_KEY_FILE: 'api.key',
+        PG_API_USER: 'ci',
+        PG_API_PASS_FILE: 'ci.password',
+        PGSTEWARD_OIDC_ISSUER: 'https://id.internal/realms/dba',
+        PGSTEWARD_OIDC_AUDIENCE: 'pgsteward',
+        PGSTEWARD_OIDC_CLAIM: 'realm_access.roles',
+        PGSTEWARD_OIDC_ROLES: '{"shop": {"role": "operator", "scope": {"databases": ["shop", "shop"]}}}',
         PGSTEWARD_METADATA_URL: 'postgres://steward@db.internal:5433/meta?sslmode=verify-full',
         PGSTEWARD_METADATA_PASSWORD_FILE: 'metadata-password',
         PGSTEWARD_TARGET_PORT: '5500',
@@ -70,6 +85,8 @@ describe('the configuration', () => {
         PGSTEWARD_SEAL_KEYRING_FILE: '/run/secrets/seal',
         PGSTEWARD_JOIN_TOKEN_FILE: '/run/secrets/join',
         PGSTEWARD_LOG_LEVEL: 'debug',
+        PGSTEWARD_AUDIT_ANCHOR_FILE: 'anchors.jsonl',
+        PGSTEWARD_AUDIT_SEAL_SECONDS: '7',
         PGSTEWARD_TASK_TIMEOUT_SECONDS: '60',
         PGSTEWARD_DRAIN_SECONDS: '3',
         PGSTEWARD_RECONCILE_SECONDS: '1',
@@ -83,6 +100,18 @@ describe('the configuration', () => {
     ).toEqual({
       home: '/var/lib/pgsteward',
       listen: { address: '::1', port: 8080 },
+      usersListen: { address: '0.0.0.0', port: 5000 },
+      auth: {
+        mode: 'required',
+        basic: { user: 'ci', password: { kind: 'file', file: '/srv/app/ci.password' } },
+        oidc: {
+          issuer: 'https://id.internal/realms/dba',
+          audience: 'pgsteward',
+          claim: 'realm_access.roles',
+          grants: { shop: { role: 'operator', scope: { databases: ['shop'] } } },
+        },
+      },
+      tls: { certFile: '/srv/app/api.crt', keyFile: '/srv/app/api.key' },
       metadata: {
         kind: 'existing',
         url: 'postgres://steward@db.internal:5433/meta?sslmode=verify-full',
@@ -114,8 +143,15 @@ describe('the configuration', () => {
       },
       portRange: { first: 20000, last: 20099 },
       postgrestImage: 'mirror.internal:5000/postgrest/postgrest',
-      files: { codecKeyring: '/run/secrets/codec', sealKeyring: '/run/secrets/seal', joinToken: '/run/secrets/join' },
+      files: {
+        codecKeyring: '/run/secrets/codec',
+        sealKeyring: '/run/secrets/seal',
+        joinToken: '/run/secrets/join',
+        adminToken: '/srv/app/first-token',
+        auditAnchors: '/srv/app/anchors.jsonl',
+      },
       logLevel: 'debug',
+      auditSealIntervalMs: 7_000,
       taskTimeoutMs: 60_000,
       drainMs: 3000,
       reconcileIntervalMs: 1_000,
@@ -212,16 +248,35 @@ describe('a wrong configuration', () => {
     ['PG_ADMIN_PASS', 'canary', 'PG_ADMIN_USER: is needed with its password'],
     ['PG_ADMIN_USER', 'é'.repeat(32), 'must be a role name of at most 63 bytes'],
     ['PGSTEWARD_METADATA_PASSWORD_FILE', 'file', 'is set without PGSTEWARD_METADATA_URL'],
+    ['PGSTEWARD_AUTH', 'none', 'must be open-loopback or required'],
+    ['PGSTEWARD_USERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
+    ['PGSTEWARD_TLS_CERT_FILE', 'api.crt', 'PGSTEWARD_TLS_KEY_FILE: is needed with PGSTEWARD_TLS_CERT_FILE'],
+    ['PGSTEWARD_TLS_KEY_FILE', 'api.key', 'PGSTEWARD_TLS_CERT_FILE: is needed with PGSTEWARD_TLS_KEY_FILE'],
+    ['PG_API_USER', 'ci', 'PG_API_PASS_FILE: is needed with PG_API_USER'],
+    ['PG_API_USER', 'c:i', 'must be a name without colon'],
+    ['PG_API_PASS', 'secret', 'PG_API_USER: is needed with PG_API_PASS'],
+    ['PGSTEWARD_OIDC_ISSUER', 'http://id.internal', 'must be an https URL'],
+    ['PGSTEWARD_OIDC_ISSUER', 'https://id.internal', 'PGSTEWARD_OIDC_AUDIENCE: is needed with PGSTEWARD_OIDC_ISSUER'],
+    ['PGSTEWARD_OIDC_ROLES', '{"dba": "admin"}', 'must be JSON such as'],
+    ['PGSTEWARD_OIDC_ROLES', '{"dba": {"role": "root"}}', 'dba.role'],
+    ['PGSTEWARD_OIDC_ROLES', '{"dba": {"role": "admin"}}', 'PGSTEWARD_OIDC_ISSUER: is needed'],
   ])('%s=%s is refused: %s', (name, value, message) => {
     expect(() => readConfig({ [name]: value }, MACHINE)).toThrow(message);
   });
 
   test.each(['0.0.0.0:3000', '[::]:3000', '192.168.1.10:3000', 'steward.internal:443', '[::ffff:10.0.0.1]:3000'])(
-    'listening on %s is refused for want of authentication',
+    'listening on %s needs every caller to have credentials, and is better done with TLS',
     (listen) => {
-      expect(() => readConfig({ PGSTEWARD_LISTEN: listen }, MACHINE)).toThrow(
-        /PGSTEWARD_LISTEN: .* is not a loopback address\. The API has no authentication yet/,
-      );
+      for (const name of ['PGSTEWARD_LISTEN', 'PGSTEWARD_USERS_LISTEN']) {
+        const env = { [name]: listen, ...(name === 'PGSTEWARD_LISTEN' ? {} : { PGSTEWARD_PORT: '4000' }) };
+        expect(() => readConfig(env, MACHINE)).toThrow(
+          new RegExp(`${name}: .* is not a loopback address, .*; set PGSTEWARD_AUTH=required`),
+        );
+        const { warnings } = readConfig({ ...env, PGSTEWARD_AUTH: 'required' }, MACHINE);
+        expect(warnings).toEqual([expect.stringMatching(new RegExp(`^${name}: .* is reached without TLS`))]);
+      }
+      const tls = { PGSTEWARD_TLS_CERT_FILE: 'a', PGSTEWARD_TLS_KEY_FILE: 'b', PGSTEWARD_AUTH: 'required' };
+      expect(readConfig({ PGSTEWARD_LISTEN: listen, ...tls }, MACHINE).warnings).toEqual([]);
     },
   );
 
