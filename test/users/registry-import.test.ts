@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../api/app.ts';
 import { findServers } from '../../api/registry/import/find-servers.ts';
@@ -180,6 +181,46 @@ describe('the pg_registry.db of a published pg-user-api', () => {
     expect(answer.body).toMatchObject({ created: 2, failed: 3 });
     const [refused] = answer.body.entries;
     expect(refused).toMatchObject({ result: 'failed', reason: expect.stringMatching(/TLS|SSL/) });
+  });
+
+  test('comes over a socket as well, small or large, by itself or in a form', async () => {
+    const server = createAdaptorServer({ fetch: api.fetch });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`;
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, at) => [
+        'dev',
+        `db${at}`,
+        known.hostname,
+        known.port,
+        1,
+        null,
+        '2025-01-02 03:04:05',
+      ]);
+    try {
+      for (const count of [1, 2000]) {
+        const bytes = await publishedRegistry({ entries: many(count) });
+        const form = new FormData();
+        form.append('file', new File([bytes], 'pg_registry.db'));
+        const plain = { method: 'POST', headers: { ...credentials, 'content-type': SQLITE }, body: bytes };
+        const answers = [
+          await fetch(url, plain),
+          await fetch(url, { ...plain, body: new Blob([bytes]).stream(), duplex: 'half' } as RequestInit),
+          await fetch(url, { method: 'POST', headers: credentials, body: form }),
+        ];
+        const counts = await Promise.all(answers.map((answer) => answer.json() as Promise<Record<string, number>>));
+        const created = count === 1 ? 1 : 1999;
+        expect(counts.map((one) => [one.created, one.unchanged])).toEqual([
+          [created, count - created],
+          [0, count],
+          [0, count],
+        ]);
+      }
+    } finally {
+      server.close();
+      if ('closeAllConnections' in server) server.closeAllConnections();
+    }
   });
 
   test('needs no audit log and no entries', async () => {
