@@ -40,7 +40,8 @@ const environments: ApiFamily = {
   refusal({ name, status, message, ofEndpoint }) {
     if (ofEndpoint) return { body: { error: ENDPOINT_ERRORS[status] ?? message, code: status } };
     if (name !== 'unauthorized') return { body: { error: message } };
-    return { body: { error: 'Unauthorized' }, headers: { 'WWW-Authenticate': 'Basic realm="pgsteward"' } };
+    // What would be accepted stands in the header that the error brings along.
+    return { body: { error: 'Unauthorized' } };
   },
   shape: (problems) => ({ body: { error: schemaProblemText(problems) } }),
 };

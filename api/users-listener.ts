@@ -1,5 +1,6 @@
 import { createMiddleware } from 'hono/factory';
 import type { ApiVariables } from './caller.ts';
+import { familyOf } from './families.ts';
 
 /** What a listener tells the application beside the request. */
 export interface ListenerEnv {
@@ -12,6 +13,12 @@ export function confineToListener() {
   return createMiddleware<ApiVariables & { Bindings: ListenerEnv }>(async (c, next) => {
     const { path } = c.req;
     if (c.env?.only !== 'users' || path === '/' || path.startsWith('/api/v1/')) return next();
-    return c.json({ error: 'Endpoint not found', code: 404 }, 404);
+    const { body } = familyOf('/api/v1').refusal({
+      name: 'not_found',
+      status: 404,
+      message: 'there is no such endpoint on this listener',
+      ofEndpoint: true,
+    });
+    return c.json(body, 404);
   });
 }

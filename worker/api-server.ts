@@ -67,6 +67,9 @@ export async function startApi(options: {
           owner: 'the listener for /api/v1',
           fetch: (request, env) => app.fetch(request, { ...env, only: 'users' }),
           tls,
+        }).catch(async (error: unknown) => {
+          await main.stop();
+          throw error;
         });
   const listeners = users === undefined ? [main] : [main, users];
   const secure = listeners.flatMap((listener) => listener.tls ?? []);

@@ -55,7 +55,7 @@ export function ensureAdministrator(db: pg.Pool, { file, when }: Options): Promi
     await auditChange(tx, ACTOR, {
       action: 'token.create',
       resource: `token/${id}`,
-      detail: { account: account.name, shown },
+      detail: { after: { account: account.name, shown } },
     });
     return true;
   });
@@ -71,7 +71,7 @@ async function administrator(tx: Queryable, known: AccountRecord | undefined): P
   await auditChange(tx, ACTOR, {
     action: known === undefined ? 'account.create' : 'account.change',
     resource: `account/${account.id}`,
-    detail: { name: account.name, role: 'admin', scope: null },
+    detail: { after: { name: account.name, role: 'admin', scope: null } },
   });
   return account;
 }

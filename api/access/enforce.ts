@@ -58,7 +58,10 @@ function assertRole({ account, role }: Caller, { key }: MatchedRoute, { roles }:
   if (roles === 'anyone' || roles.includes(role)) return;
   const last = roles.at(-1);
   const named = roles.length > 1 ? `${roles.slice(0, -1).join(', ')} and ${last}` : last;
-  throw new ApiError('forbidden', `${key} is for the roles ${named}; ${JSON.stringify(account)} is here as ${role}`);
+  throw new ApiError(
+    'forbidden',
+    `${key} is for the ${roles.length > 1 ? 'roles' : 'role'} ${named}; ${JSON.stringify(account)} is here as ${role}`,
+  );
 }
 
 /** Undefined for what is within the scope. @throws ApiError */

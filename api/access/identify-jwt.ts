@@ -85,7 +85,13 @@ async function accountOf(deps: Pick<ApiDeps, 'db'>, bearer: Bearer): Promise<Acc
       {
         action: inserted === undefined ? 'account.change' : 'account.create',
         resource: `account/${account.id}`,
-        detail: { name, role, scope: scope ?? null, by: 'issuer' },
+        detail: {
+          ...(before === undefined || inserted !== undefined
+            ? {}
+            : { before: { name, role: before.role, scope: before.scope } }),
+          after: { name, role, scope: scope ?? null },
+          by: 'issuer',
+        },
       },
     );
     return account;

@@ -101,7 +101,7 @@ function audit(
   return auditChange(tx, caller, {
     action,
     resource: `account/${account.id}`,
-    detail: { ...detailOf(account), ...(before === undefined ? {} : { before: detailOf(before) }) },
+    detail: { ...(before === undefined ? {} : { before: detailOf(before) }), after: detailOf(account) },
   });
 }
 

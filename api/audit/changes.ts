@@ -29,6 +29,12 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   },
   'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster' },
 
+  'POST /v1/tokens': { action: 'token.create', resource: 'token' },
+  'DELETE /v1/tokens/{token_id}': { action: 'token.revoke', resource: 'token/{token_id}' },
+  'POST /v1/accounts': { action: 'account.create', resource: 'account' },
+  'PATCH /v1/accounts/{account_id}': { action: 'account.change', resource: 'account/{account_id}' },
+  'DELETE /v1/accounts/{account_id}': { action: 'account.change', resource: 'account/{account_id}' },
+
   'POST /v1/servers': { action: 'server.register', resource: 'server' },
   'PUT /v1/servers/{name}': { action: 'server.change', resource: 'server/{name}' },
   'DELETE /v1/servers/{name}': { action: 'server.delete', resource: 'server/{name}' },

@@ -9,12 +9,18 @@ const MAX_PAGE = 1000;
 const role = z.enum(GLOBAL_ROLES);
 const scopeText =
   'What it is confined to: names of environments, servers and databases. Left out, nothing; a kind that is left out means none of that kind.';
-/** A scope in a request; checked again in full where it is used. */
-const givenScope = scopeSchema.openapi({
-  type: 'object',
-  description: scopeText,
-  example: { databases: ['storefront'] },
-});
+/**
+ * A scope in a request. The schema of the domain may have been made before the API's own extension of schemas was loaded: it is
+ * described here.
+ */
+const givenScope = z
+  .unknown()
+  .pipe(scopeSchema)
+  .openapi({
+    type: 'object',
+    description: scopeText,
+    example: { databases: ['storefront'] },
+  });
 /** A scope in an answer. */
 const names = z.array(z.string());
 const shownScope = z

@@ -51,7 +51,7 @@ export async function createToken(
       await auditChange(tx, caller, {
         action: 'token.create',
         resource: `token/${record.id}`,
-        detail: { account: account.name, name: body.name, shown: record.shown, ...rights },
+        detail: { after: { account: account.name, name: body.name, shown: record.shown, ...rights } },
       });
       const { keyId, bytes } = deps.sealer.seal(identityOf(record.id), token.text);
       const answer = { token: renderToken(record), sealed: { keyId, bytes: bytes.toString('base64') } };

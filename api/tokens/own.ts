@@ -48,7 +48,7 @@ export function revoke(deps: Pick<ApiDeps, 'db'>, caller: Caller, id: string): P
       await auditChange(tx, caller, {
         action: 'token.revoke',
         resource: `token/${id}`,
-        detail: { account: accountName, shown },
+        detail: { before: { account: accountName, shown } },
       });
     }
     return renderToken(await requireOwnToken(tx, caller, id));

@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { policyRoutes } from '../../api/policies/routes.ts';
 import { judge } from '../../domain/users/policy.ts';
 import { findPlace, insertEntry } from '../../store/registry.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
-import { asCaller } from './support/as-caller.ts';
+import { callsAs } from './support/as-caller.ts';
 
 let stack: TestStack;
 beforeAll(async () => {
@@ -210,9 +209,12 @@ describe('a policy', () => {
   });
 });
 
-test('a list is confined to the environments of a scope', async () => {
+test('only administrators change policies, and a scope hides those of other environments', async () => {
   await put('dev', { preset: 'article' });
   await put('prod', { preset: 'article' });
-  const call = asCaller(policyRoutes(stack.api), { scope: { environments: ['dev'] } });
+  const call = await callsAs(stack, { role: 'operator', scope: { environments: ['dev'] } });
   expect((await call('GET', '/v1/policies')).body.policies.map(({ env }: { env: string }) => env)).toEqual(['dev']);
+  for (const [method, body] of [['PUT', { preset: 'published' }], ['DELETE']] as const) {
+    expect(await call(method, '/v1/policies/dev', body)).toMatchObject({ status: 403, body: { name: 'forbidden' } });
+  }
 });

@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { registryRoutes } from '../../api/registry/routes.ts';
 import { insertServer } from '../../store/servers.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
-import { asCaller } from './support/as-caller.ts';
+import { callsAs } from './support/as-caller.ts';
 
 let stack: TestStack;
 let hostname: string;
@@ -105,13 +104,13 @@ describe('the published list', () => {
   test('shows a scoped caller its own environments only, also page by page', async () => {
     for (const env of ['dev', 'prod', 'qa']) await post(entry({ env }));
     const prodId = (await list('?env=prod')).databases[0].id;
-    const call = asCaller(registryRoutes(stack.api), { scope: { environments: ['dev', 'qa'] } });
+    const call = await callsAs(stack, { role: 'operator', scope: { environments: ['dev', 'qa'] } });
     const environments = async (query: string) =>
       (await call('GET', `${PATH}${query}`)).body.databases.map(({ env }: { env: string }) => env);
     expect(await environments('')).toEqual(['dev', 'qa']);
     expect(await environments('?env=prod')).toEqual([]);
     expect((await call('GET', `${PATH}?after_id=${prodId}`)).status).toBe(400);
-    const none = asCaller(registryRoutes(stack.api), { scope: { servers: ['host-1'] } });
+    const none = await callsAs(stack, { role: 'operator', scope: { servers: ['host-1'] } });
     expect((await none('GET', PATH)).body).toEqual({ count: 0, databases: [] });
   });
 });
@@ -317,10 +316,26 @@ describe('an entry', () => {
 });
 
 describe('who may change the registry', () => {
+  test('only administrators', async () => {
+    const { id } = (await post(entry())).body;
+    const call = await callsAs(stack, { role: 'operator' });
+    for (const [method, path, body] of [
+      ['POST', PATH, entry({ env: 'qa' })],
+      ['PATCH', `${PATH}/${id}`, { active: 0 }],
+      ['DELETE', `${PATH}/${id}`],
+    ] as const) {
+      expect(await call(method, path, body)).toMatchObject({
+        status: 403,
+        body: { error: expect.stringMatching(/is for the roles? admin/) },
+      });
+    }
+    expect((await list()).databases).toMatchObject([{ id, active: 1 }]);
+  });
+
   test('an administrator of some environments and servers reaches no others, and learns of none', async () => {
     const { id } = (await post(entry({ env: 'prod' }))).body;
     const scope = { environments: ['dev'], servers: ['other'] };
-    const call = asCaller(registryRoutes(stack.api), { isAdmin: true, role: 'admin', scope });
+    const call = await callsAs(stack, { role: 'admin', scope });
     expect((await call('PATCH', `${PATH}/${id}`, { active: 0 })).status).toBe(404);
     expect((await call('DELETE', `${PATH}/${id}`)).status).toBe(404);
     expect((await call('POST', PATH, entry({ env: 'prod', db_name: 'x' }))).status).toBe(403);

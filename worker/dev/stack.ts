@@ -23,6 +23,8 @@ import { startServers } from './start-servers.ts';
 /** A development stack that runs. */
 export interface DevStack {
   apiUrl: string;
+  /** Of the listener for `/api/v1` alone, where there is one. */
+  usersUrl: string | undefined;
   /** Undefined with a Temporal server that is not ours. */
   uiUrl: string | undefined;
   /** Why services run as processes; undefined when they run in containers. */
@@ -98,7 +100,7 @@ export async function startDevStack(options: {
     // It rejects at an ordinary stop too, when nobody waits for it any more.
     broken.catch(() => undefined);
     const why = hostWorker.runtime === 'process' ? await whyProcesses(config.host.runtime) : undefined;
-    return { apiUrl: api.url, uiUrl, whyProcesses: why, databases, broken, stop };
+    return { apiUrl: api.url, usersUrl: api.usersUrl, uiUrl, whyProcesses: why, databases, broken, stop };
   } catch (error) {
     await (signal.aborted ? stop() : stops.stopAll());
     throw error;

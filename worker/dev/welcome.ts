@@ -1,7 +1,11 @@
 import type { DevStack } from './stack.ts';
 
 /** What {@link welcome} is made from. */
-export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'whyProcesses' | 'databases'> {
+export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'usersUrl' | 'uiUrl' | 'whyProcesses' | 'databases'> {
+  /** With the token of the account `admin`. */
+  tokenFile: string;
+  /** Whether every request needs a token. */
+  tokenNeeded: boolean;
   hostId: string;
   /** Temporal's. */
   namespace: string;
@@ -12,12 +16,13 @@ export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'uiUrl' | 'whyPr
 
 /** What a newcomer reads when everything is ready: where things are, and a first request. */
 export function welcome(facts: WelcomeFacts): string {
-  const { apiUrl, logFile, seconds, databases } = facts;
+  const { apiUrl, usersUrl, logFile, seconds, databases, tokenFile } = facts;
   return `
 Ready after ${seconds} s.
 
-  API          ${apiUrl}/v1/databases
+  API          ${apiUrl}/v1/databases${usersUrl === undefined ? '' : `\n  Users API    ${usersUrl}/api/v1`}
   Temporal UI  ${temporalUi(facts)}
+  Admin token  ${tokenFile}${tokenNote(facts)}
   Log          ${logFile}
 ${runtimeNote(facts)}
 ${databases.length === 0 ? firstSteps(facts) : listed(facts)}
@@ -63,10 +68,21 @@ function temporalUi({ uiUrl, namespace }: WelcomeFacts): string {
   Tasks there  ${uiUrl}/namespaces/${namespace}/workflows?query=PgDatabase+IS+NOT+NULL`;
 }
 
-function firstSteps({ apiUrl, hostId }: WelcomeFacts): string {
+/** Which requests need it, in a few words. */
+function tokenNote({ tokenNeeded }: WelcomeFacts): string {
+  return tokenNeeded ? ', for every request' : ', for /v1/servers, accounts, tokens and the audit log';
+}
+
+/** The option of curl that brings the token along, where a request needs it. */
+function tokenOption({ tokenNeeded, tokenFile }: WelcomeFacts): string {
+  return tokenNeeded ? `-H "Authorization: Bearer $(cat '${tokenFile}')" ` : '';
+}
+
+function firstSteps(facts: WelcomeFacts): string {
+  const { apiUrl, hostId } = facts;
   return `Make a database with a REST API over it:
 
-curl -X POST ${apiUrl}/v1/databases \\
+curl -X POST ${tokenOption(facts)}${apiUrl}/v1/databases \\
   -H 'Content-Type: application/json' \\
   --data '${firstRequest(hostId)}'
 
@@ -78,11 +94,12 @@ curl http://127.0.0.1:3100/products
 
 const SHOWN = 10;
 
-function listed({ apiUrl, databases }: WelcomeFacts): string {
+function listed(facts: WelcomeFacts): string {
+  const { apiUrl, databases } = facts;
   const more = databases.length > SHOWN ? `, and ${databases.length - SHOWN} more` : '';
   return `Databases: ${databases.slice(0, SHOWN).join(', ')}${more}. See them with:
 
-curl ${apiUrl}/v1/databases
+curl ${tokenOption(facts)}${apiUrl}/v1/databases
 `;
 }
 

@@ -13,6 +13,8 @@ const TABLES = [
   'servers',
   'hosts',
   'idempotency_keys',
+  'accounts',
+  'tokens',
 ] as const;
 
 /** Number of rows of every table that a request could change. */

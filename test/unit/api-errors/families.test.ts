@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { describe, expect, test } from 'vitest';
+import { unauthorized } from '../../../api/access/identity.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from '../../../api/error-handler.ts';
 import { API_ERRORS, ApiError, type ApiErrorName, invalidInput } from '../../../api/errors.ts';
 import { familyOf } from '../../../api/families.ts';
@@ -94,18 +95,12 @@ describe('below /api', () => {
     },
   );
 
-  test.each([
-    [{}, 'Basic realm="pgsteward"'],
-    [{ 'WWW-Authenticate': 'Basic realm="other", Bearer' }, 'Basic realm="other", Bearer'],
-  ])(
-    'who is not known gets the published word, and a challenge that makes clients send the pair: %#',
-    async (headers, challenge) => {
-      const error = new ApiError('unauthorized', 'this token was revoked', { headers });
-      const answer = await answerOf(appThatFailsWith(error).request('/api/v1/fail'));
-      expect([answer.status, answer.body]).toEqual([401, { error: 'Unauthorized' }]);
-      expect(answer.headers.get('www-authenticate')).toBe(challenge);
-    },
-  );
+  test('who is not known gets the published word, and a challenge that makes clients send the pair', async () => {
+    const error = unauthorized('/api/v1/fail', 'this token was revoked');
+    const { status, body, headers } = await answerOf(appThatFailsWith(error).request('/api/v1/fail'));
+    expect([status, body]).toEqual([401, { error: 'Unauthorized' }]);
+    expect(headers.get('www-authenticate')).toMatch(/^Basic realm="pgsteward".*, Bearer realm/);
+  });
 
   test.each([
     [400, invalidInput([{ path: 'username', message: 'is too long' }]), 'username: is too long'],
