@@ -42,6 +42,7 @@ describe('the configuration', () => {
       reconcileIntervalMs: 15_000,
       monitor: { intervalMs: 10_000, graceMs: 30_000 },
       failoverIntervalMs: 5_000,
+      notifyIntervalMs: 5_000,
       allowedRoles: [],
     });
   });
@@ -95,6 +96,7 @@ describe('the configuration', () => {
         PGSTEWARD_FAILOVER_SECONDS: '2',
         PG_ADMIN_USER: 'role_create',
         PG_ADMIN_PASS_FILE: 'admin.pass',
+        PGSTEWARD_NOTIFY_SECONDS: '3',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
     ).toEqual({
@@ -157,6 +159,7 @@ describe('the configuration', () => {
       reconcileIntervalMs: 1_000,
       monitor: { intervalMs: 2_000, graceMs: 5_000 },
       failoverIntervalMs: 2_000,
+      notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
       defaultAdmin: { user: 'role_create', password: { kind: 'file', file: '/srv/app/admin.pass' } },
     });
