@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { findHost } from '../store/hosts.ts';
 import { auditRefusals } from './audit/refusals.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
 import { identifyCaller } from './caller-middleware.ts';
 import { clusterRoutes } from './cluster/routes.ts';
@@ -57,6 +58,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
+  app.route('/', auditRoutes(deps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

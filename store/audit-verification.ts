@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import QueryStream from 'pg-query-stream';
 import type { ChainEntry } from '../domain/audit/chain.ts';
 import type { AuditRowText } from '../domain/audit/row.ts';
 import type { UnchainedRow } from '../domain/audit/verify.ts';
 import { AUDIT_TEXT_COLUMNS, timeText } from './audit-text.ts';
+import { streamRows } from './stream-rows.ts';
 
 /** Rows may hold whole specifications: so few of them are in memory at a time. */
 const ROWS_AT_A_TIME = 200;
@@ -28,7 +28,7 @@ export async function readAuditSnapshot<T>(pool: pg.Pool, read: (snapshot: Audit
   const client = await pool.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    // The time-out counts from the beginning of a streamed query to its last row.
+    // A look for rows that are not there goes through the whole log.
     await client.query('SET LOCAL statement_timeout = 0');
     const { rows } = await client.query<{ at: string; installationId: string }>(
       `SELECT ${timeText('now()')} AS at, id AS "installationId" FROM installation`,
@@ -38,18 +38,18 @@ export async function readAuditSnapshot<T>(pool: pg.Pool, read: (snapshot: Audit
       ...rows[0],
       entries: () => entriesOf(client),
       unchained: () =>
-        stream(
-          client,
-          `SELECT a.id, ${timeText('a.recorded_at')} AS "recordedAt", u.audit_id IS NOT NULL AS noted
+        streamRows(client, {
+          text: `SELECT a.id, ${timeText('a.recorded_at')} AS "recordedAt", u.audit_id IS NOT NULL AS noted
            FROM audit_log a LEFT JOIN audit_unsealed u ON u.audit_id = a.id
            WHERE NOT EXISTS (SELECT FROM audit_chain c WHERE c.audit_id = a.id) ORDER BY a.id`,
-        ),
+          atATime: ROWS_AT_A_TIME,
+        }),
       vanished: () =>
-        stream(
-          client,
-          `SELECT u.audit_id AS "auditId" FROM audit_unsealed u
+        streamRows(client, {
+          text: `SELECT u.audit_id AS "auditId" FROM audit_unsealed u
            WHERE NOT EXISTS (SELECT FROM audit_log a WHERE a.id = u.audit_id) ORDER BY u.audit_id`,
-        ),
+          atATime: ROWS_AT_A_TIME,
+        }),
     });
   } finally {
     // Closed with whatever is under way on it: nothing was written.
@@ -58,20 +58,13 @@ export async function readAuditSnapshot<T>(pool: pg.Pool, read: (snapshot: Audit
 }
 
 async function* entriesOf(client: pg.PoolClient): AsyncGenerator<ChainEntry> {
-  // In the order of the chain, row by row: anything else would be the whole log, sorted, in temporary files.
-  await client.query('SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off');
-  const rows = stream<EntryRow>(
-    client,
-    `SELECT c.seq, c.audit_id AS "auditId", encode(c.mac, 'hex') AS mac, c.key_id AS "keyId",
+  const rows = streamRows<EntryRow>(client, {
+    text: `SELECT c.seq, c.audit_id AS "auditId", encode(c.mac, 'hex') AS mac, c.key_id AS "keyId",
        ${timeText('c.sealed_at')} AS "sealedAt", ${timeText('c.absent_at')} AS "absentAt", ${AUDIT_TEXT_COLUMNS}
      FROM audit_chain c LEFT JOIN audit_log a ON a.id = c.audit_id ORDER BY c.seq`,
-  );
+    atATime: ROWS_AT_A_TIME,
+  });
   for await (const { seq, auditId, mac, keyId, sealedAt, absentAt, ...row } of rows) {
     yield { seq, auditId, mac, keyId, sealedAt, absentAt, row: row.id === null ? null : (row as AuditRowText) };
   }
-  await client.query('SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_sort = on');
-}
-
-function stream<Row>(client: pg.PoolClient, text: string): AsyncIterable<Row> {
-  return client.query(new QueryStream(text, [], { batchSize: ROWS_AT_A_TIME }));
 }

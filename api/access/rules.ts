@@ -23,6 +23,7 @@ export interface RouteRule {
 
 const ADMINS: readonly GlobalRole[] = ['admin'];
 const OPERATORS: readonly GlobalRole[] = ['admin', 'operator'];
+const AUDITORS: readonly GlobalRole[] = ['admin', 'auditor'];
 const READERS: readonly GlobalRole[] = ['admin', 'operator', 'auditor'];
 
 const DATABASE: Subject = { kind: 'databases', parameter: 'database_id' };
@@ -86,4 +87,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/servers/{name}/tasks': closed(READERS, SERVER),
   'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, SERVER),
   'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, SERVER),
+
+  'GET /v1/audit': closed(AUDITORS, 'installation'),
+  'GET /v1/audit/export': closed(AUDITORS, 'installation'),
 };
