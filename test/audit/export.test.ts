@@ -177,3 +177,23 @@ test('a client that takes nothing for long loses its export', async () => {
   };
   await expect(read()).rejects.toThrow('the client took nothing for 50 ms');
 });
+
+test('a client that goes while PostgreSQL works for it ends that work', async () => {
+  const blocking = await stack.control.db.connect();
+  try {
+    await blocking.query('BEGIN; LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE');
+    const exporter = createAuditExporter(stack.api);
+    const body = await exporter.open({}, AUDIT_FORMATS.jsonl, async () => undefined);
+    const waiting = async () => {
+      const { rows } = await stack.control.db.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DECLARE %' AND wait_event_type = 'Lock'`,
+      );
+      return rows.length;
+    };
+    await until(async () => ((await waiting()) === 1 ? true : undefined));
+    await body.cancel();
+    await until(async () => ((await waiting()) === 0 ? true : undefined));
+  } finally {
+    blocking.release(true);
+  }
+});
