@@ -31,6 +31,7 @@ describe('the configuration', () => {
         codecKeyring: '/srv/app/.pgsteward/codec-keyring.json',
         sealKeyring: '/srv/app/.pgsteward/seal-keyring.json',
         joinToken: '/srv/app/.pgsteward/join-token',
+        auditAnchors: '/srv/app/.pgsteward/audit-anchors.jsonl',
       },
       logLevel: 'info',
       taskTimeoutMs: 600_000,
@@ -38,6 +39,7 @@ describe('the configuration', () => {
       reconcileIntervalMs: 15_000,
       monitor: { intervalMs: 10_000, graceMs: 30_000 },
       failoverIntervalMs: 5_000,
+      auditSealIntervalMs: 10_000,
       allowedRoles: [],
     });
   });
@@ -76,6 +78,8 @@ describe('the configuration', () => {
         PGSTEWARD_MONITOR_SECONDS: '2',
         PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
         PGSTEWARD_FAILOVER_SECONDS: '2',
+        PGSTEWARD_AUDIT_SEAL_SECONDS: '3',
+        PGSTEWARD_AUDIT_ANCHOR_FILE: '/mnt/worm/anchors',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
     ).toEqual({
@@ -112,13 +116,19 @@ describe('the configuration', () => {
       },
       portRange: { first: 20000, last: 20099 },
       postgrestImage: 'mirror.internal:5000/postgrest/postgrest',
-      files: { codecKeyring: '/run/secrets/codec', sealKeyring: '/run/secrets/seal', joinToken: '/run/secrets/join' },
+      files: {
+        codecKeyring: '/run/secrets/codec',
+        sealKeyring: '/run/secrets/seal',
+        joinToken: '/run/secrets/join',
+        auditAnchors: '/mnt/worm/anchors',
+      },
       logLevel: 'debug',
       taskTimeoutMs: 60_000,
       drainMs: 3000,
       reconcileIntervalMs: 1_000,
       monitor: { intervalMs: 2_000, graceMs: 5_000 },
       failoverIntervalMs: 2_000,
+      auditSealIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
     });
     expect(
