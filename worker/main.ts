@@ -2,9 +2,6 @@ import { EXIT_CODES } from '../domain/audit/report.ts';
 import { Failure } from '../domain/failures.ts';
 import type { Config } from '../platform/config/config.ts';
 import { readConfig } from '../platform/config/read-config.ts';
-import { runAudit } from './audit/command.ts';
-import { runApi, runControlWorker, runHostWorker } from './commands.ts';
-import { runDev } from './dev/command.ts';
 
 const USAGE = `usage: pgsteward <command>
 
@@ -33,16 +30,28 @@ interface Command {
   failure: number;
 }
 
-const longRunning = (
-  run: (config: Config, env: NodeJS.ProcessEnv, say: (line: string) => void) => Promise<number>,
-): Command => ({ run: (config, { env, say }) => run(config, env, say), takesWords: false, failure: 1 });
+type LongRunning = (config: Config, env: NodeJS.ProcessEnv, say: (line: string) => void) => Promise<number>;
 
+const longRunning = (load: () => Promise<LongRunning>): Command => ({
+  run: async (config, { env, say }) => (await load())(config, env, say),
+  takesWords: false,
+  failure: 1,
+});
+
+/** Each loads only what it needs: Temporal's SDK alone takes a second. */
 const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
-  ['dev', longRunning(runDev)],
-  ['api', longRunning(runApi)],
-  ['worker', longRunning(runControlWorker)],
-  ['host', longRunning(runHostWorker)],
-  ['audit', { run: runAudit, takesWords: true, failure: EXIT_CODES.cannotSay }],
+  ['dev', longRunning(async () => (await import('./dev/command.ts')).runDev)],
+  ['api', longRunning(async () => (await import('./commands.ts')).runApi)],
+  ['worker', longRunning(async () => (await import('./commands.ts')).runControlWorker)],
+  ['host', longRunning(async () => (await import('./commands.ts')).runHostWorker)],
+  [
+    'audit',
+    {
+      run: async (config, around) => (await import('./audit/command.ts')).runAudit(config, around),
+      takesWords: true,
+      failure: EXIT_CODES.cannotSay,
+    },
+  ],
 ]);
 
 /**

@@ -1,15 +1,21 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ChainLink } from '../../domain/audit/chain.ts';
+import { readConfig } from '../../platform/config/read-config.ts';
 import { chainBeginning, createChainMac } from '../../platform/secrets/chain-mac.ts';
 import { loadKeyring, rotateKeyring } from '../../platform/secrets/keyring.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { readAuditSnapshot } from '../../store/audit-verification.ts';
+import { runAudit } from '../../worker/audit/command.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { addRows, newSealer, verify, withTampering } from './support/log.ts';
 
+const START = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url));
 let stack: TestStack;
 /** Ids of 60 rows, sealed in three batches that are anchored each. */
 let ids: number[];
@@ -290,6 +296,61 @@ test('several files of anchors are compared, whatever else stands in them', asyn
   expect(verified.text).toMatch(/^rewritten .*entry 5,/m);
   expect(verified.text).toMatch(/^note +2 lines of the anchor files are no anchors$/m);
   await expect(verify(stack, [join(stack.config.home, 'missing.jsonl')])).rejects.toThrow('ENOENT');
+});
+
+/** The environment of a process that works on this installation. */
+async function environment(): Promise<NodeJS.ProcessEnv> {
+  const { host, port, user, database, password } = stack.metadata;
+  const passwordFile = join(stack.config.home, 'metadata.password');
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  return {
+    PGSTEWARD_HOME: stack.config.home,
+    PGSTEWARD_METADATA_URL: `postgres://${user}@${host}:${port}/${database}`,
+    PGSTEWARD_METADATA_PASSWORD_FILE: passwordFile,
+  };
+}
+
+async function command(words: string[], change: NodeJS.ProcessEnv = {}): Promise<{ code: number; output: string }> {
+  const lines: string[] = [];
+  const say = (line: string) => void lines.push(line);
+  const { config } = readConfig({ ...(await environment()), ...change });
+  const code = await runAudit(config, { words, say, complain: say });
+  return { code, output: lines.join('\n') };
+}
+
+test('the command is there under npm start, and says by its exit code that the log is intact', async () => {
+  const child = spawn(process.execPath, [START, 'audit', 'verify'], {
+    env: { ...process.env, ...(await environment()) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    output += part;
+  });
+  const [code] = await once(child, 'close');
+  expect([code, output]).toEqual([0, expect.stringMatching(/^The audit log is intact\.$/m)]);
+  expect(output).toMatch(/^entries +\d+, the last one sealed at .*Z$/m);
+});
+
+test('its exit code is 1 for a log that is not intact, and 2 for whatever keeps it from saying so', async () => {
+  const forged = join(stack.config.home, 'forged.jsonl');
+  await writeFile(forged, `${JSON.stringify({ seq: 9_999, mac: 'ab'.repeat(32), key_id: 'k', sealed_at: 'then' })}\n`);
+  const nowhere = join(stack.config.home, 'nowhere');
+  expect(await command(['verify', '--anchors', stack.config.files.auditAnchors, forged])).toEqual({
+    code: 1,
+    output: expect.stringMatching(/^cut off +entry 9999 was anchored at then/m),
+  });
+  const unsaid: [words: string[], change: NodeJS.ProcessEnv, output: string][] = [
+    [['verify', 'everything'], {}, 'usage: pgsteward audit verify'],
+    [[], {}, 'usage: pgsteward audit verify'],
+    [['verify', '--quickly'], {}, 'usage: pgsteward audit verify'],
+    [['verify'], { PGSTEWARD_SEAL_KEYRING_FILE: nowhere }, `${nowhere} does not exist`],
+    [['verify'], { PGSTEWARD_METADATA_URL: 'postgres://nobody@127.0.0.1:1/nothing' }, 'ECONNREFUSED'],
+    [['verify', '--anchors', nowhere], {}, `'${nowhere}'`],
+  ];
+  for (const [words, change, output] of unsaid) {
+    expect(await command(words, change)).toEqual({ code: 2, output: expect.stringContaining(output) });
+  }
 });
 
 test('a chain goes on under a new key, and is verified with both', async () => {
