@@ -84,7 +84,7 @@ const SHOWN_BY: Readonly<Record<string, string>> = {
 };
 
 /** Routes that reveal something: one row. */
-const REVEALS = KEYS.filter((key) => key.startsWith('GET ') && !key.endsWith('/cancel'));
+const REVEALS = KEYS.filter((key) => AUDITED_ROUTES[key]?.reveals);
 
 describe('what is accepted is two rows, of what was asked for and of what came of it, with all that is known of who asked', () => {
   const database = { database_id: 'audited' };
