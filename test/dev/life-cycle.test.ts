@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databaseIs, databaseIsGone, rowsOf } from './support/follow-api.ts';
 import { type Installation, makeInstallation, type Started } from './support/npm-start.ts';
@@ -46,6 +48,13 @@ describe('npm start', () => {
     expect(output).toContain(`curl -X POST ${apiUrl}/v1/databases`);
   });
 
+  it('shows the key for clients of the cluster API at the first start, and keeps it in a file', async () => {
+    const key = (await readFile(join(installation.home, 'cbkey'), 'utf8')).trim();
+    expect(running.output().split(key)).toHaveLength(2);
+    const answer = await fetch(`${installation.apiUrl}/clusters`, { headers: { Authorization: `Bearer ${key}` } });
+    expect(await answer.json()).toMatchObject({ clusters: [{ name: 'host-1' }] });
+  });
+
   it('prints a first request that works as it is', async () => {
     const [, curl = ''] = /^(curl -X POST [\s\S]*?\n}')$/m.exec(running.output()) ?? [];
     await shell(curl.replace('"port": 3100', `"port": ${installation.servicePort}`));
@@ -71,7 +80,9 @@ describe('npm start', () => {
   });
 
   it('brings data and services back', async () => {
-    expect(await startAgain()).toContain('Databases: storefront');
+    const output = await startAgain();
+    expect(output).toContain('Databases: storefront');
+    expect(output).not.toContain('cbkey_');
     expect(await rowsOf(productsUrl)).toEqual(ROWS);
   });
 
