@@ -26,6 +26,7 @@ import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
+import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
@@ -67,6 +68,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   }
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
+  app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
   for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
     app.route('/', routes(deps));

@@ -45,6 +45,7 @@ export async function main(argv: string[]): Promise<number> {
   try {
     const { config, warnings } = readConfig(process.env);
     // It has been read, and is not for the processes that this one starts.
+    delete process.env.PG_ADMIN_PASS;
     delete process.env.PG_API_PASS;
     for (const warning of warnings) complain(`warning: ${warning}`);
     return await command(config, process.env, say);

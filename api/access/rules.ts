@@ -35,6 +35,7 @@ const DATABASES: Subject = { handler: ['databases'] };
 const SERVERS: Subject = { handler: ['servers'] };
 const ENVIRONMENT: Subject = { kind: 'environments', parameter: 'env' };
 const ENVIRONMENTS: Subject = { handler: ['environments'] };
+const PLACES: Subject = { handler: ['environments', 'servers'] };
 
 const open = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject, openOnLoopback: true });
 const closed = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject });
@@ -132,8 +133,9 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
 
   'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
-  'POST /api/v1/registry': closed(ADMINS, ENVIRONMENTS),
-  'PATCH /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
+  'POST /api/v1/registry': closed(ADMINS, PLACES),
+  'POST /api/v1/registry/import': closed(ADMINS, 'installation'),
+  'PATCH /api/v1/registry/{id}': closed(ADMINS, PLACES),
   'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
 
   'GET /v1/notifications/channels': closed(ADMINS, 'installation'),

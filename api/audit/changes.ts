@@ -65,6 +65,7 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'PUT /v1/policies/{env}': { action: 'policy.put', resource: 'policy/{env}' },
   'DELETE /v1/policies/{env}': { action: 'policy.delete', resource: 'policy/{env}' },
   'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },
+  'POST /api/v1/registry/import': { action: 'registry.import', resource: 'registry' },
   'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
   'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
 
