@@ -3,6 +3,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { enforceRules } from './access/enforce.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
 import { nameRequest } from './caller-middleware.ts';
 import { clusterRoutes as installationRoutes } from './cluster/routes.ts';
@@ -73,6 +74,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
     app.route('/', routes(deps));
   }
+  app.route('/', auditRoutes(deps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

@@ -145,4 +145,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
   'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
+
+  'GET /v1/audit': closed(OVERSEERS, 'installation'),
+  'GET /v1/audit/export': closed(OVERSEERS, 'installation'),
 };
