@@ -3,6 +3,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { enforceRules } from './access/enforce.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
 import { nameRequest } from './caller-middleware.ts';
 import { clusterRoutes as installationRoutes } from './cluster/routes.ts';
@@ -28,6 +29,7 @@ import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
+import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
@@ -73,12 +75,14 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   }
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
+  app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
   const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
   for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
   for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes]) {
     app.route('/', routes(deps));
   }
+  app.route('/', auditRoutes(deps));
   const roleDeps = { ...serverDeps, flavors: createFlavorKeeper(serverDeps) };
   for (const routes of [clusterManagementRoutes, clusterRoleRoutes]) app.route('/', routes(roleDeps));
   app.doc31('/v1/openapi.json', {

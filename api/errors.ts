@@ -33,6 +33,7 @@ export const API_ERRORS = {
   cluster_already_exists: 409,
   gone: 410,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   too_many_requests: 429,
   server_error: 500,
   unavailable: 503,
@@ -96,5 +97,5 @@ function respond(
   c.set('errorName', error.name);
   const status = API_ERRORS[error.name];
   const rendered = familyOf(c.req.path).refusal({ ...error, status, requestId: requestIdOf(c) });
-  return c.json(rendered.body, status, { ...headers, ...rendered.headers });
+  return c.json(rendered.body, status, { ...rendered.headers, ...headers });
 }

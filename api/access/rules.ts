@@ -35,6 +35,7 @@ const DATABASES: Subject = { handler: ['databases'] };
 const SERVERS: Subject = { handler: ['servers'] };
 const ENVIRONMENT: Subject = { kind: 'environments', parameter: 'env' };
 const ENVIRONMENTS: Subject = { handler: ['environments'] };
+const PLACES: Subject = { handler: ['environments', 'servers'] };
 
 const open = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject, openOnLoopback: true });
 const closed = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject });
@@ -137,8 +138,9 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
 
   'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
-  'POST /api/v1/registry': closed(ADMINS, ENVIRONMENTS),
-  'PATCH /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
+  'POST /api/v1/registry': closed(ADMINS, PLACES),
+  'POST /api/v1/registry/import': closed(ADMINS, 'installation'),
+  'PATCH /api/v1/registry/{id}': closed(ADMINS, PLACES),
   'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
   'GET /api/v1/users/all': closed(READERS, ENVIRONMENTS),
   'GET /api/v1/users/find': closed(READERS, ENVIRONMENTS),
@@ -166,8 +168,8 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/grants/refresh': closed(OPERATORS, ENVIRONMENTS),
   'POST /api/v1/revokes': closed(OPERATORS, ENVIRONMENTS),
   // The token in the path is the credential.
-  'GET /api/v1/handover/{token}': closed('anyone', 'nothing'),
-  'POST /api/v1/handover/{token}': closed('anyone', 'nothing'),
+  'GET /api/v1/handover/{token}': open('anyone', 'nothing'),
+  'POST /api/v1/handover/{token}': open('anyone', 'nothing'),
 
   'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels': closed(ADMINS, 'installation'),
@@ -176,4 +178,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
   'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
+
+  'GET /v1/audit': closed(OVERSEERS, 'installation'),
+  'GET /v1/audit/export': closed(OVERSEERS, 'installation'),
 };

@@ -291,6 +291,23 @@ export const OPTIONS = {
     meaning:
       'File of a control worker that heads of the audit chain are added to. Keep copies where nobody who administers the metadata database can write.',
   }),
+  PG_ADMIN_USER: option({
+    schema: z
+      .string()
+      .refine((role) => Buffer.byteLength(role) <= POSTGRES_NAME_MAX_BYTES, 'must be a role name of at most 63 bytes'),
+    default: 'an import registers no servers unless it names a role',
+    meaning: 'Role that an import of a registry registers servers with, where the import names none.',
+  }),
+  PG_ADMIN_PASS: option({
+    schema: text,
+    default: 'none',
+    meaning: 'Its password, as installations of pg-user-api have it. Better use `PG_ADMIN_PASS_FILE`.',
+  }),
+  PG_ADMIN_PASS_FILE: option({
+    schema: text,
+    default: 'none',
+    meaning: 'File, readable by its owner only, with the password of `PG_ADMIN_USER`.',
+  }),
   PGSTEWARD_PUBLIC_URL: option({
     schema: publicUrl,
     default: 'the address that a request came to',

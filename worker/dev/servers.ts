@@ -9,6 +9,7 @@ import {
 } from '../../platform/local/certificates.ts';
 import { createLocalPostgres, type LocalPostgres } from '../../platform/local/postgres.ts';
 import { createLocalTemporal, type LocalTemporal } from '../../platform/local/temporal.ts';
+import { embeddedPasswordFile } from '../metadata.ts';
 import type { TlsPair } from '../tls.ts';
 
 /** Directories of other accounts lie below: they may pass through, and see nothing. */
@@ -28,7 +29,7 @@ export function metadataServer(config: Config): LocalPostgres | undefined {
     name: 'metadata',
     dataDir: join(config.home, 'postgres/metadata'),
     logFile: join(config.home, 'postgres/metadata.log'),
-    passwordFile: join(config.home, 'postgres/metadata.password'),
+    passwordFile: embeddedPasswordFile(config),
     port: config.metadata.port,
     portVariable: 'PGSTEWARD_METADATA_PORT',
     settings: { shared_buffers: '64MB' },
