@@ -16,6 +16,7 @@ import { hostTaskRoutes } from './hosts/task-routes.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
@@ -57,6 +58,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
+  app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
   app.route('/', policyRoutes(deps));
   app.doc31('/v1/openapi.json', {

@@ -39,6 +39,8 @@ export const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
   ServiceNotReady: 'unavailable',
   JoinRefused: 'forbidden',
   UndoIncomplete: 'unavailable',
+  NotificationRefused: 'invalid_input',
+  ReceiverUnavailable: 'unavailable',
   ConfigurationInvalid: 'server_error',
   KeyUnavailable: 'server_error',
   SecretUnreadable: 'server_error',

@@ -113,4 +113,12 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/registry': closed(ADMINS, ENVIRONMENTS),
   'PATCH /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
   'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
+
+  'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'PATCH /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
 };

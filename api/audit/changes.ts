@@ -58,6 +58,20 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
   'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
 
+  'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
+  'PATCH /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.change',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'DELETE /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.delete',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'POST /v1/notifications/channels/{channel_id}/test': {
+    action: 'notification_channel.test',
+    resource: 'notification_channel/{channel_id}',
+  },
+
   'GET /v1/audit/export': { action: 'audit.export', resource: 'audit' },
 };
 

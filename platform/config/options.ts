@@ -263,6 +263,11 @@ export const OPTIONS = {
     default: '`5`',
     meaning: 'Seconds between two looks for promoted standbys, of servers with several endpoints.',
   }),
+  PGSTEWARD_NOTIFY_SECONDS: option({
+    schema: integer(1, 86_400),
+    default: '`5`',
+    meaning: 'Seconds between two searches of the audit log for events that a notification channel is for.',
+  }),
   PGSTEWARD_AUDIT_SEAL_SECONDS: option({
     schema: integer(1, 86_400),
     default: '`10`',

@@ -15,6 +15,8 @@ const TABLES = [
   'idempotency_keys',
   'accounts',
   'tokens',
+  'notification_channels',
+  'notification_deliveries',
 ] as const;
 
 /** Number of rows of every table that a request could change. */

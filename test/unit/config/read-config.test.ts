@@ -42,6 +42,7 @@ describe('the configuration', () => {
       reconcileIntervalMs: 15_000,
       monitor: { intervalMs: 10_000, graceMs: 30_000 },
       failoverIntervalMs: 5_000,
+      notifyIntervalMs: 5_000,
       allowedRoles: [],
     });
   });
@@ -93,6 +94,7 @@ describe('the configuration', () => {
         PGSTEWARD_MONITOR_SECONDS: '2',
         PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
         PGSTEWARD_FAILOVER_SECONDS: '2',
+        PGSTEWARD_NOTIFY_SECONDS: '3',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
     ).toEqual({
@@ -155,6 +157,7 @@ describe('the configuration', () => {
       reconcileIntervalMs: 1_000,
       monitor: { intervalMs: 2_000, graceMs: 5_000 },
       failoverIntervalMs: 2_000,
+      notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
     });
     expect(
