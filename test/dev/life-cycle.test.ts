@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databaseIs, databaseIsGone, rowsOf } from './support/follow-api.ts';
 import { type Installation, makeInstallation, type Started } from './support/npm-start.ts';
@@ -44,6 +46,9 @@ describe('npm start', () => {
     for (const line of lines) expect(output).toContain(`\n  ${line}`);
     expect(output).toContain(`Temporal UI  http://127.0.0.1:${ports.PGSTEWARD_TEMPORAL_UI_PORT}`);
     expect(output).toContain(`curl -X POST ${apiUrl}/v1/databases`);
+    const tokenFile = join(installation.home, 'admin-token');
+    expect(output).toContain(`Admin token  ${tokenFile}, for /v1/servers`);
+    expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
   });
 
   it('prints a first request that works as it is', async () => {
