@@ -3,9 +3,17 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { enforceRules } from './access/enforce.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
 import { nameRequest } from './caller-middleware.ts';
-import { clusterRoutes } from './cluster/routes.ts';
+import { clusterRoutes as installationRoutes } from './cluster/routes.ts';
+import { accessTokenRoutes } from './clusters/access-token-routes.ts';
+import { clusterRoutes } from './clusters/cluster-routes.ts';
+import { limitRequests } from './clusters/limit-requests.ts';
+import { clusterManagementRoutes } from './clusters/manage/cluster-routes.ts';
+import { teamManagementRoutes } from './clusters/manage/team-routes.ts';
+import { teamRoutes } from './clusters/team-routes.ts';
+import { confineToListener } from './confined-listeners.ts';
 import { databaseRoutes } from './databases/routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
@@ -13,11 +21,13 @@ import { createHostChecker } from './hosts/check.ts';
 import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { hostTaskRoutes } from './hosts/task-routes.ts';
+import { tellReplays } from './idempotency.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
+import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
@@ -32,14 +42,13 @@ import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { tokenRoutes } from './tokens/routes.ts';
-import { confineToListener } from './users-listener.ts';
 
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
   app.use(nameRequest(), logRequests(deps.log), noStore(), auditRefusals(deps), confineToListener());
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
-  app.use(enforceRules(deps), refuseSpeculativeChanges(), limitBody());
+  app.use(enforceRules(deps), limitRequests(deps.clusters), refuseSpeculativeChanges(), limitBody(), tellReplays());
   app.onError(createErrorHandler(deps.log));
   app.notFound(answerNotFound);
   app.route('/', serviceRoutes(deps));
@@ -52,7 +61,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const listHosts = createHostLister(deps, askHosts);
   app.route('/', hostRoutes(deps, { ask: askHosts, list: listHosts }));
   app.route('/', hostTaskRoutes(deps));
-  app.route('/', clusterRoutes(deps, listHosts));
+  app.route('/', installationRoutes(deps, listHosts));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
@@ -60,7 +69,12 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   }
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
+  app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
+  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
+    app.route('/', routes(deps));
+  }
+  app.route('/', auditRoutes(deps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

@@ -29,7 +29,11 @@ export interface ApiDeps {
   /** Ports that services without a fixed one may get, both ends included. */
   portRange: { first: number; last: number };
   allowedRoles: ReadonlySet<string>;
+  /** Role that an import registers servers with, where the import itself names none. */
+  defaultAdmin?: { user: string; password: string };
   access: AccessDeps;
+  /** Of the cluster API. */
+  clusters: { requestsPerMinute: number };
   version: VersionInfo;
   log: Log;
   /** Which parts are not ready; empty when everything is. */

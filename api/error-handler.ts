@@ -1,9 +1,8 @@
 /** Turns everything that can go wrong into an answer of the form that its family has. */
-import { randomUUID } from 'node:crypto';
 import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { Failure, type FailureType } from '../domain/failures.ts';
-import { ApiError, type ApiErrorName, endpointErrorResponse, errorResponse } from './errors.ts';
+import { ApiError, type ApiErrorName, endpointErrorResponse, errorResponse, requestIdOf } from './errors.ts';
 import { isMetadataUnavailable } from './metadata-errors.ts';
 import { schemaErrorResponse } from './schema-errors.ts';
 
@@ -83,8 +82,7 @@ export function createErrorHandler(log: ErrorLog): ErrorHandler {
       log.error({ err, method: c.req.method, path: c.req.path }, 'the metadata database does not answer');
       return errorResponse(c, 'unavailable', 'the metadata database does not answer; try again', RETRY_AFTER);
     }
-    const given: unknown = c.get('requestId');
-    const requestId = typeof given === 'string' ? given : randomUUID();
+    const requestId = requestIdOf(c);
     log.error({ err, requestId, method: c.req.method, path: c.req.path }, 'request failed');
     return errorResponse(c, 'server_error', `internal error; the log has it under request id ${requestId}`);
   };

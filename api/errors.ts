@@ -1,4 +1,5 @@
 /** Errors of the application, by name. */
+import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { formatProblems, type Problem } from '../domain/spec/problems.ts';
 import { familyOf } from './families.ts';
@@ -25,7 +26,12 @@ export const API_ERRORS = {
   channel_disabled: 409,
   account_already_exists: 409,
   last_administrator: 409,
+  team_already_exists: 409,
+  team_in_use: 409,
+  cluster_already_exists: 409,
+  gone: 410,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   too_many_requests: 429,
   server_error: 500,
   unavailable: 503,
@@ -75,6 +81,12 @@ export function endpointErrorResponse(
   return respond(c, { name, message, ofEndpoint: true }, headers);
 }
 
+/** The id under which the log has a request; one of its own where nobody has named it. */
+export function requestIdOf(c: Context): string {
+  const given: unknown = c.get('requestId');
+  return typeof given === 'string' ? given : randomUUID();
+}
+
 function respond(
   c: Context,
   error: { name: ApiErrorName; message: string; ofEndpoint: boolean },
@@ -82,6 +94,6 @@ function respond(
 ): Response {
   c.set('errorName', error.name);
   const status = API_ERRORS[error.name];
-  const rendered = familyOf(c.req.path).refusal({ ...error, status });
-  return c.json(rendered.body, status, { ...headers, ...rendered.headers });
+  const rendered = familyOf(c.req.path).refusal({ ...error, status, requestId: requestIdOf(c) });
+  return c.json(rendered.body, status, { ...rendered.headers, ...headers });
 }

@@ -13,9 +13,10 @@ export interface Refusal {
   message: string;
   /** The endpoint is missing or does not take the method, as opposed to what a request is about. */
   ofEndpoint: boolean;
+  requestId: string;
 }
 
-/** Body of an answer, and headers that the family adds. */
+/** Body of an answer, and headers that the family adds where the error has none of its own. */
 export interface Rendering {
   body: object;
   headers?: Readonly<Record<string, string>>;
@@ -28,14 +29,16 @@ export interface ApiFamily {
   /** Paths that are one of these or below one of them belong to the family. */
   prefixes: readonly string[];
   refusal(of: Refusal): Rendering;
-  shape(problems: ShapeProblems): Rendering;
+  shape(problems: ShapeProblems, requestId: string): Rendering;
+  /** Which request ids of callers are kept; any that looks like one, unless given. */
+  requestIds?: RegExp;
 }
 
 /** What the published user API says of its endpoints themselves. */
 const ENDPOINT_ERRORS: Readonly<Record<number, string>> = { 404: 'Endpoint not found', 405: 'Method not allowed' };
 
 /** Users by environment, `{"error": …}`: https://github.com/pcraavi/PostgreSQL-user-creation-API, app.py. */
-const environments: ApiFamily = {
+export const environments: ApiFamily = {
   prefixes: ['/api'],
   refusal({ name, status, message, ofEndpoint }) {
     if (ofEndpoint) return { body: { error: ENDPOINT_ERRORS[status] ?? message, code: status } };
@@ -46,6 +49,22 @@ const environments: ApiFamily = {
   shape: (problems) => ({ body: { error: schemaProblemText(problems) } }),
 };
 
+/** Statuses that may be others when the same request comes again. */
+const TRANSIENT: ReadonlySet<number> = new Set([429, 500, 503]);
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Clusters and their roles: https://docs.crunchybridge.com/api-concepts/errors. Its command line ends without a `message`. */
+export const clusters: ApiFamily = {
+  prefixes: ['/account', '/teams', '/clusters', '/access-tokens'],
+  refusal: ({ status, message, requestId }) => ({
+    body: { code: null, is_transient: TRANSIENT.has(status), message, request_id: requestId },
+  }),
+  shape: (problems, requestId) => ({
+    body: { code: null, is_transient: false, message: schemaProblemText(problems), request_id: requestId },
+  }),
+  requestIds: UUID,
+};
+
 /** Databases and services, and everything of our own: `{name, message}` with the name again in a header. */
 const contract: ApiFamily = {
   prefixes: [''],
@@ -54,7 +73,7 @@ const contract: ApiFamily = {
 };
 
 /** The first family that a path belongs to counts. */
-const FAMILIES: readonly ApiFamily[] = [environments, contract];
+const FAMILIES: readonly ApiFamily[] = [environments, clusters, contract];
 
 /** The family of a path. */
 export function familyOf(path: string): ApiFamily {

@@ -99,6 +99,30 @@ export async function serversAt(tx: Queryable, endpoint: { address: string; port
   return rows.map(({ name }) => name);
 }
 
+/** The same for many addresses at once, without a hold on what is found. */
+export async function serversAtEach(
+  db: Queryable,
+  endpoints: readonly { address: string; port: number }[],
+): Promise<{ address: string; port: number; names: string[] }[]> {
+  const { rows } = await db.query<{ address: string; port: number; names: string[] }>(
+    `SELECT e.address, e.port, array_agg(s.name ORDER BY s.name) AS names
+     FROM jsonb_to_recordset($1) AS e (address text, port integer)
+     JOIN servers s ON s.endpoints @> jsonb_build_array(jsonb_build_object('address', e.address, 'port', e.port))
+     GROUP BY e.address, e.port`,
+    [JSON.stringify(endpoints)],
+  );
+  return rows;
+}
+
+/** Those of the names that are registered; they stay until the transaction ends. */
+export async function holdServers(tx: Queryable, names: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await tx.query<{ name: string }>(
+    'SELECT name FROM servers WHERE name = ANY ($1) ORDER BY name FOR KEY SHARE',
+    [names],
+  );
+  return new Set(rows.map(({ name }) => name));
+}
+
 /** Whether there is such a server; it then stays until the transaction ends. */
 export async function holdServer(tx: Queryable, name: string): Promise<boolean> {
   const { rowCount } = await tx.query('SELECT FROM servers WHERE name = $1 FOR KEY SHARE', [name]);
@@ -171,7 +195,8 @@ export async function usersOfServer(db: Queryable, name: string): Promise<string
          FROM shared_role_users WHERE server_name = $1
        UNION ALL SELECT 5, count(*) || ' registry entr' || CASE count(*) WHEN 1 THEN 'y' ELSE 'ies' END
          FROM registry WHERE server_name = $1 HAVING count(*) > 0
-       UNION ALL SELECT 6, 'task ' || id FROM tasks
+       UNION ALL SELECT 6, 'cluster ' || name FROM clusters WHERE server_name = $1
+       UNION ALL SELECT 7, 'task ' || id FROM tasks
          WHERE scope = 'server' AND entity_id = $1 AND status IN ('pending', 'running', 'canceling')
      ) AS users ORDER BY place, text`,
     [name],

@@ -35,6 +35,8 @@ export interface NewTokenRecord {
   role?: GlobalRole | undefined;
   scope?: Scope | undefined;
   expiresAt?: Date | undefined;
+  /** The token that it was given for: revoked with it. */
+  parentId?: string | undefined;
 }
 
 const COLUMNS = `t.id, t.account_id AS "accountId", a.name AS "accountName", t.name, t.format, t.shown, t.role, t.scope,
@@ -90,8 +92,8 @@ export async function noteTokenUse(db: Queryable, id: string): Promise<void> {
 export async function insertToken(db: Queryable, token: NewTokenRecord): Promise<TokenRecord> {
   const id = uuidv7();
   await db.query(
-    `INSERT INTO tokens (id, account_id, name, format, hash, shown, role, scope, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    `INSERT INTO tokens (id, account_id, name, format, hash, shown, role, scope, expires_at, parent_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
     [
       id,
       token.accountId,
@@ -102,6 +104,7 @@ export async function insertToken(db: Queryable, token: NewTokenRecord): Promise
       token.role ?? null,
       token.scope ?? null,
       token.expiresAt ?? null,
+      token.parentId ?? null,
     ],
   );
   const inserted = await findToken(db, id);
@@ -127,10 +130,28 @@ export async function listTokens(
   return rows;
 }
 
-/** Ends a token for good. @returns false when it was revoked before */
+/** A token that is not revoked, and stays so until the transaction ends. */
+export async function holdToken(tx: Queryable, id: string): Promise<TokenRecord | undefined> {
+  const { rows } = await tx.query<TokenRecord>(
+    `SELECT ${COLUMNS} FROM ${FROM} WHERE t.id = $1 AND t.revoked_at IS NULL FOR SHARE OF t`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** Ends a token for good, and those that were given for it. @returns false when it was revoked before */
 export async function revokeToken(db: Queryable, id: string): Promise<boolean> {
-  const { rowCount } = await db.query('UPDATE tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL', [
-    id,
-  ]);
-  return rowCount === 1;
+  const { rows } = await db.query<{ id: string }>(
+    'UPDATE tokens SET revoked_at = now() WHERE (id = $1 OR parent_id = $1) AND revoked_at IS NULL RETURNING id',
+    [id],
+  );
+  return rows.some((revoked) => revoked.id === id);
+}
+
+/** Forgets tokens that were given for others and ended a day ago: programs take one for each of their runs. */
+export async function pruneGivenTokens(db: Queryable, accountId: string): Promise<void> {
+  await db.query(
+    `DELETE FROM tokens WHERE account_id = $1 AND parent_id IS NOT NULL AND expires_at < now() - interval '1 day'`,
+    [accountId],
+  );
 }

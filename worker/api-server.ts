@@ -1,14 +1,16 @@
 import { createApp } from '../api/app.ts';
+import type { ConfinedListener } from '../api/confined-listeners.ts';
 import { CONTROL_TASK_QUEUE } from '../domain/identifiers.ts';
 import { loadSqlParser } from '../domain/spec/sql-parser.ts';
 import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { openAccess } from './access.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { readDefaultAdmin } from './default-admin.ts';
 import { listen } from './listen.ts';
 import { createReadiness } from './readiness.ts';
 import type { TemporalSession } from './temporal-session.ts';
-import { loadTls, renewTls } from './tls.ts';
+import { loadTls, renewTls, type TlsPair } from './tls.ts';
 import { versionInfo } from './version.ts';
 
 /** The HTTP API, listening. */
@@ -16,6 +18,8 @@ export interface RunningApi {
   url: string;
   /** Of the listener for `/api/v1` alone, where there is one. */
   usersUrl: string | undefined;
+  /** Of the listener for the cluster API alone, where there is one. */
+  clustersUrl: string | undefined;
   /** Answers what it has begun to answer, within a bound, and takes no more. */
   stop(): Promise<void>;
 }
@@ -27,6 +31,8 @@ export async function startApi(options: {
   temporal: TemporalSession;
   /** Whether a control worker runs on the same connection. */
   eagerStart: boolean;
+  /** For the listener of the cluster API where no certificate is configured: its command line speaks TLS only. */
+  clustersTls?: TlsPair;
   log: Log;
 }): Promise<RunningApi> {
   const { config, control, temporal, log } = options;
@@ -43,7 +49,9 @@ export async function startApi(options: {
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
+    ...(await readDefaultAdmin(config)),
     access: await openAccess(config, control.db),
+    clusters: config.clusters,
     version: await versionInfo(),
     readiness: createReadiness(base),
   });
@@ -56,6 +64,9 @@ export async function startApi(options: {
     fetch: app.fetch,
     tls,
   });
+  const confined = (only: ConfinedListener): Parameters<typeof listen>[0]['fetch'] => {
+    return (request, env) => app.fetch(request, { ...env, only });
+  };
   const users =
     config.usersListen === undefined
       ? undefined
@@ -63,18 +74,29 @@ export async function startApi(options: {
           ...config.usersListen,
           variable: 'PGSTEWARD_USERS_LISTEN',
           owner: 'the listener for /api/v1',
-          fetch: (request, env) => app.fetch(request, { ...env, only: 'users' }),
+          fetch: confined('users'),
           tls,
         }).catch(async (error: unknown) => {
           await main.stop();
           throw error;
         });
-  const listeners = users === undefined ? [main] : [main, users];
+  const clusters =
+    config.clustersListen === undefined
+      ? undefined
+      : await listen({
+          ...config.clustersListen,
+          variable: 'PGSTEWARD_CLUSTERS_LISTEN',
+          owner: 'the listener for the cluster API',
+          fetch: confined('clusters'),
+          tls: tls ?? options.clustersTls,
+        });
+  const listeners = [main, users, clusters].filter((listener) => listener !== undefined);
   const secure = listeners.flatMap((listener) => listener.tls ?? []);
   const renewal = files === undefined ? undefined : renewTls(secure, { files, log });
   return {
     url: main.url,
     usersUrl: users?.url,
+    clustersUrl: clusters?.url,
     async stop() {
       renewal?.stop();
       await Promise.all(listeners.map((listener) => listener.stop()));

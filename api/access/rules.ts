@@ -35,6 +35,7 @@ const DATABASES: Subject = { handler: ['databases'] };
 const SERVERS: Subject = { handler: ['servers'] };
 const ENVIRONMENT: Subject = { kind: 'environments', parameter: 'env' };
 const ENVIRONMENTS: Subject = { handler: ['environments'] };
+const PLACES: Subject = { handler: ['environments', 'servers'] };
 
 const open = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject, openOnLoopback: true });
 const closed = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject });
@@ -104,14 +105,37 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, absentAs(SERVER, 'task')),
   'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, absentAs(SERVER, 'task')),
 
+  'GET /account': closed(EVERYBODY, 'nothing'),
+  'GET /teams': closed(EVERYBODY, 'nothing'),
+  'GET /teams/{team_id}': closed(EVERYBODY, 'nothing'),
+  'GET /clusters': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}/status': closed(EVERYBODY, 'nothing'),
+  // It is the request for credentials: the handler judges the key that it comes with.
+  'POST /access-tokens': open('anyone', 'nothing'),
+  'DELETE /access-tokens/{token_id}': closed(EVERYBODY, 'nothing'),
+
+  'GET /v1/teams': closed(OVERSEERS, 'installation'),
+  'POST /v1/teams': closed(ADMINS, 'installation'),
+  'GET /v1/teams/{team_id}': closed(OVERSEERS, 'installation'),
+  'PATCH /v1/teams/{team_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/teams/{team_id}': closed(ADMINS, 'installation'),
+  'PUT /v1/teams/{team_id}/members/{account_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/teams/{team_id}/members/{account_id}': closed(ADMINS, 'installation'),
+  'GET /v1/clusters': closed(OVERSEERS, 'installation'),
+  'POST /v1/clusters': closed(ADMINS, 'installation'),
+  'GET /v1/clusters/{cluster_id}': closed(OVERSEERS, 'installation'),
+  'DELETE /v1/clusters/{cluster_id}': closed(ADMINS, 'installation'),
+
   'GET /v1/policies': closed(READERS, ENVIRONMENTS),
   'GET /v1/policies/{env}': closed(READERS, ENVIRONMENT),
   'PUT /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
   'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
 
   'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
-  'POST /api/v1/registry': closed(ADMINS, ENVIRONMENTS),
-  'PATCH /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
+  'POST /api/v1/registry': closed(ADMINS, PLACES),
+  'POST /api/v1/registry/import': closed(ADMINS, 'installation'),
+  'PATCH /api/v1/registry/{id}': closed(ADMINS, PLACES),
   'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
 
   'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
@@ -121,4 +145,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
   'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
+
+  'GET /v1/audit': closed(OVERSEERS, 'installation'),
+  'GET /v1/audit/export': closed(OVERSEERS, 'installation'),
 };

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import type { Scope } from '../../domain/authority/scope.ts';
+import { eidOf } from '../../domain/clusters/eid.ts';
 import type { AccountRecord } from '../../store/accounts.ts';
 import type { TokenRecord } from '../../store/tokens.ts';
 import type { accountSchema, tokenSchema } from '../schemas/account.ts';
@@ -9,6 +10,7 @@ export function renderAccount(account: AccountRecord): z.infer<typeof accountSch
   const { id, name, email, role, scope, origin, createdAt, disabledAt } = account;
   return {
     id,
+    eid: eidOf(id),
     name,
     ...(email === null ? {} : { email }),
     role,

@@ -8,6 +8,8 @@ export interface AuditedRoute {
   action: string;
   /** With parameters of the path in braces. What only the body names is not in it: it was not judged. */
   resource: string;
+  /** It changes nothing, and gives out what not everybody may have. */
+  reveals?: true;
 }
 
 /** By method and pattern of the path, as in the table of rules. */
@@ -27,7 +29,7 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
     action: 'task.cancel',
     resource: 'database/{database_id}',
   },
-  'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster' },
+  'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster', reveals: true },
 
   'POST /v1/tokens': { action: 'token.create', resource: 'token' },
   'DELETE /v1/tokens/{token_id}': { action: 'token.revoke', resource: 'token/{token_id}' },
@@ -52,9 +54,20 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'POST /v1/servers/{name}/grants': { action: 'server.change_role', resource: 'server/{name}' },
   'POST /v1/servers/{name}/revokes': { action: 'server.change_role', resource: 'server/{name}' },
 
+  'POST /access-tokens': { action: 'token.create', resource: 'token' },
+  'DELETE /access-tokens/{token_id}': { action: 'token.revoke', resource: 'access-token/{token_id}' },
+  'POST /v1/teams': { action: 'team.create', resource: 'team' },
+  'PATCH /v1/teams/{team_id}': { action: 'team.change', resource: 'team/{team_id}' },
+  'DELETE /v1/teams/{team_id}': { action: 'team.delete', resource: 'team/{team_id}' },
+  'PUT /v1/teams/{team_id}/members/{account_id}': { action: 'team.put_member', resource: 'team/{team_id}' },
+  'DELETE /v1/teams/{team_id}/members/{account_id}': { action: 'team.remove_member', resource: 'team/{team_id}' },
+  'POST /v1/clusters': { action: 'cluster.assign', resource: 'cluster' },
+  'DELETE /v1/clusters/{cluster_id}': { action: 'cluster.unassign', resource: 'cluster/{cluster_id}' },
+
   'PUT /v1/policies/{env}': { action: 'policy.put', resource: 'policy/{env}' },
   'DELETE /v1/policies/{env}': { action: 'policy.delete', resource: 'policy/{env}' },
   'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },
+  'POST /api/v1/registry/import': { action: 'registry.import', resource: 'registry' },
   'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
   'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
 
@@ -72,7 +85,7 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
     resource: 'notification_channel/{channel_id}',
   },
 
-  'GET /v1/audit/export': { action: 'audit.export', resource: 'audit' },
+  'GET /v1/audit/export': { action: 'audit.export', resource: 'audit', reveals: true },
 };
 
 /** Routes that only look, although their method is not GET. */

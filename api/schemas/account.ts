@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { GLOBAL_ROLES } from '../../domain/authority/roles.ts';
 import { scopeSchema } from '../../domain/authority/scope.ts';
+import { KEY_FORMATS } from '../../domain/authority/token-format.ts';
 import { timestamp } from './common.ts';
 
 const DEFAULT_PAGE = 100;
@@ -42,6 +43,7 @@ const tokenName = z.string().min(1).max(100).refine(noNul, 'must not contain NUL
 export const accountSchema = z
   .object({
     id: z.uuid(),
+    eid: z.string().describe('The id as the cluster API writes it; the name of its own roles is `u_` and this.'),
     name: z.string(),
     email: z.string().optional(),
     role,
@@ -87,6 +89,10 @@ export const tokenListSchema = z.object({ tokens: z.array(tokenSchema) }).openap
 export const newTokenSchema = z
   .strictObject({
     name: tokenName,
+    format: z
+      .enum(KEY_FORMATS)
+      .default('pgsteward')
+      .describe('`cbkey` begins with `cbkey_`, as published clients of the cluster API demand it.'),
     account: z.string().min(1).max(255).optional().describe('Name of an account; your own unless given.'),
     role: role.optional(),
     scope: givenScope.optional(),

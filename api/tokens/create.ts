@@ -5,23 +5,22 @@ import { isWithin } from '../../domain/authority/scope.ts';
 import type { Problem } from '../../domain/spec/problems.ts';
 import { makeToken } from '../../platform/secrets/token.ts';
 import { type AccountRecord, findAccount, findAccountByName } from '../../store/accounts.ts';
-import { insertAudit } from '../../store/audit.ts';
 import { inTransaction } from '../../store/connection.ts';
 import { insertToken } from '../../store/tokens.ts';
 import { renderToken } from '../accounts/render.ts';
 import { auditChange } from '../audit-change.ts';
-import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidInput } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { type createdTokenSchema, type newTokenSchema, tokenSchema } from '../schemas/account.ts';
+import { revealAgain, sealedSchema, sealForRetry } from './kept-secret.ts';
 import { overseesTokens } from './own.ts';
 
 type Request = z.infer<typeof newTokenSchema>;
 
 /** What is kept of the answer for retries (R7): the secret sealed, and gone with the answer after ten minutes. */
-const keptSchema = z.object({ token: tokenSchema, sealed: z.object({ keyId: z.string(), bytes: z.base64() }) });
+const keptSchema = z.object({ token: tokenSchema, sealed: sealedSchema });
 
 /** Longest life of a token of somebody whom the issuer may have let go meanwhile. */
 const ISSUER_TOKEN_DAYS = 90;
@@ -44,7 +43,7 @@ export async function createToken(
   const kept = await request.once(async () => {
     const account = await accountFor(deps, caller, body.account);
     const rights = rightsOf(caller, account, body);
-    const token = makeToken();
+    const token = makeToken(body.format);
     made = token.text;
     return inTransaction(deps.db, async (tx) => {
       const record = await insertToken(tx, { ...token, ...rights, accountId: account.id, name: body.name });
@@ -53,31 +52,13 @@ export async function createToken(
         resource: `token/${record.id}`,
         detail: { after: { account: account.name, name: body.name, shown: record.shown, ...rights } },
       });
-      const { keyId, bytes } = deps.sealer.seal(identityOf(record.id), token.text);
-      const answer = { token: renderToken(record), sealed: { keyId, bytes: bytes.toString('base64') } };
+      const answer = { token: renderToken(record), sealed: sealForRetry(deps, { id: record.id, text: token.text }) };
       await request.keep(tx, answer);
       return answer;
     });
   });
   const { token, sealed } = kept;
   return { token, secret: made ?? (await revealAgain(deps, caller, { id: token.id, sealed })) };
-}
-
-const identityOf = (id: string) => ({ secretId: `token/${id}`, owner: `token/${id}`, version: 1 });
-
-/** The secret of the same request, while that may be repeated. */
-async function revealAgain(
-  deps: ApiDeps,
-  caller: Caller,
-  { id, sealed }: { id: string; sealed: z.infer<typeof keptSchema>['sealed'] },
-): Promise<string> {
-  await insertAudit(deps.db, {
-    kind: 'reveal',
-    ...askedBy(caller),
-    action: 'token.secret',
-    resource: `token/${id}`,
-  });
-  return deps.sealer.open(identityOf(id), { keyId: sealed.keyId, bytes: Buffer.from(sealed.bytes, 'base64') });
 }
 
 async function accountFor(deps: ApiDeps, caller: Caller, name: string | undefined): Promise<AccountRecord> {

@@ -8,9 +8,16 @@ export interface TokenFormat {
 /** Every format that is accepted, by the name that is stored with a token. */
 export const TOKEN_FORMATS = {
   pgsteward: { prefix: 'pgst_', secretBytes: 32 },
+  /** API keys as published clients of the cluster API demand them. */
+  cbkey: { prefix: 'cbkey_', secretBytes: 32 },
+  /** What such a key is exchanged for: good for a while. */
+  cbat: { prefix: 'cbat_', secretBytes: 32 },
 } as const satisfies Record<string, TokenFormat>;
 
 export type TokenFormatName = keyof typeof TOKEN_FORMATS;
+
+/** Formats that people may ask for. */
+export const KEY_FORMATS = ['pgsteward', 'cbkey'] as const satisfies readonly TokenFormatName[];
 
 /** Characters of the secret that lists show, so that people know which token is meant: 30 of 256 bits. */
 const SHOWN = 5;

@@ -23,15 +23,18 @@ export interface HostPostgresConfig {
   };
 }
 
+/** A password, or the file that has it. */
+export type PasswordSource =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'file'; readonly file: string };
+
 /** How callers are known. */
 export interface AuthConfig {
   readonly mode: AuthMode;
   /** The pair of HTTP Basic. */
   readonly basic?: {
     readonly user: string;
-    readonly password:
-      | { readonly kind: 'text'; readonly text: string }
-      | { readonly kind: 'file'; readonly file: string };
+    readonly password: PasswordSource;
   };
   /** Whose JWTs are accepted, and what the values of a claim give. */
   readonly oidc?: {
@@ -48,6 +51,9 @@ export interface Config {
   readonly listen: Readonly<Endpoint>;
   /** Second listener, for `/` and `/api/v1` only. */
   readonly usersListen?: Readonly<Endpoint>;
+  /** Another one, for the cluster API only. */
+  readonly clustersListen?: Readonly<Endpoint>;
+  readonly clusters: { readonly requestsPerMinute: number };
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly auth: AuthConfig;
   /** An existing metadata server, or the port at which an embedded one is started. */
@@ -93,6 +99,16 @@ export interface Config {
   readonly notifyIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
+  /** Role that imports of a registry register servers with. */
+  readonly defaultAdmin?: { readonly user: string; readonly password: PasswordSource };
+}
+
+/** A role, and where its password is. */
+export interface DefaultAdmin {
+  readonly user: string;
+  readonly password:
+    | { readonly kind: 'text'; readonly text: string }
+    | { readonly kind: 'file'; readonly file: string };
 }
 
 /** What defaults depend on. */
@@ -112,6 +128,8 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     home,
     listen: { address: listen.address, port: set.PGSTEWARD_PORT ?? listen.port },
     ...(set.PGSTEWARD_USERS_LISTEN === undefined ? {} : { usersListen: set.PGSTEWARD_USERS_LISTEN }),
+    ...(set.PGSTEWARD_CLUSTERS_LISTEN === undefined ? {} : { clustersListen: set.PGSTEWARD_CLUSTERS_LISTEN }),
+    clusters: { requestsPerMinute: set.PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE ?? 3000 },
     ...(set.PGSTEWARD_TLS_CERT_FILE === undefined || set.PGSTEWARD_TLS_KEY_FILE === undefined
       ? {}
       : { tls: { certFile: path(set.PGSTEWARD_TLS_CERT_FILE), keyFile: path(set.PGSTEWARD_TLS_KEY_FILE) } }),
@@ -153,6 +171,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
     notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
+    ...defaultAdminOf(set, path),
   });
 }
 
@@ -187,15 +206,17 @@ function hostPostgresOf(set: OptionValues, path: (value: string) => string): Hos
   };
 }
 
+/** What is missing of the pair is reported as a conflict. */
+function defaultAdminOf(set: OptionValues, path: (value: string) => string): Pick<Config, 'defaultAdmin'> {
+  const { PG_ADMIN_USER: user, PG_ADMIN_PASS: text, PG_ADMIN_PASS_FILE: file } = set;
+  const password = passwordSource({ text, file }, path);
+  return user === undefined || password === undefined ? {} : { defaultAdmin: { user, password } };
+}
+
 /** What is missing of a pair or an issuer is reported as a conflict. */
 function authOf(set: OptionValues, path: (value: string) => string): AuthConfig {
-  const { PG_API_USER: user, PG_API_PASS: pass, PG_API_PASS_FILE: passFile } = set;
-  const password =
-    passFile === undefined
-      ? pass === undefined
-        ? undefined
-        : ({ kind: 'text', text: pass } as const)
-      : ({ kind: 'file', file: path(passFile) } as const);
+  const { PG_API_USER: user, PG_API_PASS: text, PG_API_PASS_FILE: file } = set;
+  const password = passwordSource({ text, file }, path);
   const { PGSTEWARD_OIDC_ISSUER: issuer, PGSTEWARD_OIDC_AUDIENCE: audience, PGSTEWARD_OIDC_ROLES: grants } = set;
   return {
     mode: set.PGSTEWARD_AUTH ?? 'open-loopback',
@@ -204,6 +225,14 @@ function authOf(set: OptionValues, path: (value: string) => string): AuthConfig 
       ? {}
       : { oidc: { issuer, audience, claim: set.PGSTEWARD_OIDC_CLAIM ?? 'groups', grants } }),
   };
+}
+
+function passwordSource(
+  set: { text: string | undefined; file: string | undefined },
+  path: (value: string) => string,
+): PasswordSource | undefined {
+  if (set.file !== undefined) return { kind: 'file', file: path(set.file) };
+  return set.text === undefined ? undefined : { kind: 'text', text: set.text };
 }
 
 function metadataOf(set: OptionValues, path: (value: string) => string): Config['metadata'] {

@@ -13,14 +13,16 @@ export function findConflicts(set: OptionValues, config: Config): string[] {
     ...repeatedPorts(config),
     ...portsWithinRange(config),
     ...halfOfServerControl(set),
+    ...halfOfAdminPair(set),
   ];
 }
 
 /** Listeners of the API that others than this machine reach, by the variables that name them. */
-function publicListeners({ listen, usersListen }: Config): [variable: OptionName, address: string][] {
+function publicListeners({ listen, usersListen, clustersListen }: Config): [variable: OptionName, address: string][] {
   const listeners: [OptionName, string | undefined][] = [
     ['PGSTEWARD_LISTEN', listen.address],
     ['PGSTEWARD_USERS_LISTEN', usersListen?.address],
+    ['PGSTEWARD_CLUSTERS_LISTEN', clustersListen?.address],
   ];
   return listeners.flatMap(([variable, address]) =>
     address === undefined || isLoopback(address) ? [] : [[variable, address] satisfies [OptionName, string]],
@@ -97,11 +99,26 @@ function halfOfServerControl(set: OptionValues): string[] {
   );
 }
 
+function halfOfAdminPair({
+  PG_ADMIN_USER: user,
+  PG_ADMIN_PASS: text,
+  PG_ADMIN_PASS_FILE: file,
+}: OptionValues): string[] {
+  if (text !== undefined && file !== undefined)
+    return ['PG_ADMIN_PASS: is set beside PG_ADMIN_PASS_FILE; set only one'];
+  const password = text ?? file;
+  if (user !== undefined && password === undefined) {
+    return ['PG_ADMIN_PASS_FILE: is needed with PG_ADMIN_USER, or PG_ADMIN_PASS'];
+  }
+  return user === undefined && password !== undefined ? ['PG_ADMIN_USER: is needed with its password'] : [];
+}
+
 /** Ports that processes of this installation listen on; 0, any free one, is none of them. */
-function ownPorts({ listen, usersListen, metadata, targetPort, temporal }: Config): [string, number][] {
+function ownPorts({ listen, usersListen, clustersListen, metadata, targetPort, temporal }: Config): [string, number][] {
   const ports: Partial<Record<OptionName, number>> = {
     PGSTEWARD_PORT: listen.port,
     ...(usersListen !== undefined && { PGSTEWARD_USERS_LISTEN: usersListen.port }),
+    ...(clustersListen !== undefined && { PGSTEWARD_CLUSTERS_LISTEN: clustersListen.port }),
     ...(metadata.kind === 'embedded' && { PGSTEWARD_METADATA_PORT: metadata.port }),
     PGSTEWARD_TARGET_PORT: targetPort,
     ...(temporal.server.kind === 'development' && {

@@ -29,6 +29,17 @@ export const OPTIONS = {
     meaning:
       'Address and port of a second listener for `/` and `/api/v1` only, such as `127.0.0.1:5000`, where clients of pg-user-api look. The same rules hold as on the first.',
   }),
+  PGSTEWARD_CLUSTERS_LISTEN: option({
+    schema: endpoint(portOrAny),
+    default: 'no such listener',
+    meaning:
+      'Address and port of another listener for the cluster API (`/account`, `/teams`, `/clusters`, `/access-tokens`) only, such as `127.0.0.1:443`, where the command line `cb` looks, over TLS. The same rules hold as on the first.',
+  }),
+  PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE: option({
+    schema: integer(1, 1_000_000),
+    default: '`3000`',
+    meaning: 'Requests to the cluster API that one token may make within a minute; more are answered 429.',
+  }),
   PGSTEWARD_AUTH: option({
     schema: z.enum(AUTH_MODES, `must be ${AUTH_MODES.join(' or ')}`),
     default: '`open-loopback`',
@@ -278,6 +289,23 @@ export const OPTIONS = {
     default: '`audit-anchors.jsonl` in `PGSTEWARD_HOME`',
     meaning:
       'File of a control worker that heads of the audit chain are added to. Keep copies where nobody who administers the metadata database can write.',
+  }),
+  PG_ADMIN_USER: option({
+    schema: z
+      .string()
+      .refine((role) => Buffer.byteLength(role) <= POSTGRES_NAME_MAX_BYTES, 'must be a role name of at most 63 bytes'),
+    default: 'an import registers no servers unless it names a role',
+    meaning: 'Role that an import of a registry registers servers with, where the import names none.',
+  }),
+  PG_ADMIN_PASS: option({
+    schema: text,
+    default: 'none',
+    meaning: 'Its password, as installations of pg-user-api have it. Better use `PG_ADMIN_PASS_FILE`.',
+  }),
+  PG_ADMIN_PASS_FILE: option({
+    schema: text,
+    default: 'none',
+    meaning: 'File, readable by its owner only, with the password of `PG_ADMIN_USER`.',
   }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(

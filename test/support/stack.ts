@@ -161,6 +161,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     allowedRoles: new Set(config.allowedRoles),
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
     access: await openAccess(config, control.db),
+    clusters: config.clusters,
     readiness: createReadiness(base),
   };
   const app = createApp(api);

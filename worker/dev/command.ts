@@ -37,6 +37,7 @@ export async function runDev(config: Config, env: NodeJS.ProcessEnv, say: (line:
         namespace: temporal.namespace,
         tokenFile: config.files.adminToken,
         tokenNeeded: config.auth.mode === 'required',
+        home: config.home,
         logFile,
         seconds,
       }),

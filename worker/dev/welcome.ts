@@ -1,7 +1,8 @@
 import type { DevStack } from './stack.ts';
 
 /** What {@link welcome} is made from. */
-export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'usersUrl' | 'uiUrl' | 'whyProcesses' | 'databases'> {
+export interface WelcomeFacts
+  extends Pick<DevStack, 'apiUrl' | 'usersUrl' | 'clustersUrl' | 'firstTeam' | 'uiUrl' | 'whyProcesses' | 'databases'> {
   /** With the token of the account `admin`. */
   tokenFile: string;
   /** Whether every request needs a token. */
@@ -9,6 +10,8 @@ export interface WelcomeFacts extends Pick<DevStack, 'apiUrl' | 'usersUrl' | 'ui
   hostId: string;
   /** Temporal's. */
   namespace: string;
+  /** Directory of all state. */
+  home: string;
   logFile: string;
   /** Since the command was given, with one digit after the point. */
   seconds: string;
@@ -25,7 +28,7 @@ Ready after ${seconds} s.
   Admin token  ${tokenFile}${tokenNote(facts)}
   Log          ${logFile}
 ${runtimeNote(facts)}
-${databases.length === 0 ? firstSteps(facts) : listed(facts)}
+${databases.length === 0 ? firstSteps(facts) : listed(facts)}${clusterApi(facts)}
 Ctrl-C stops everything, services too; the next start brings all of it back.
 `;
 }
@@ -89,6 +92,26 @@ curl -X POST ${tokenOption(facts)}${apiUrl}/v1/databases \\
 and a second or two later read its rows:
 
 curl http://127.0.0.1:3100/products
+`;
+}
+
+/** At the first start only: the key is shown this once. */
+function clusterApi({ firstTeam, clustersUrl, apiUrl, home }: WelcomeFacts): string {
+  if (firstTeam === undefined) return '';
+  const { key, clusterName } = firstTeam;
+  const cb =
+    clustersUrl === undefined
+      ? 'cb needs TLS on port 443: start with PGSTEWARD_CLUSTERS_LISTEN=127.0.0.1:443, then'
+      : 'The command line cb:';
+  return `
+The server is the cluster "${clusterName}" of team "administrators" for clients of Crunchy Bridge. Their API key, shown this once
+and kept in ${home}/cbkey:
+
+  ${key}
+
+Terraform: provider "crunchybridge" { bridgeapi_url = "${apiUrl}", application_secret = "<the key>" }
+${cb}
+  SSL_CERT_FILE=${home}/tls/ca/ca.crt CB_HOST=localhost CB_API_KEY=<the key> cb list
 `;
 }
 

@@ -27,6 +27,7 @@ describe('the configuration', () => {
         serviceUid: 1000,
         postgres: {},
       },
+      clusters: { requestsPerMinute: 3000 },
       portRange: { first: 15000, last: 15999 },
       files: {
         codecKeyring: '/srv/app/.pgsteward/codec-keyring.json',
@@ -53,6 +54,8 @@ describe('the configuration', () => {
         PGSTEWARD_HOME: '/var/lib/pgsteward',
         PGSTEWARD_LISTEN: '[::1]:8080',
         PGSTEWARD_USERS_LISTEN: '0.0.0.0:5000',
+        PGSTEWARD_CLUSTERS_LISTEN: '0.0.0.0:443',
+        PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE: '100',
         PGSTEWARD_AUTH: 'required',
         PGSTEWARD_ADMIN_TOKEN_FILE: 'first-token',
         PGSTEWARD_TLS_CERT_FILE: 'api.crt',
@@ -94,6 +97,8 @@ describe('the configuration', () => {
         PGSTEWARD_MONITOR_SECONDS: '2',
         PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
         PGSTEWARD_FAILOVER_SECONDS: '2',
+        PG_ADMIN_USER: 'role_create',
+        PG_ADMIN_PASS_FILE: 'admin.pass',
         PGSTEWARD_NOTIFY_SECONDS: '3',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
@@ -101,6 +106,8 @@ describe('the configuration', () => {
       home: '/var/lib/pgsteward',
       listen: { address: '::1', port: 8080 },
       usersListen: { address: '0.0.0.0', port: 5000 },
+      clustersListen: { address: '0.0.0.0', port: 443 },
+      clusters: { requestsPerMinute: 100 },
       auth: {
         mode: 'required',
         basic: { user: 'ci', password: { kind: 'file', file: '/srv/app/ci.password' } },
@@ -159,6 +166,7 @@ describe('the configuration', () => {
       failoverIntervalMs: 2_000,
       notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
+      defaultAdmin: { user: 'role_create', password: { kind: 'file', file: '/srv/app/admin.pass' } },
     });
     expect(
       configOf({
@@ -244,9 +252,14 @@ describe('a wrong configuration', () => {
     ['PGSTEWARD_MONITOR_GRACE_SECONDS', '1.5', 'must be a whole number from 1'],
     ['PGSTEWARD_ALLOWED_ROLES', 'reporting,pg_read_all_data', 'must not name predefined roles'],
     ['PGSTEWARD_ALLOWED_ROLES', 'é'.repeat(32), 'must be role names of at most 63 bytes'],
+    ['PG_ADMIN_USER', 'role_create', 'PG_ADMIN_PASS_FILE: is needed with PG_ADMIN_USER, or PG_ADMIN_PASS'],
+    ['PG_ADMIN_PASS', 'canary', 'PG_ADMIN_USER: is needed with its password'],
+    ['PG_ADMIN_USER', 'é'.repeat(32), 'must be a role name of at most 63 bytes'],
     ['PGSTEWARD_METADATA_PASSWORD_FILE', 'file', 'is set without PGSTEWARD_METADATA_URL'],
     ['PGSTEWARD_AUTH', 'none', 'must be open-loopback or required'],
     ['PGSTEWARD_USERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
+    ['PGSTEWARD_CLUSTERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
+    ['PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE', '0', 'must be a whole number from 1'],
     ['PGSTEWARD_TLS_CERT_FILE', 'api.crt', 'PGSTEWARD_TLS_KEY_FILE: is needed with PGSTEWARD_TLS_CERT_FILE'],
     ['PGSTEWARD_TLS_KEY_FILE', 'api.key', 'PGSTEWARD_TLS_CERT_FILE: is needed with PGSTEWARD_TLS_KEY_FILE'],
     ['PG_API_USER', 'ci', 'PG_API_PASS_FILE: is needed with PG_API_USER'],
@@ -264,7 +277,7 @@ describe('a wrong configuration', () => {
   test.each(['0.0.0.0:3000', '[::]:3000', '192.168.1.10:3000', 'steward.internal:443', '[::ffff:10.0.0.1]:3000'])(
     'listening on %s needs every caller to have credentials, and is better done with TLS',
     (listen) => {
-      for (const name of ['PGSTEWARD_LISTEN', 'PGSTEWARD_USERS_LISTEN']) {
+      for (const name of ['PGSTEWARD_LISTEN', 'PGSTEWARD_USERS_LISTEN', 'PGSTEWARD_CLUSTERS_LISTEN']) {
         const env = { [name]: listen, ...(name === 'PGSTEWARD_LISTEN' ? {} : { PGSTEWARD_PORT: '4000' }) };
         expect(() => readConfig(env, MACHINE)).toThrow(
           new RegExp(`${name}: .* is not a loopback address, .*; set PGSTEWARD_AUTH=required`),
@@ -283,6 +296,12 @@ describe('a wrong configuration', () => {
       expect(() => readConfig({ PGSTEWARD_LISTEN: listen }, MACHINE)).not.toThrow();
     },
   );
+
+  test('with the password of the default admin in two places is refused, with one of them is not', () => {
+    const pair = { PG_ADMIN_USER: 'role_create', PG_ADMIN_PASS: 'secret' };
+    expect(() => readConfig({ ...pair, PG_ADMIN_PASS_FILE: 'file' }, MACHINE)).toThrow('set only one');
+    expect(configOf(pair).defaultAdmin).toEqual({ user: 'role_create', password: { kind: 'text', text: 'secret' } });
+  });
 
   test('with two different ports for the API is refused, with twice the same one is not', () => {
     const twice = (port: string) => ({ PGSTEWARD_LISTEN: '127.0.0.1:3000', PGSTEWARD_PORT: port });
