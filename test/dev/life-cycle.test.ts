@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databaseIs, databaseIsGone, rowsOf } from './support/follow-api.ts';
@@ -51,6 +51,13 @@ describe('npm start', () => {
     expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
   });
 
+  it('shows the key for clients of the cluster API at the first start, and keeps it in a file', async () => {
+    const key = (await readFile(join(installation.home, 'cbkey'), 'utf8')).trim();
+    expect(running.output().split(key)).toHaveLength(2);
+    const answer = await fetch(`${installation.apiUrl}/clusters`, { headers: { Authorization: `Bearer ${key}` } });
+    expect(await answer.json()).toMatchObject({ clusters: [{ name: 'host-1' }] });
+  });
+
   it('prints a first request that works as it is', async () => {
     const [, curl = ''] = /^(curl -X POST [\s\S]*?\n}')$/m.exec(running.output()) ?? [];
     await shell(curl.replace('"port": 3100', `"port": ${installation.servicePort}`));
@@ -76,7 +83,9 @@ describe('npm start', () => {
   });
 
   it('brings data and services back', async () => {
-    expect(await startAgain()).toContain('Databases: storefront');
+    const output = await startAgain();
+    expect(output).toContain('Databases: storefront');
+    expect(output).not.toContain('cbkey_');
     expect(await rowsOf(productsUrl)).toEqual(ROWS);
   });
 
