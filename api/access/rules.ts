@@ -168,8 +168,8 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/grants/refresh': closed(OPERATORS, ENVIRONMENTS),
   'POST /api/v1/revokes': closed(OPERATORS, ENVIRONMENTS),
   // The token in the path is the credential.
-  'GET /api/v1/handover/{token}': closed('anyone', 'nothing'),
-  'POST /api/v1/handover/{token}': closed('anyone', 'nothing'),
+  'GET /api/v1/handover/{token}': open('anyone', 'nothing'),
+  'POST /api/v1/handover/{token}': open('anyone', 'nothing'),
 
   'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels': closed(ADMINS, 'installation'),
