@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -48,6 +48,9 @@ describe('npm start', () => {
     for (const line of lines) expect(output).toContain(`\n  ${line}`);
     expect(output).toContain(`Temporal UI  http://127.0.0.1:${ports.PGSTEWARD_TEMPORAL_UI_PORT}`);
     expect(output).toContain(`curl -X POST ${apiUrl}/v1/databases`);
+    const tokenFile = join(installation.home, 'admin-token');
+    expect(output).toContain(`Admin token  ${tokenFile}, for /v1/servers`);
+    expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
   });
 
   it('shows the key for clients of the cluster API at the first start, and keeps it in a file', async () => {
