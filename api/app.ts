@@ -1,22 +1,34 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { findHost } from '../store/hosts.ts';
+import { enforceRules } from './access/enforce.ts';
+import { accountRoutes } from './accounts/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
-import { identifyCaller } from './caller-middleware.ts';
-import { clusterRoutes } from './cluster/routes.ts';
+import { nameRequest } from './caller-middleware.ts';
+import { clusterRoutes as installationRoutes } from './cluster/routes.ts';
+import { accessTokenRoutes } from './clusters/access-token-routes.ts';
+import { clusterRoutes } from './clusters/cluster-routes.ts';
+import { limitRequests } from './clusters/limit-requests.ts';
+import { clusterManagementRoutes } from './clusters/manage/cluster-routes.ts';
+import { teamManagementRoutes } from './clusters/manage/team-routes.ts';
+import { teamRoutes } from './clusters/team-routes.ts';
+import { confineToListener } from './confined-listeners.ts';
 import { databaseRoutes } from './databases/routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
-import { refuseForgedRequests } from './forged-requests.ts';
 import { createHostChecker } from './hosts/check.ts';
 import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { hostTaskRoutes } from './hosts/task-routes.ts';
+import { tellReplays } from './idempotency.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
+import { notificationRoutes } from './notifications/routes.ts';
+import { policyRoutes } from './policies/routes.ts';
+import { registryImportRoutes } from './registry/import/routes.ts';
+import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
 import { createDispatcher } from './roles/dispatcher.ts';
@@ -29,34 +41,38 @@ import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
+import { tokenRoutes } from './tokens/routes.ts';
 
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(identifyCaller(), logRequests(deps.log), noStore(), auditRefusals(deps));
+  app.use(nameRequest(), logRequests(deps.log), noStore(), auditRefusals(deps), confineToListener());
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
-  app.use(
-    refuseForgedRequests({
-      isRegisteredHost: async (name) => (await findHost(deps.db, name)) !== undefined,
-    }),
-    refuseSpeculativeChanges(),
-    limitBody(),
-  );
+  app.use(enforceRules(deps), limitRequests(deps.clusters), refuseSpeculativeChanges(), limitBody(), tellReplays());
   app.onError(createErrorHandler(deps.log));
   app.notFound(answerNotFound);
   app.route('/', serviceRoutes(deps));
   app.route('/', databaseRoutes(deps));
   app.route('/', nodeRoutes(deps));
   app.route('/', taskRoutes(deps));
+  app.route('/', tokenRoutes(deps));
+  app.route('/', accountRoutes(deps));
   const askHosts = createHostChecker(deps);
   const listHosts = createHostLister(deps, askHosts);
   app.route('/', hostRoutes(deps, { ask: askHosts, list: listHosts }));
   app.route('/', hostTaskRoutes(deps));
-  app.route('/', clusterRoutes(deps, listHosts));
+  app.route('/', installationRoutes(deps, listHosts));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
+  }
+  app.route('/', notificationRoutes(deps));
+  app.route('/', registryRoutes(deps));
+  app.route('/', registryImportRoutes(deps));
+  app.route('/', policyRoutes(deps));
+  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
+    app.route('/', routes(deps));
   }
   app.route('/', auditRoutes(deps));
   app.doc31('/v1/openapi.json', {

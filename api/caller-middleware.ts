@@ -2,25 +2,26 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import { createMiddleware } from 'hono/factory';
 import { v7 as uuidv7 } from 'uuid';
 import type { ApiVariables } from './caller.ts';
+import { familyOf } from './families.ts';
 
 /** Request ids of callers are kept when they look like one, so that a request can be followed across systems. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
-/**
- * Names the request and its caller. On the open loopback listener everybody who can reach it is the local
- * administrator: whoever runs on this machine under `npm start` could read its files as well.
- */
-export function identifyCaller() {
+/** Names the request. Who asks is not known yet: until then it is somebody without any right. */
+export function nameRequest() {
   return createMiddleware<ApiVariables>(async (c, next) => {
     const given = c.req.header('X-Request-Id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : uuidv7();
+    const { requestIds = REQUEST_ID } = familyOf(c.req.path);
+    const requestId = given !== undefined && requestIds.test(given) ? given : uuidv7();
     const source = sourceOf(() => getConnInfo(c).remote.address);
     const idempotencyKey = c.req.header('Idempotency-Key');
     c.set('requestId', requestId);
     c.set('caller', {
-      account: 'loopback',
-      isAdmin: true,
-      role: 'admin',
+      account: 'anonymous',
+      isAdmin: false,
+      role: 'member',
+      scope: {},
+      way: 'anonymous',
       requestId,
       ...(source === undefined ? {} : { source }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),

@@ -3,16 +3,34 @@ import type { GlobalRole } from '../domain/authority/roles.ts';
 import type { Scope } from '../domain/authority/scope.ts';
 import { ApiError } from './errors.ts';
 
+/** How a caller was known. */
+export type Way =
+  /** By a token of this control plane. */
+  | 'token'
+  /** By a JWT of the configured issuer. */
+  | 'jwt'
+  /** By HTTP Basic. */
+  | 'basic'
+  /** Not at all: whoever reaches the open loopback listener. */
+  | 'loopback'
+  /** Not at all, on a route that is for anyone. */
+  | 'anonymous';
+
 /** Who asks. On the open loopback listener everybody is the local administrator. */
 export interface Caller {
   /** Account that idempotency keys and audit rows are filed under. */
   account: string;
+  /** Left out for callers without an account of their own. */
+  accountId?: string;
   isAdmin: boolean;
   role: GlobalRole;
   /** What it is confined to; left out: nothing. */
   scope?: Scope;
+  way?: Way;
   /** Token that it came with, for the audit log: its id, which is no secret. */
   tokenId?: string;
+  /** When that token ends. */
+  tokenExpiresAt?: Date;
   /** Network address. */
   source?: string;
   requestId: string;
@@ -29,14 +47,12 @@ export interface ApiVariables {
   };
 }
 
-/** The caller, who must be an administrator. @param what what only they may do @throws ApiError 403 */
-export function requireAdmin(c: Context<ApiVariables>, what = 'see or change servers'): Caller {
-  const caller = callerOf(c);
-  if (!caller.isAdmin) throw new ApiError('forbidden', `only administrators may ${what}`);
-  return caller;
-}
-
 /** The caller of a request, as the authentication middleware found it. */
 export function callerOf(c: Context<ApiVariables>): Caller {
   return c.get('caller');
+}
+
+/** For what only administrators may do on a route that others may call. @throws ApiError 403 with the rule */
+export function assertAdmin(caller: Caller, what: string): void {
+  if (!caller.isAdmin) throw new ApiError('forbidden', `${what} needs the admin role`);
 }

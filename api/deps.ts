@@ -1,10 +1,12 @@
 import type { WorkflowClient } from '@temporalio/client';
 import type pg from 'pg';
 import type { ParseSql } from '../domain/spec/scripts.ts';
+import type { BasicPair } from '../platform/auth/basic-pair.ts';
 import type { Log } from '../platform/log.ts';
 import type { Sealer } from '../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../platform/target/registry.ts';
 import type { Signals } from '../store/signals.ts';
+import type { IssuerAccess } from './access/identify-jwt.ts';
 import type { Dispatcher } from './roles/dispatcher.ts';
 
 /** What the API acts through. One object per process; the API itself keeps no state. */
@@ -27,10 +29,25 @@ export interface ApiDeps {
   /** Ports that services without a fixed one may get, both ends included. */
   portRange: { first: number; last: number };
   allowedRoles: ReadonlySet<string>;
+  /** Role that an import registers servers with, where the import itself names none. */
+  defaultAdmin?: { user: string; password: string };
+  access: AccessDeps;
+  /** Of the cluster API. */
+  clusters: { requestsPerMinute: number };
   version: VersionInfo;
   log: Log;
   /** Which parts are not ready; empty when everything is. */
   readiness: () => Promise<string[]>;
+}
+
+/** How callers are known. */
+export interface AccessDeps {
+  /** Whether the published routes are open to whoever reaches the listener, which is on loopback then. */
+  open: boolean;
+  /** The pair of HTTP Basic on `/api/v1`, where one is set up. */
+  basic?: BasicPair;
+  /** Whose JWTs are accepted, where an issuer is set up. */
+  issuer?: IssuerAccess;
 }
 
 /** The same for routes that change servers. */

@@ -1,9 +1,8 @@
-/** Turns everything that can go wrong into an answer of the contract's form. */
-import { randomUUID } from 'node:crypto';
+/** Turns everything that can go wrong into an answer of the form that its family has. */
 import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { Failure, type FailureType } from '../domain/failures.ts';
-import { ApiError, type ApiErrorName, errorResponse } from './errors.ts';
+import { ApiError, type ApiErrorName, endpointErrorResponse, errorResponse, requestIdOf } from './errors.ts';
 import { isMetadataUnavailable } from './metadata-errors.ts';
 import { schemaErrorResponse } from './schema-errors.ts';
 
@@ -39,6 +38,8 @@ export const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
   ServiceNotReady: 'unavailable',
   JoinRefused: 'forbidden',
   UndoIncomplete: 'unavailable',
+  NotificationRefused: 'invalid_input',
+  ReceiverUnavailable: 'unavailable',
   ConfigurationInvalid: 'server_error',
   KeyUnavailable: 'server_error',
   SecretUnreadable: 'server_error',
@@ -57,14 +58,15 @@ const STATUS_ERRORS: ReadonlyMap<number, ApiErrorName> = new Map([
 ]);
 
 /** Answers a path that no route has. */
-export const answerNotFound: NotFoundHandler = (c) => errorResponse(c, 'not_found', 'there is no such endpoint');
+export const answerNotFound: NotFoundHandler = (c) =>
+  endpointErrorResponse(c, 'not_found', 'there is no such endpoint');
 
 /** Answers a path that has routes, but none for the method. For hono's `methodNotAllowed`. */
 export function answerMethodNotAllowed(c: Context, methods: readonly string[]): Response {
   const allowed = methods.join(', ');
   // The 404 that this answer replaces has left its name, which hono would carry over.
   c.res.headers.delete('goa-error');
-  return errorResponse(c, 'method_not_allowed', `this endpoint takes ${allowed}`, { Allow: allowed });
+  return endpointErrorResponse(c, 'method_not_allowed', `this endpoint takes ${allowed}`, { Allow: allowed });
 }
 
 /** Turns whatever a handler throws into an answer. What nobody foresaw is logged under the request id and not shown. */
@@ -80,8 +82,7 @@ export function createErrorHandler(log: ErrorLog): ErrorHandler {
       log.error({ err, method: c.req.method, path: c.req.path }, 'the metadata database does not answer');
       return errorResponse(c, 'unavailable', 'the metadata database does not answer; try again', RETRY_AFTER);
     }
-    const given: unknown = c.get('requestId');
-    const requestId = typeof given === 'string' ? given : randomUUID();
+    const requestId = requestIdOf(c);
     log.error({ err, requestId, method: c.req.method, path: c.req.path }, 'request failed');
     return errorResponse(c, 'server_error', `internal error; the log has it under request id ${requestId}`);
   };

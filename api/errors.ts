@@ -1,6 +1,8 @@
-/** Application errors of the contract: `{name, message}`, and the name again in the header that clients tell them apart by. */
+/** Errors of the application, by name. */
+import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { formatProblems, type Problem } from '../domain/spec/problems.ts';
+import { familyOf } from './families.ts';
 
 /** HTTP status by name of the error. */
 export const API_ERRORS = {
@@ -10,6 +12,7 @@ export const API_ERRORS = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  already_exists: 409,
   database_already_exists: 409,
   database_not_modifiable: 409,
   operation_already_in_progress: 409,
@@ -19,7 +22,16 @@ export const API_ERRORS = {
   plan_changed: 409,
   server_already_exists: 409,
   server_in_use: 409,
+  channel_already_exists: 409,
+  channel_disabled: 409,
+  account_already_exists: 409,
+  last_administrator: 409,
+  team_already_exists: 409,
+  team_in_use: 409,
+  cluster_already_exists: 409,
+  gone: 410,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   too_many_requests: 429,
   server_error: 500,
   unavailable: 503,
@@ -49,13 +61,39 @@ export function invalidInput(problems: readonly Problem[]): ApiError {
   return new ApiError('invalid_input', formatProblems(problems));
 }
 
-/** An error response in the contract's form. */
+/** An error response, as the family of the path has them. */
 export function errorResponse(
   c: Context,
   name: ApiErrorName,
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  c.set('errorName', name);
-  return c.json({ name, message }, API_ERRORS[name], { ...headers, 'goa-error': name });
+  return respond(c, { name, message, ofEndpoint: false }, headers);
+}
+
+/** The same where the endpoint itself is missing, or does not take the method. */
+export function endpointErrorResponse(
+  c: Context,
+  name: 'not_found' | 'method_not_allowed',
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return respond(c, { name, message, ofEndpoint: true }, headers);
+}
+
+/** The id under which the log has a request; one of its own where nobody has named it. */
+export function requestIdOf(c: Context): string {
+  const given: unknown = c.get('requestId');
+  return typeof given === 'string' ? given : randomUUID();
+}
+
+function respond(
+  c: Context,
+  error: { name: ApiErrorName; message: string; ofEndpoint: boolean },
+  headers: Readonly<Record<string, string>>,
+): Response {
+  c.set('errorName', error.name);
+  const status = API_ERRORS[error.name];
+  const rendered = familyOf(c.req.path).refusal({ ...error, status, requestId: requestIdOf(c) });
+  return c.json(rendered.body, status, { ...rendered.headers, ...headers });
 }

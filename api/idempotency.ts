@@ -1,7 +1,8 @@
 import type { z } from '@hono/zod-openapi';
+import { createMiddleware } from 'hono/factory';
 import type { Queryable } from '../store/connection.ts';
 import { findAnswer, storeAnswer } from '../store/idempotency.ts';
-import type { Caller } from './caller.ts';
+import { type ApiVariables, type Caller, callerOf } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
 import { ApiError } from './errors.ts';
 
@@ -20,6 +21,16 @@ export interface ChangeRequest<Answer> {
   keep(tx: Queryable, answer: Answer): Promise<void>;
 }
 
+const replayed = new WeakSet<object>();
+
+/** Tells in a header that an answer is the one that was given before. */
+export function tellReplays() {
+  return createMiddleware<ApiVariables>(async (c, next) => {
+    await next();
+    if (replayed.has(callerOf(c))) c.res.headers.set('Idempotency-Replay', 'true');
+  });
+}
+
 /** Identifies a request by its route and `content`: everything that makes it what it is, secrets included. */
 export function changeRequest<Answer>(
   deps: Pick<ApiDeps, 'db' | 'sealer'>,
@@ -35,6 +46,7 @@ export function changeRequest<Answer>(
     const kept = await findAnswer(deps.db, { account, route, key });
     if (kept === undefined) return undefined;
     if (!deps.sealer.matchesFingerprint(text, kept.requestHash)) throw keyConflict();
+    replayed.add(request.caller);
     return request.answer.parse(kept.response);
   }
 

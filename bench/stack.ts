@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ import { startDevStack } from '../worker/dev/stack.ts';
 export interface BenchStack {
   config: Config;
   apiUrl: string;
+  /** Headers of the account `admin`. */
+  admin: Record<string, string>;
   /** Fetches JSON from the API. */
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   stop(): Promise<void>;
@@ -46,13 +48,16 @@ export async function startBenchStack(env: Record<string, string>): Promise<Benc
     report: createReport(() => undefined),
     signal: new AbortController().signal,
   });
+  const admin = { authorization: `Bearer ${(await readFile(config.files.adminToken, 'utf8')).trim()}` };
   return {
     config,
     apiUrl: stack.apiUrl,
+    admin,
     async call<T>(method: string, path: string, body?: unknown) {
       const response = await fetch(stack.apiUrl + path, {
         method,
-        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: { ...admin, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
       return (await response.json()) as T;

@@ -52,6 +52,10 @@ export const FAILURES = {
   JoinRefused: { retryable: false },
   /** An undo step could not be completed: something is left, and the message names it. */
   UndoIncomplete: { retryable: true },
+  /** A receiver of notifications does not want a message, and would not want it later. */
+  NotificationRefused: { retryable: false },
+  /** A receiver of notifications cannot be reached, or asks for patience. */
+  ReceiverUnavailable: { retryable: true },
   /** Environment, a key file or a token file is missing, malformed or readable by others. Raised at start. */
   ConfigurationInvalid: { retryable: false },
   /** The key that a secret was sealed with is not in this process's keyring; once it is added, the same step succeeds. */
@@ -72,12 +76,19 @@ export type FailureDetails = Record<string, string | number | boolean | string[]
 export class Failure extends Error {
   readonly type: FailureType;
   readonly details: FailureDetails;
+  /** When the next attempt makes sense, in milliseconds, where somebody said so; otherwise the step's policy decides. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(type: FailureType, message: string, options: { details?: FailureDetails; cause?: unknown } = {}) {
+  constructor(
+    type: FailureType,
+    message: string,
+    options: { details?: FailureDetails; cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'Failure';
     this.type = type;
     this.details = options.details ?? {};
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   /** Whether the same step can succeed when tried again. */

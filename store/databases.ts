@@ -53,15 +53,15 @@ export interface DatabaseSummary
   nodes: DatabaseSpec['nodes'];
 }
 
-/** Databases by id, all of them or a page; no specification is read. `afterId` is exclusive. */
+/** Databases by id, all of them, those of `ids`, or a page; no specification is read. `afterId` is exclusive. */
 export async function listDatabases(
   db: Queryable,
-  page: { afterId?: string | undefined; limit?: number | undefined } = {},
+  page: { afterId?: string | undefined; limit?: number | undefined; ids?: readonly string[] | undefined } = {},
 ): Promise<DatabaseSummary[]> {
   const { rows } = await db.query<DatabaseSummary>(
     `SELECT id, tenant_id AS "tenantId", state, error, nodes, created_at AS "createdAt", updated_at AS "updatedAt"
-     FROM databases WHERE $1::text IS NULL OR id > $1 ORDER BY id LIMIT $2`,
-    [page.afterId ?? null, page.limit ?? null],
+     FROM databases WHERE ($1::text IS NULL OR id > $1) AND ($3::text[] IS NULL OR id = ANY ($3)) ORDER BY id LIMIT $2`,
+    [page.afterId ?? null, page.limit ?? null, page.ids ?? null],
   );
   return rows;
 }

@@ -7,6 +7,8 @@ import type { LogLine, ServerTaskType } from './tasks.ts';
 export interface AccessOptions {
   /** Log in as every role whose password is set. */
   proveLogin?: boolean;
+  /** Whoever asked is no administrator there: the plan is judged by that. */
+  withoutAdminRole?: boolean;
 }
 
 /** Everything that was accepted for a task on a server: activities act on this, never on workflow arguments (R13). */

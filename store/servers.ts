@@ -69,11 +69,16 @@ export async function listServers(db: Queryable, names: readonly string[]): Prom
   return rows;
 }
 
-/** Every server that has all of `labels`, by name. */
-export async function listServersByLabels(db: Queryable, labels: Record<string, string>): Promise<ServerRecord[]> {
-  const { rows } = await db.query<ServerRecord>(`SELECT ${COLUMNS} FROM servers WHERE labels @> $1 ORDER BY name`, [
-    labels,
-  ]);
+/** Every server that has all of `labels`, by name; of `names` only where they are given. */
+export async function listServersByLabels(
+  db: Queryable,
+  labels: Record<string, string>,
+  names?: readonly string[],
+): Promise<ServerRecord[]> {
+  const { rows } = await db.query<ServerRecord>(
+    `SELECT ${COLUMNS} FROM servers WHERE labels @> $1 AND ($2::text[] IS NULL OR name = ANY ($2)) ORDER BY name`,
+    [labels, names ?? null],
+  );
   return rows;
 }
 
@@ -83,6 +88,45 @@ export async function findNameOfCluster(db: Queryable, systemIdentifier: string)
     systemIdentifier,
   ]);
   return rows[0]?.name;
+}
+
+/** Servers with an endpoint at this address, by name; they stay until the transaction ends. */
+export async function serversAt(tx: Queryable, endpoint: { address: string; port: number }): Promise<string[]> {
+  const { rows } = await tx.query<{ name: string }>(
+    'SELECT name FROM servers WHERE endpoints @> $1 ORDER BY name FOR KEY SHARE',
+    [JSON.stringify([endpoint])],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** The same for many addresses at once, without a hold on what is found. */
+export async function serversAtEach(
+  db: Queryable,
+  endpoints: readonly { address: string; port: number }[],
+): Promise<{ address: string; port: number; names: string[] }[]> {
+  const { rows } = await db.query<{ address: string; port: number; names: string[] }>(
+    `SELECT e.address, e.port, array_agg(s.name ORDER BY s.name) AS names
+     FROM jsonb_to_recordset($1) AS e (address text, port integer)
+     JOIN servers s ON s.endpoints @> jsonb_build_array(jsonb_build_object('address', e.address, 'port', e.port))
+     GROUP BY e.address, e.port`,
+    [JSON.stringify(endpoints)],
+  );
+  return rows;
+}
+
+/** Those of the names that are registered; they stay until the transaction ends. */
+export async function holdServers(tx: Queryable, names: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await tx.query<{ name: string }>(
+    'SELECT name FROM servers WHERE name = ANY ($1) ORDER BY name FOR KEY SHARE',
+    [names],
+  );
+  return new Set(rows.map(({ name }) => name));
+}
+
+/** Whether there is such a server; it then stays until the transaction ends. */
+export async function holdServer(tx: Queryable, name: string): Promise<boolean> {
+  const { rowCount } = await tx.query('SELECT FROM servers WHERE name = $1 FOR KEY SHARE', [name]);
+  return rowCount === 1;
 }
 
 const values = (server: ServerRegistration): unknown[] => [
@@ -149,7 +193,10 @@ export async function usersOfServer(db: Queryable, name: string): Promise<string
          FROM credentials WHERE server_name = $1 HAVING count(*) > 0
        UNION ALL SELECT DISTINCT 4, 'role ' || role_name || ', which several databases share'
          FROM shared_role_users WHERE server_name = $1
-       UNION ALL SELECT 5, 'task ' || id FROM tasks
+       UNION ALL SELECT 5, count(*) || ' registry entr' || CASE count(*) WHEN 1 THEN 'y' ELSE 'ies' END
+         FROM registry WHERE server_name = $1 HAVING count(*) > 0
+       UNION ALL SELECT 6, 'cluster ' || name FROM clusters WHERE server_name = $1
+       UNION ALL SELECT 7, 'task ' || id FROM tasks
          WHERE scope = 'server' AND entity_id = $1 AND status IN ('pending', 'running', 'canceling')
      ) AS users ORDER BY place, text`,
     [name],

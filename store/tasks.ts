@@ -118,7 +118,14 @@ export interface TaskFilter {
 /** A page of tasks. `afterTaskId` is exclusive in the direction chosen. Without a filter, those of all databases and hosts. */
 export async function listTasks(
   db: Queryable,
-  input: { filter?: TaskFilter; order: 'asc' | 'desc'; afterTaskId?: string | undefined; limit: number },
+  input: {
+    filter?: TaskFilter;
+    order: 'asc' | 'desc';
+    afterTaskId?: string | undefined;
+    limit: number;
+    /** Only of these. */
+    entityIds?: readonly string[] | undefined;
+  },
 ): Promise<TaskRecord[]> {
   const [comparison, direction] = input.order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
   // The scopes as text, so that the partial index over them is found.
@@ -126,8 +133,9 @@ export async function listTasks(
   const { rows } = await db.query<TaskRecord>(
     `SELECT ${TASK_COLUMNS} FROM tasks
      WHERE ${scope} AND ($1::text IS NULL OR entity_id = $1) AND ($2::uuid IS NULL OR id ${comparison} $2)
+       AND ($4::text[] IS NULL OR entity_id = ANY ($4))
      ORDER BY id ${direction} LIMIT $3`,
-    [input.filter?.entityId ?? null, input.afterTaskId ?? null, input.limit],
+    [input.filter?.entityId ?? null, input.afterTaskId ?? null, input.limit, input.entityIds ?? null],
   );
   return rows;
 }

@@ -51,6 +51,7 @@ function toApplicationFailure(error: unknown, context: Context, log: Log): Appli
       message: error.message,
       nonRetryable: !error.retryable,
       details: [error.details],
+      ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
     });
   }
   if (error instanceof ApplicationFailure && isFailureType(error.type)) return error;

@@ -1,25 +1,28 @@
-import { once } from 'node:events';
-import { createAdaptorServer } from '@hono/node-server';
 import { createApp } from '../api/app.ts';
+import type { ConfinedListener } from '../api/confined-listeners.ts';
 import { CONTROL_TASK_QUEUE } from '../domain/identifiers.ts';
 import { loadSqlParser } from '../domain/spec/sql-parser.ts';
 import type { Config } from '../platform/config/config.ts';
-import { assertPortFree } from '../platform/local/ports.ts';
 import type { Log } from '../platform/log.ts';
+import { openAccess } from './access.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { readDefaultAdmin } from './default-admin.ts';
+import { listen } from './listen.ts';
 import { createReadiness } from './readiness.ts';
 import type { TemporalSession } from './temporal-session.ts';
+import { loadTls, renewTls, type TlsPair } from './tls.ts';
 import { versionInfo } from './version.ts';
 
 /** The HTTP API, listening. */
 export interface RunningApi {
   url: string;
+  /** Of the listener for `/api/v1` alone, where there is one. */
+  usersUrl: string | undefined;
+  /** Of the listener for the cluster API alone, where there is one. */
+  clustersUrl: string | undefined;
   /** Answers what it has begun to answer, within a bound, and takes no more. */
   stop(): Promise<void>;
 }
-
-/** Requests end within the synchronous bound of the API; after that their sockets are closed. */
-const DRAIN_MS = 3_000;
 
 /** Starts the HTTP API. @throws PortBusy naming port and variable */
 export async function startApi(options: {
@@ -28,10 +31,11 @@ export async function startApi(options: {
   temporal: TemporalSession;
   /** Whether a control worker runs on the same connection. */
   eagerStart: boolean;
+  /** For the listener of the cluster API where no certificate is configured: its command line speaks TLS only. */
+  clustersTls?: TlsPair;
   log: Log;
 }): Promise<RunningApi> {
   const { config, control, temporal, log } = options;
-  const { address, port } = config.listen;
   const workflows = temporal.client.workflow;
   const base = { db: control.db, workflows, taskQueue: CONTROL_TASK_QUEUE, log };
   const app = createApp({
@@ -45,25 +49,57 @@ export async function startApi(options: {
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
+    ...(await readDefaultAdmin(config)),
+    access: await openAccess(config, control.db),
+    clusters: config.clusters,
     version: await versionInfo(),
     readiness: createReadiness(base),
   });
-  await assertPortFree({ address, port, variable: 'PGSTEWARD_PORT', owner: 'the API' });
-  const server = createAdaptorServer({ fetch: app.fetch });
-  server.listen({ host: address, port });
-  await once(server, 'listening');
-  const bound = server.address();
-  // The port that was taken, when 0 asked for any.
-  const boundPort = bound === null || typeof bound === 'string' ? port : bound.port;
+  const files = config.tls;
+  const tls = files === undefined ? undefined : await loadTls(files);
+  const main = await listen({
+    ...config.listen,
+    variable: 'PGSTEWARD_PORT',
+    owner: 'the API',
+    fetch: app.fetch,
+    tls,
+  });
+  const confined = (only: ConfinedListener): Parameters<typeof listen>[0]['fetch'] => {
+    return (request, env) => app.fetch(request, { ...env, only });
+  };
+  const users =
+    config.usersListen === undefined
+      ? undefined
+      : await listen({
+          ...config.usersListen,
+          variable: 'PGSTEWARD_USERS_LISTEN',
+          owner: 'the listener for /api/v1',
+          fetch: confined('users'),
+          tls,
+        }).catch(async (error: unknown) => {
+          await main.stop();
+          throw error;
+        });
+  const clusters =
+    config.clustersListen === undefined
+      ? undefined
+      : await listen({
+          ...config.clustersListen,
+          variable: 'PGSTEWARD_CLUSTERS_LISTEN',
+          owner: 'the listener for the cluster API',
+          fetch: confined('clusters'),
+          tls: tls ?? options.clustersTls,
+        });
+  const listeners = [main, users, clusters].filter((listener) => listener !== undefined);
+  const secure = listeners.flatMap((listener) => listener.tls ?? []);
+  const renewal = files === undefined ? undefined : renewTls(secure, { files, log });
   return {
-    url: `http://${address.includes(':') ? `[${address}]` : address}:${boundPort}`,
+    url: main.url,
+    usersUrl: users?.url,
+    clustersUrl: clusters?.url,
     async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      if ('closeIdleConnections' in server) server.closeIdleConnections();
-      const timer = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), DRAIN_MS);
-      await closed;
-      clearTimeout(timer);
+      renewal?.stop();
+      await Promise.all(listeners.map((listener) => listener.stop()));
     },
   };
 }

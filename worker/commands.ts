@@ -6,6 +6,7 @@ import { startApi } from './api-server.ts';
 import { cachedBundle } from './bundle.ts';
 import { type ControlPlane, openControlPlane } from './control-plane.ts';
 import { startControlWorker } from './control-worker.ts';
+import { ensureAdministrator } from './first-administrator.ts';
 import { startHostWorker } from './host-worker.ts';
 import { existingMetadata } from './metadata.ts';
 import { prepareNamespace } from './prepare-namespace.ts';
@@ -18,12 +19,35 @@ import { untilSignal } from './until-signal.ts';
 export function runApi(config: Config): Promise<number> {
   return runUntilSignal('api', config, async ({ stops, log }) => {
     const control = await controlPlane(config, stops, log);
+    const file = config.files.adminToken;
+    if (await ensureAdministrator(control.db, { file, when: 'first' })) {
+      log.warn({ file }, 'the token of the first administrator was written to this file');
+    }
     const temporal = await temporalSession(config, stops, log);
     const api = await startApi({ config, control, temporal, eagerStart: false, log });
     stops.add({ name: 'API', stop: api.stop });
     log.info({ url: api.url }, 'API listens');
     return undefined;
   });
+}
+
+/** `admin-token`: a new token for the account `admin`, which gets back its rights. */
+export async function runAdminToken(
+  config: Config,
+  _env: NodeJS.ProcessEnv,
+  say: (line: string) => void,
+): Promise<number> {
+  const log = createLogger({ level: config.logLevel, service: 'admin-token' });
+  const stops = createStopList(log);
+  try {
+    const control = await controlPlane(config, stops, log);
+    const file = config.files.adminToken;
+    await ensureAdministrator(control.db, { file, when: 'always' });
+    say(`the token is in ${file}`);
+    return 0;
+  } finally {
+    await stops.stopAll();
+  }
 }
 
 /** `worker`: a control worker. */

@@ -92,6 +92,13 @@ async function ensureSchedules(temporal: TemporalSession, config: Config): Promi
     runTimeoutMs: RUN_TIMEOUT_MS,
   });
   await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-notify',
+    workflowType: 'collectNotifications',
+    intervalMs: config.notifyIntervalMs,
+    argument: {},
+    runTimeoutMs: RUN_TIMEOUT_MS,
+  });
+  await ensureSchedule(temporal, {
     scheduleId: 'pgsteward-seal-audit',
     workflowType: 'sealAudit',
     intervalMs: config.auditSealIntervalMs,

@@ -9,6 +9,7 @@ const USAGE = `usage: pgsteward <command>
   api      the HTTP API
   worker   a control worker: workflows, and the activities that speak to PostgreSQL servers
   host     the worker of this host: runs its services
+  admin-token   makes a new token for the account admin, where the last one was lost
   audit    audit verify [--anchors FILE…]: verifies the audit log; exit code 0 intact, 1 not intact, 2 cannot be said
 
 Settings come from the environment; docs/configuration.md lists them.
@@ -44,6 +45,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['api', longRunning(async () => (await import('./commands.ts')).runApi)],
   ['worker', longRunning(async () => (await import('./commands.ts')).runControlWorker)],
   ['host', longRunning(async () => (await import('./commands.ts')).runHostWorker)],
+  ['admin-token', longRunning(async () => (await import('./commands.ts')).runAdminToken)],
   [
     'audit',
     {
@@ -75,6 +77,9 @@ export async function main(argv: string[]): Promise<number> {
   }
   try {
     const { config, warnings } = readConfig(process.env);
+    // It has been read, and is not for the processes that this one starts.
+    delete process.env.PG_ADMIN_PASS;
+    delete process.env.PG_API_PASS;
     for (const warning of warnings) complain(`warning: ${warning}`);
     return await command.run(config, { env: process.env, say, complain, words });
   } catch (error) {

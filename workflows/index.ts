@@ -5,6 +5,7 @@ export { deleteDatabase } from './delete-database.ts';
 export { dropRole } from './drop-role.ts';
 export { checkHosts, confirmJoin, greetHost, joinHost, leaveHost, probeHostPorts } from './hosts.ts';
 export { monitorHosts } from './monitor-hosts.ts';
+export { collectNotifications, sendNotifications } from './notify.ts';
 export { provisionDatabase } from './provision-database.ts';
 export { reconcile } from './reconcile.ts';
 export { sealAudit } from './seal-audit.ts';

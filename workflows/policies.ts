@@ -42,6 +42,12 @@ export const POLICIES = {
     heartbeatTimeout: '5s',
     retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '10s' },
   },
+  /** One message to Slack, Webex or a mail server, each answer of which is waited for 15 s: a mail needs some eight of them. */
+  notify: {
+    startToCloseTimeout: '3m',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '10m' },
+  },
 } as const satisfies Record<string, ActivityOptions>;
 
 /**
@@ -58,5 +64,13 @@ export const HOST_SCHEDULE_TO_START_MS = 10_000;
 export const HOST_UNDO_ATTEMPTS = 3;
 /** How long a forced delete lets one host try before it leaves a tombstone there, in milliseconds. */
 export const FORCED_HOST_BUDGET_MS = 60_000;
+/** A receiver may be away for a night. After that nobody wants to hear of it any more. */
+export const NOTIFY_WITHIN_MS = 12 * 3_600_000;
+/** What has waited longer behind others gets at least one attempt. */
+export const NOTIFY_AT_LEAST_MS = 3 * 60_000;
+/** Looks through the audit log of one run, thousands of rows each: more than one only after a time without workers. */
+export const LOOKS_PER_RUN = 20;
+/** Messages of one run; the next run sends what is left, so that histories stay small. */
+export const NOTIFICATIONS_PER_RUN = 100;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

@@ -21,6 +21,9 @@ import { finishSwitchover } from './failover/switchover/finish.ts';
 import { loadSwitchover } from './failover/switchover/load.ts';
 import { noteSwitchoverUndone, planSwitchoverUndo } from './failover/switchover/undo.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
+import { giveUpNotification, listPendingNotifications } from './notifications/bookkeeping.ts';
+import { collectNotifications } from './notifications/collect.ts';
+import { sendNotification } from './notifications/send.ts';
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
 import { undoCreateRoles } from './roles/undo-create-roles.ts';
@@ -102,6 +105,10 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     leaveFormer: (input) => leaveFormer(deps, input),
     fenceFormer: (input) => fenceFormer(deps, input),
     noteHostTold: (input) => noteHostTold(deps, input),
+    collectNotifications: () => collectNotifications(deps),
+    listPendingNotifications: (input) => listPendingNotifications(deps, input),
+    sendNotification: (input) => sendNotification(deps, input),
+    giveUpNotification: (input) => giveUpNotification(deps, input),
     reconcileTasks: (input) => reconcileTasks(deps, input),
     checkClaim: (input) => checkClaim(deps, input),
     acceptJoin: (input) => acceptJoin(deps, input),

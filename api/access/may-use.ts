@@ -5,3 +5,8 @@ import type { Caller } from '../caller.ts';
 export function mayUse(caller: Pick<Caller, 'scope'>, kind: ScopeKind, name: string): boolean {
   return covers(caller.scope, kind, name);
 }
+
+/** What a list may show: these names of the kind, or everything where it is undefined. */
+export function namesInScope(caller: Pick<Caller, 'scope'>, kind: ScopeKind): readonly string[] | undefined {
+  return caller.scope === undefined ? undefined : (caller.scope[kind] ?? []);
+}

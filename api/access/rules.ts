@@ -1,6 +1,7 @@
 /** Who may call which route. A route without a line here is refused to everybody; docs/authorization.md shows the same table. */
-import type { GlobalRole } from '../../domain/authority/roles.ts';
+import { GLOBAL_ROLES, type GlobalRole } from '../../domain/authority/roles.ts';
 import type { ScopeKind } from '../../domain/authority/scope.ts';
+import type { Absence } from './absence.ts';
 
 /** What a route is about, held against the caller's scope. */
 export type Subject =
@@ -10,8 +11,8 @@ export type Subject =
   | 'installation'
   /** Several, or one that stands in query or body: the handler asks `mayUse` and leaves out what the caller may not see. */
   | { readonly handler: readonly ScopeKind[] }
-  /** One, named by a parameter of the path. Outside the scope it answers as if it did not exist (R6). */
-  | { readonly kind: ScopeKind; readonly parameter: string };
+  /** One, named by a parameter of the path. Outside the scope it answers as if it did not exist (R6), in the route's own way. */
+  | { readonly kind: ScopeKind; readonly parameter: string; readonly absence?: Absence };
 
 export interface RouteRule {
   /** `anyone` needs no credentials. */
@@ -21,15 +22,20 @@ export interface RouteRule {
   readonly openOnLoopback?: true;
 }
 
+const EVERYBODY: readonly GlobalRole[] = GLOBAL_ROLES;
 const ADMINS: readonly GlobalRole[] = ['admin'];
 const OPERATORS: readonly GlobalRole[] = ['admin', 'operator'];
-const AUDITORS: readonly GlobalRole[] = ['admin', 'auditor'];
 const READERS: readonly GlobalRole[] = ['admin', 'operator', 'auditor'];
+const OVERSEERS: readonly GlobalRole[] = ['admin', 'auditor'];
 
-const DATABASE: Subject = { kind: 'databases', parameter: 'database_id' };
-const SERVER: Subject = { kind: 'servers', parameter: 'name' };
+const DATABASE = { kind: 'databases', parameter: 'database_id' } as const satisfies Subject;
+const SERVER = { kind: 'servers', parameter: 'name' } as const satisfies Subject;
+const absentAs = (subject: typeof DATABASE | typeof SERVER, absence: Absence): Subject => ({ ...subject, absence });
 const DATABASES: Subject = { handler: ['databases'] };
 const SERVERS: Subject = { handler: ['servers'] };
+const ENVIRONMENT: Subject = { kind: 'environments', parameter: 'env' };
+const ENVIRONMENTS: Subject = { handler: ['environments'] };
+const PLACES: Subject = { handler: ['environments', 'servers'] };
 
 const open = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject, openOnLoopback: true });
 const closed = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject });
@@ -47,12 +53,12 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/databases/{database_id}': open(READERS, DATABASE),
   'POST /v1/databases/{database_id}': open(OPERATORS, DATABASE),
   'DELETE /v1/databases/{database_id}': open(OPERATORS, DATABASE),
-  'POST /v1/databases/{database_id}/nodes/{node_name}/switchover': open(OPERATORS, DATABASE),
-  'GET /v1/databases/{database_id}/tasks': open(READERS, DATABASE),
-  'GET /v1/databases/{database_id}/tasks/{task_id}': open(READERS, DATABASE),
-  'GET /v1/databases/{database_id}/tasks/{task_id}/log': open(READERS, DATABASE),
-  'GET /v1/databases/{database_id}/tasks/{task_id}/cancel': open(OPERATORS, DATABASE),
-  'POST /v1/databases/{database_id}/tasks/{task_id}/cancel': open(OPERATORS, DATABASE),
+  'POST /v1/databases/{database_id}/nodes/{node_name}/switchover': open(ADMINS, DATABASE),
+  'GET /v1/databases/{database_id}/tasks': open(READERS, absentAs(DATABASE, 'no_tasks')),
+  'GET /v1/databases/{database_id}/tasks/{task_id}': open(READERS, absentAs(DATABASE, 'task')),
+  'GET /v1/databases/{database_id}/tasks/{task_id}/log': open(READERS, absentAs(DATABASE, 'task')),
+  'GET /v1/databases/{database_id}/tasks/{task_id}/cancel': open(OPERATORS, absentAs(DATABASE, 'cancellable_task')),
+  'POST /v1/databases/{database_id}/tasks/{task_id}/cancel': open(OPERATORS, absentAs(DATABASE, 'cancellable_task')),
   'GET /v1/tasks': open(READERS, { handler: ['databases', 'servers'] }),
   'GET /v1/hosts': open(READERS, 'installation'),
   'GET /v1/hosts/{host_id}': open(READERS, 'installation'),
@@ -62,6 +68,17 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/cluster': open(READERS, 'installation'),
   'GET /v1/cluster/init': open(READERS, 'installation'),
   'GET /v1/cluster/join-token': closed(ADMINS, 'installation'),
+
+  'GET /v1/me': open(EVERYBODY, 'nothing'),
+  'GET /v1/tokens': closed(EVERYBODY, 'nothing'),
+  'POST /v1/tokens': closed(EVERYBODY, 'nothing'),
+  'GET /v1/tokens/{token_id}': closed(EVERYBODY, 'nothing'),
+  'DELETE /v1/tokens/{token_id}': closed(EVERYBODY, 'nothing'),
+  'GET /v1/accounts': closed(OVERSEERS, 'installation'),
+  'POST /v1/accounts': closed(ADMINS, 'installation'),
+  'GET /v1/accounts/{account_id}': closed(OVERSEERS, 'installation'),
+  'PATCH /v1/accounts/{account_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/accounts/{account_id}': closed(ADMINS, 'installation'),
 
   'GET /v1/servers': closed(READERS, SERVERS),
   'POST /v1/servers': closed(ADMINS, 'installation'),
@@ -84,10 +101,51 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'POST /v1/servers/{name}/revokes': closed(OPERATORS, SERVER),
   'GET /v1/servers/{name}/explain': closed(READERS, SERVER),
   'GET /v1/servers/{name}/findings': closed(READERS, SERVER),
-  'GET /v1/servers/{name}/tasks': closed(READERS, SERVER),
-  'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, SERVER),
-  'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, SERVER),
+  'GET /v1/servers/{name}/tasks': closed(READERS, absentAs(SERVER, 'no_tasks')),
+  'GET /v1/servers/{name}/tasks/{task_id}': closed(READERS, absentAs(SERVER, 'task')),
+  'GET /v1/servers/{name}/tasks/{task_id}/log': closed(READERS, absentAs(SERVER, 'task')),
 
-  'GET /v1/audit': closed(AUDITORS, 'installation'),
-  'GET /v1/audit/export': closed(AUDITORS, 'installation'),
+  'GET /account': closed(EVERYBODY, 'nothing'),
+  'GET /teams': closed(EVERYBODY, 'nothing'),
+  'GET /teams/{team_id}': closed(EVERYBODY, 'nothing'),
+  'GET /clusters': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}/status': closed(EVERYBODY, 'nothing'),
+  // It is the request for credentials: the handler judges the key that it comes with.
+  'POST /access-tokens': open('anyone', 'nothing'),
+  'DELETE /access-tokens/{token_id}': closed(EVERYBODY, 'nothing'),
+
+  'GET /v1/teams': closed(OVERSEERS, 'installation'),
+  'POST /v1/teams': closed(ADMINS, 'installation'),
+  'GET /v1/teams/{team_id}': closed(OVERSEERS, 'installation'),
+  'PATCH /v1/teams/{team_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/teams/{team_id}': closed(ADMINS, 'installation'),
+  'PUT /v1/teams/{team_id}/members/{account_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/teams/{team_id}/members/{account_id}': closed(ADMINS, 'installation'),
+  'GET /v1/clusters': closed(OVERSEERS, 'installation'),
+  'POST /v1/clusters': closed(ADMINS, 'installation'),
+  'GET /v1/clusters/{cluster_id}': closed(OVERSEERS, 'installation'),
+  'DELETE /v1/clusters/{cluster_id}': closed(ADMINS, 'installation'),
+
+  'GET /v1/policies': closed(READERS, ENVIRONMENTS),
+  'GET /v1/policies/{env}': closed(READERS, ENVIRONMENT),
+  'PUT /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
+  'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
+
+  'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
+  'POST /api/v1/registry': closed(ADMINS, PLACES),
+  'POST /api/v1/registry/import': closed(ADMINS, 'installation'),
+  'PATCH /api/v1/registry/{id}': closed(ADMINS, PLACES),
+  'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
+
+  'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'PATCH /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
+  'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
+  'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
+
+  'GET /v1/audit': closed(OVERSEERS, 'installation'),
+  'GET /v1/audit/export': closed(OVERSEERS, 'installation'),
 };

@@ -31,6 +31,12 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   },
   'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster', reveals: true },
 
+  'POST /v1/tokens': { action: 'token.create', resource: 'token' },
+  'DELETE /v1/tokens/{token_id}': { action: 'token.revoke', resource: 'token/{token_id}' },
+  'POST /v1/accounts': { action: 'account.create', resource: 'account' },
+  'PATCH /v1/accounts/{account_id}': { action: 'account.change', resource: 'account/{account_id}' },
+  'DELETE /v1/accounts/{account_id}': { action: 'account.change', resource: 'account/{account_id}' },
+
   'POST /v1/servers': { action: 'server.register', resource: 'server' },
   'PUT /v1/servers/{name}': { action: 'server.change', resource: 'server/{name}' },
   'DELETE /v1/servers/{name}': { action: 'server.delete', resource: 'server/{name}' },
@@ -47,6 +53,37 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   },
   'POST /v1/servers/{name}/grants': { action: 'server.change_role', resource: 'server/{name}' },
   'POST /v1/servers/{name}/revokes': { action: 'server.change_role', resource: 'server/{name}' },
+
+  'POST /access-tokens': { action: 'token.create', resource: 'token' },
+  'DELETE /access-tokens/{token_id}': { action: 'token.revoke', resource: 'access-token/{token_id}' },
+  'POST /v1/teams': { action: 'team.create', resource: 'team' },
+  'PATCH /v1/teams/{team_id}': { action: 'team.change', resource: 'team/{team_id}' },
+  'DELETE /v1/teams/{team_id}': { action: 'team.delete', resource: 'team/{team_id}' },
+  'PUT /v1/teams/{team_id}/members/{account_id}': { action: 'team.put_member', resource: 'team/{team_id}' },
+  'DELETE /v1/teams/{team_id}/members/{account_id}': { action: 'team.remove_member', resource: 'team/{team_id}' },
+  'POST /v1/clusters': { action: 'cluster.assign', resource: 'cluster' },
+  'DELETE /v1/clusters/{cluster_id}': { action: 'cluster.unassign', resource: 'cluster/{cluster_id}' },
+
+  'PUT /v1/policies/{env}': { action: 'policy.put', resource: 'policy/{env}' },
+  'DELETE /v1/policies/{env}': { action: 'policy.delete', resource: 'policy/{env}' },
+  'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },
+  'POST /api/v1/registry/import': { action: 'registry.import', resource: 'registry' },
+  'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
+  'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
+
+  'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
+  'PATCH /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.change',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'DELETE /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.delete',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'POST /v1/notifications/channels/{channel_id}/test': {
+    action: 'notification_channel.test',
+    resource: 'notification_channel/{channel_id}',
+  },
 
   'GET /v1/audit/export': { action: 'audit.export', resource: 'audit', reveals: true },
 };

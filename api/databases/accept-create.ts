@@ -56,10 +56,10 @@ export async function judgeCreate(
 }
 
 async function accept(deps: ApiDeps, create: CreateRequest): Promise<AcceptedDatabase> {
-  const { databaseId, request } = create;
+  const { caller, databaseId, request } = create;
   const { knowledge, conflicts } = await judgeCreate(deps, create);
   for (let attempt = 1; ; attempt += 1) {
-    const ports = await choosePorts(deps, { databaseId, spec: request.spec });
+    const ports = await choosePorts(deps, { caller, databaseId, spec: request.spec });
     const found = [...conflicts, ...ports.problems];
     if (found.length > 0) throw invalidInput(found);
     try {

@@ -12,6 +12,7 @@ import { ApiError } from '../errors.ts';
 import { type ChangeRequest, changeRequest } from '../idempotency.ts';
 import { acceptedTaskSchema } from '../schemas/database.ts';
 import { renderTask } from '../tasks/render.ts';
+import { noSuchDatabase } from './absent.ts';
 import { startRun } from './start-run.ts';
 import { assertModifiable } from './states.ts';
 
@@ -97,7 +98,7 @@ function insertDelete(
 }
 
 function assertDeletable(database: DatabaseRecord | undefined, force: boolean): void {
-  if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
+  if (database === undefined) throw noSuchDatabase();
   if (database.spec.deletion_protection === true) {
     throw new ApiError(
       'database_not_modifiable',

@@ -48,12 +48,12 @@ export function acceptUpdate(
 }
 
 async function accept(deps: ApiDeps, update: UpdateRequest): Promise<AcceptedDatabase> {
-  const { databaseId, request, options } = update;
+  const { caller, databaseId, request, options } = update;
   const judged = await judgeUpdate(deps, { ...update, removeHosts: options.removeHosts });
   const { database, instances } = judged;
   const before = database.provisioned ? { before: { spec: database.spec, instances } } : {};
   for (let attempt = 1; ; attempt += 1) {
-    const ports = await choosePorts(deps, { databaseId, spec: request.spec, ...before });
+    const ports = await choosePorts(deps, { caller, databaseId, spec: request.spec, ...before });
     if (ports.problems.length > 0) throw invalidInput(ports.problems);
     try {
       const { task, accepted } = await recordUpdate(deps, { ...update, judged, ports: ports.chosen });

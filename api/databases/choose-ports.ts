@@ -1,8 +1,10 @@
 import type { Problem } from '../../domain/spec/problems.ts';
 import type { DatabaseSpec } from '../../domain/spec/types.ts';
 import { type HeldPort, portsHeldByOthers } from '../../store/ports.ts';
+import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { proposeCandidates } from './candidate-ports.ts';
+import { holderText } from './holder-text.ts';
 import { keepPorts, ownPortProblem, type PortsBefore } from './kept-ports.ts';
 import { type ChosenPort, portPath, wishesOf } from './port-wishes.ts';
 import { probePorts } from './probe-ports.ts';
@@ -14,7 +16,7 @@ import { probePorts } from './probe-ports.ts';
  */
 export async function choosePorts(
   deps: ApiDeps,
-  input: { databaseId: string; spec: DatabaseSpec; before?: PortsBefore },
+  input: { caller: Pick<Caller, 'scope'>; databaseId: string; spec: DatabaseSpec; before?: PortsBefore },
 ): Promise<{ chosen: ChosenPort[]; problems: Problem[] }> {
   const { kept, wishes } = keepPorts(wishesOf(input.spec), input.before);
   if (wishes.length === 0) return { chosen: kept, problems: [] };
@@ -46,7 +48,7 @@ export async function choosePorts(
       continue;
     }
     const choice = { ...wish, port, fixed: fixedPort !== undefined };
-    const heldProblems = heldPortProblem(choice, held);
+    const heldProblems = heldPortProblem(input.caller, choice, held);
     problems.push(...heldProblems);
     if (heldProblems.length === 0 && !isFree(port)) {
       const which = blocked.has(port) ? port : port + 1;
@@ -58,11 +60,15 @@ export async function choosePorts(
 }
 
 /** Why an instance cannot have its port, if another database has that one or the next. */
-export function heldPortProblem(choice: ChosenPort, held: readonly HeldPort[]): Problem[] {
+export function heldPortProblem(
+  caller: Pick<Caller, 'scope'>,
+  choice: ChosenPort,
+  held: readonly HeldPort[],
+): Problem[] {
   const { hostId, port } = choice;
   const holder = held.find((other) => other.hostId === hostId && (other.port === port || other.port === port + 1));
   if (holder === undefined) return [];
-  const message = `port ${holder.port} on host ${hostId} is used by a service of database "${holder.heldBy}"`;
+  const message = `port ${holder.port} on host ${hostId} is used by a service of ${holderText(caller, holder.heldBy)}`;
   return [{ path: portPath(choice), message }];
 }
 

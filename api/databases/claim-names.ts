@@ -6,11 +6,14 @@ import type { Queryable } from '../../store/connection.ts';
 import { type CredentialOrigin, type CredentialRecord, claimCredentials } from '../../store/credentials.ts';
 import { reserveDatabaseName } from '../../store/databases.ts';
 import { databaseSecretOwner, userSecretId } from '../../store/secrets.ts';
+import type { Caller } from '../caller.ts';
 import { invalidInput } from '../errors.ts';
+import { holderText } from './holder-text.ts';
 import type { Knowledge } from './knowledge.ts';
 
 /** What takes names. */
 export interface NamedCreate {
+  caller: Pick<Caller, 'scope'>;
   databaseId: string;
   request: SpecRequest;
   knowledge: Knowledge;
@@ -26,7 +29,8 @@ export async function claimNames(tx: Queryable, create: NamedCreate): Promise<vo
   if (problems.length > 0) throw invalidInput(problems);
 }
 
-async function claimDatabaseName(tx: Queryable, { databaseId, request, knowledge }: NamedCreate): Promise<Problem[]> {
+async function claimDatabaseName(tx: Queryable, create: NamedCreate): Promise<Problem[]> {
+  const { caller, databaseId, request, knowledge } = create;
   const databaseName = request.spec.database_name;
   const nodes = knowledge.nodeServers
     .map(({ nodeName, server }) => ({ nodeName, serverName: server.name, databaseName }))
@@ -36,7 +40,7 @@ async function claimDatabaseName(tx: Queryable, { databaseId, request, knowledge
   if (holder === undefined) return [];
   const { serverName, takenBy } = holder;
   if (takenBy === databaseId) return [{ path: 'nodes', message: `two nodes are on the same server ${serverName}` }];
-  const message = `the name "${databaseName}" is taken on server ${serverName} by database "${takenBy}"`;
+  const message = `the name "${databaseName}" is taken on server ${serverName} by ${holderText(caller, takenBy)}`;
   return [{ path: 'database_name', message }];
 }
 

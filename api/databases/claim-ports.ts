@@ -2,6 +2,7 @@ import { serviceInstanceId } from '../../domain/identifiers.ts';
 import type { Queryable } from '../../store/connection.ts';
 import { insertInstances } from '../../store/instances.ts';
 import { reservePorts } from '../../store/ports.ts';
+import type { Caller } from '../caller.ts';
 import { ApiError, invalidInput } from '../errors.ts';
 import { heldPortProblem } from './choose-ports.ts';
 import type { ChosenPort } from './port-wishes.ts';
@@ -20,6 +21,7 @@ export class PortTaken extends ApiError {
 export async function claimPorts(
   tx: Queryable,
   create: {
+    caller: Pick<Caller, 'scope'>;
     databaseId: string;
     ports: ChosenPort[];
     /** Instances that are on record already. */
@@ -28,7 +30,7 @@ export async function claimPorts(
 ): Promise<void> {
   const { databaseId, ports } = create;
   const held = await reservePorts(tx, { databaseId, claims: ports });
-  const problems = ports.flatMap((port) => (port.fixed ? heldPortProblem(port, held) : []));
+  const problems = ports.flatMap((port) => (port.fixed ? heldPortProblem(create.caller, port, held) : []));
   if (problems.length > 0) throw invalidInput(problems);
   if (held.length > 0) throw new PortTaken();
 

@@ -6,7 +6,8 @@ import { type DatabaseRecord, findDatabase, listDatabaseServers } from '../../st
 import { type InstanceRecord, listInstances } from '../../store/instances.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, invalidInput } from '../errors.ts';
+import { invalidInput } from '../errors.ts';
+import { noSuchDatabase } from './absent.ts';
 import { serverConflicts } from './conflicts.ts';
 import { gatherKnowledge, type Knowledge } from './knowledge.ts';
 import { usersWithPassword } from './next-secrets.ts';
@@ -36,11 +37,17 @@ export async function judgeUpdate(
   ]);
   const named = new Set(spec.database_users?.map(({ username }) => username));
   const withPassword = database === undefined ? named : await usersWithPassword(deps.db, databaseId, spec);
-  const knowledge = await gatherKnowledge(deps, { caller, databaseId, spec, usersWithPassword: withPassword });
+  const knowledge = await gatherKnowledge(deps, {
+    caller,
+    databaseId,
+    spec,
+    usersWithPassword: withPassword,
+    ...(database === undefined ? {} : { ownHosts: hostsOf(database.spec) }),
+  });
   const { knownHosts: _, serverMajors: __, ...alone } = knowledge.context;
   // Whose a role is says nothing as long as it is not known which database asks.
   refuse(validateSpec(request, database === undefined ? { ...alone, foreignRoles: new Set() } : alone));
-  if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
+  if (database === undefined) throw noSuchDatabase();
   const { tenantId, databaseName } = database;
   const previous = { databaseName, ...(tenantId === null ? {} : { tenantId }) };
   refuse(validateSpec(request, { ...knowledge.context, previous }));
@@ -52,13 +59,18 @@ export async function judgeUpdate(
   return { database, instances, knowledge };
 }
 
+/** Hosts that a specification names. */
+function hostsOf({ nodes, services = [] }: Pick<DatabaseSpec, 'nodes' | 'services'>): Set<string> {
+  return new Set([...nodes, ...services].flatMap(({ host_ids: ids }) => ids));
+}
+
 function refuse(problems: readonly Problem[]): void {
   if (problems.length > 0) throw invalidInput(problems);
 }
 
 /** A host that is to be removed must not be named any more. */
 function removedHostProblems({ nodes, services = [] }: DatabaseSpec, removeHosts: readonly string[]): Problem[] {
-  const named = new Set([...nodes, ...services].flatMap(({ host_ids: ids }) => ids));
+  const named = hostsOf({ nodes, services });
   return removeHosts
     .filter((hostId) => named.has(hostId))
     .map((hostId) => ({ path: 'remove_host', message: `host ${hostId} is still named by the specification` }));

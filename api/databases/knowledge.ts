@@ -3,7 +3,9 @@ import { TRUSTED_EXTENSIONS } from '../../domain/spec/extensions.ts';
 import { nameProblem } from '../../domain/spec/text.ts';
 import type { DatabaseSpec } from '../../domain/spec/types.ts';
 import { rolesOfOthers } from '../../store/credentials.ts';
+import type { HostRecord } from '../../store/hosts.ts';
 import type { ServerRecord } from '../../store/servers.ts';
+import { mayUse } from '../access/may-use.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { withTopologies } from '../nodes/topologies.ts';
@@ -29,10 +31,12 @@ export async function gatherKnowledge(
     spec: DatabaseSpec;
     /** Users whose password is kept from before; see {@link SpecContext}. */
     usersWithPassword?: ReadonlySet<string>;
+    /** Hosts that the database is on already. */
+    ownHosts?: ReadonlySet<string>;
   },
 ): Promise<Knowledge> {
   const { spec, databaseId } = input;
-  const known = await surroundings(deps.db);
+  const known = visibleTo(input, await surroundings(deps.db));
   const nodeServers = spec.nodes.flatMap(({ name: nodeName, host_ids: [primary = ''] }) => {
     const server = serverOfHost(known, primary);
     return server === undefined ? [] : [{ nodeName, server }];
@@ -51,7 +55,7 @@ export async function gatherKnowledge(
     looks,
     context: {
       databaseId,
-      callerIsAdmin: input.caller.isAdmin,
+      callerIsAdmin: isAdminOf(input.caller, serverNames),
       usersWithPassword: input.usersWithPassword ?? new Set(),
       allowedExtensions: TRUSTED_EXTENSIONS,
       parseSql: deps.parseSql,
@@ -67,6 +71,25 @@ export async function gatherKnowledge(
       allowListedRoles: deps.allowedRoles,
     },
   };
+}
+
+/**
+ * What a caller may build on: with servers in its scope, only hosts whose server is one of them, and hosts that the database is on
+ * already. The others are as if they were not there (R6).
+ */
+function visibleTo(
+  { caller, ownHosts }: { caller: Caller; ownHosts?: ReadonlySet<string> },
+  known: Surroundings,
+): Surroundings {
+  if (caller.scope?.servers === undefined) return known;
+  const isVisible = ({ id, serverName }: HostRecord) =>
+    serverName === null || mayUse(caller, 'servers', serverName) || ownHosts?.has(id) === true;
+  return { ...known, hosts: new Map([...known.hosts].filter(([, host]) => isVisible(host))) };
+}
+
+/** What needs the admin role reaches beyond a database, to all of its server: so that has to be in the scope, too. */
+function isAdminOf(caller: Caller, serverNames: readonly string[]): boolean {
+  return caller.isAdmin && serverNames.every((name) => mayUse(caller, 'servers', name));
 }
 
 /** Nothing is on record under a malformed name, and a server refuses to be asked for one with NUL: it becomes an empty one. */

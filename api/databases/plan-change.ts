@@ -25,7 +25,7 @@ export async function planCreate(
   input: { databaseId: string; request: SpecRequest },
 ): Promise<ChangePlan> {
   const { conflicts } = await judgeCreate(deps, { caller, ...input });
-  return planOf(deps, { ...input, operation: 'create', conflicts, options: { force: false, removeHosts: [] } });
+  return planOf(deps, { caller, ...input, operation: 'create', conflicts, options: { force: false, removeHosts: [] } });
 }
 
 /** What an update would do, judged like one that is meant. Nothing is stored or taken. */
@@ -36,12 +36,13 @@ export async function planUpdate(
 ): Promise<ChangePlan> {
   const judged = await judgeUpdate(deps, { caller, ...input, removeHosts: input.options.removeHosts });
   const before = judged.database.provisioned ? { before: judged } : {};
-  return planOf(deps, { ...input, operation: 'update', conflicts: [], ...before });
+  return planOf(deps, { caller, ...input, operation: 'update', conflicts: [], ...before });
 }
 
 async function planOf(
   deps: ApiDeps,
   input: {
+    caller: Caller;
     databaseId: string;
     request: SpecRequest;
     operation: ChangePlan['operation'];
@@ -52,7 +53,7 @@ async function planOf(
 ): Promise<ChangePlan> {
   const { databaseId, request, before, options } = input;
   const was = before === undefined ? {} : { before: { spec: before.database.spec, instances: before.instances } };
-  const ports = await choosePorts(deps, { databaseId, spec: request.spec, ...was });
+  const ports = await choosePorts(deps, { caller: input.caller, databaseId, spec: request.spec, ...was });
   const problems = [...input.conflicts, ...ports.problems];
   if (problems.length > 0) throw invalidInput(problems);
   const { publicSpec, secrets } = separateSecrets(request.spec);

@@ -18,6 +18,7 @@ import { ApiError, invalidInput } from '../errors.ts';
 import type { ChangeRequest } from '../idempotency.ts';
 import type { acceptedDatabaseSchema } from '../schemas/database.ts';
 import { renderTask } from '../tasks/render.ts';
+import { noSuchDatabase } from './absent.ts';
 import type { UpdateOptions } from './accept-update.ts';
 import { claimNames, claimRoles, rolesOf } from './claim-names.ts';
 import { claimPorts } from './claim-ports.ts';
@@ -92,7 +93,7 @@ export function recordUpdate(
 /** The row as it was judged. @throws ApiError where an operation was accepted since */
 async function lockJudged(tx: Queryable, judged: DatabaseRecord): Promise<DatabaseRecord> {
   const database = await lockDatabase(tx, judged.id);
-  if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
+  if (database === undefined) throw noSuchDatabase();
   assertModifiable(database, 'updated');
   if (database.epoch === judged.epoch) return database;
   throw new ApiError('operation_already_in_progress', 'the database was changed meanwhile; look at it and try again');
@@ -111,14 +112,14 @@ interface Taken {
 
 async function takeForChange(
   tx: Queryable,
-  { databaseId, request, ports }: AcceptableUpdate,
+  { caller, databaseId, request, ports }: AcceptableUpdate,
   claim: () => ReturnType<typeof claimRoles>,
 ): Promise<Taken> {
   const instances = await listInstances(tx, [databaseId]);
   const recorded = new Set((await listCredentials(tx, databaseId)).map(({ roleName }) => roleName));
   const problems = await claim();
   if (problems.length > 0) throw invalidInput(problems);
-  await claimPorts(tx, { databaseId, ports, existing: new Set(instances.map(({ id }) => id)) });
+  await claimPorts(tx, { caller, databaseId, ports, existing: new Set(instances.map(({ id }) => id)) });
   const claimedRoles = rolesOf(databaseId, request.spec)
     .map(({ roleName }) => roleName)
     .filter((roleName) => !recorded.has(roleName));
@@ -128,13 +129,13 @@ async function takeForChange(
 /** As a create does; what is on record of the one that failed makes room. */
 async function takeForMaking(
   tx: Queryable,
-  { databaseId, ports }: AcceptableUpdate,
+  { caller, databaseId, ports }: AcceptableUpdate,
   claim: () => Promise<void>,
 ): Promise<Taken> {
   await forgetDatabaseServers(tx, databaseId);
   await keepInstances(tx, { databaseId, instanceIds: [] });
   await claim();
-  await claimPorts(tx, { databaseId, ports });
+  await claimPorts(tx, { caller, databaseId, ports });
   return { instances: [], claimedRoles: [] };
 }
 

@@ -4,9 +4,9 @@ import { IDENTIFIER_MAX_LENGTH } from '../../domain/identifiers.ts';
 import { createDatabaseSchema, updateDatabaseSchema } from '../../domain/spec/schema.ts';
 import { findDatabase, listDatabases } from '../../store/databases.ts';
 import { listInstances } from '../../store/instances.ts';
+import { namesInScope } from '../access/may-use.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError } from '../errors.ts';
 import { withTopologies } from '../nodes/topologies.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { plannedSchema } from '../schemas/change-plan.ts';
@@ -14,9 +14,11 @@ import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schema
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
 import { databasePageSchema } from '../schemas/paging.ts';
 import { conflict, json, malformed, refused } from '../schemas/responses.ts';
+import { noSuchDatabase } from './absent.ts';
 import { acceptCreate } from './accept-create.ts';
 import { acceptDelete } from './accept-delete.ts';
 import { acceptUpdate } from './accept-update.ts';
+import { assertMayCreate } from './may-create.ts';
 import { planCreate, planUpdate } from './plan-change.ts';
 import { renderDatabase, renderSummary } from './render.ts';
 import { surroundings } from './surroundings.ts';
@@ -139,9 +141,11 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(createDatabaseRoute, async (c) => {
     const request = c.req.valid('json');
-    if (!c.req.valid('query').dry_run) return c.json(await acceptCreate(deps, callerOf(c), request), 200);
+    const caller = callerOf(c);
+    assertMayCreate(caller, request.id);
+    if (!c.req.valid('query').dry_run) return c.json(await acceptCreate(deps, caller, request), 200);
     const databaseId = request.id ?? uuidv4();
-    return c.json({ plan: await planCreate(deps, callerOf(c), { databaseId, request }) }, 200);
+    return c.json({ plan: await planCreate(deps, caller, { databaseId, request }) }, 200);
   });
 
   app.openapi(updateRoute, async (c) => {
@@ -157,7 +161,11 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(listRoute, async (c) => {
     const { limit, after_database_id: afterId } = c.req.valid('query');
-    const [databases, known] = await Promise.all([listDatabases(deps.db, { limit, afterId }), surroundings(deps.db)]);
+    const ids = namesInScope(callerOf(c), 'databases');
+    const [databases, known] = await Promise.all([
+      listDatabases(deps.db, { limit, afterId, ids }),
+      surroundings(deps.db),
+    ]);
     const around = await withTopologies(deps, known, databases);
     return c.json({ databases: databases.map((database) => renderSummary(database, around)) }, 200);
   });
@@ -169,7 +177,7 @@ export function databaseRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
       listInstances(deps.db, [id]),
       surroundings(deps.db),
     ]);
-    if (database === undefined) throw new ApiError('not_found', 'no database found with the given ID');
+    if (database === undefined) throw noSuchDatabase();
     const around = await withTopologies(deps, known, [database.spec]);
     return c.json(renderDatabase(database, instances, around), 200);
   });

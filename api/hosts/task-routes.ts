@@ -2,12 +2,12 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { findTask, listTasks } from '../../store/tasks.ts';
 import type { ApiVariables } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { pathIdentifier } from '../schemas/common.ts';
 import { logPageSchema, taskIdParam, taskPage, taskPageSchema, waitSchema } from '../schemas/paging.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { taskListSchema, taskLogSchema, taskSchema } from '../schemas/task.ts';
+import { noSuchTask } from '../tasks/absent.ts';
 import { awaitEnd } from '../tasks/await-end.ts';
 import { logOf } from '../tasks/log-of.ts';
 import { renderTask } from '../tasks/render.ts';
@@ -52,7 +52,7 @@ export function hostTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   const requireTask = async (params: z.infer<typeof taskParams>) => {
     const task = await findTask(deps.db, { taskId: params.task_id, hostId: params.host_id });
-    if (task === undefined) throw new ApiError('not_found', 'no task found with the given ID');
+    if (task === undefined) throw noSuchTask();
     return task;
   };
 

@@ -5,8 +5,10 @@ import { findDatabase, lockDatabase } from '../../store/databases.ts';
 import { lockServer } from '../../store/servers.ts';
 import { insertSwitchover, openTasksOnServer, takeForSwitchover } from '../../store/switchovers.ts';
 import { insertTask, type TaskRecord } from '../../store/tasks.ts';
+import { mayUse } from '../access/may-use.ts';
 import { auditIntent } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
+import { noSuchDatabase } from '../databases/absent.ts';
 import { startRun } from '../databases/start-run.ts';
 import { surroundings } from '../databases/surroundings.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -44,10 +46,17 @@ export function acceptSwitchover(deps: ApiDeps, caller: Caller, request: Switcho
     const around = await withTopologies(deps, await surroundings(deps.db), [database.spec]);
     const candidateInstanceId = body.candidate_instance_id;
     const chosen = chooseCandidate(database, { nodeName, candidateInstanceId }, around);
+    assertServerInScope(caller, chosen);
     const { task, accepted } = await record(deps, { ...request, caller, change, chosen });
     await startRun(deps, task, [chosen.primaryHostId, chosen.candidateHostId]);
     return accepted;
   });
+}
+
+/** A switchover concerns every database of the server. @throws ApiError 403 */
+function assertServerInScope(caller: Caller, { server }: Switch): void {
+  if (mayUse(caller, 'servers', server.name)) return;
+  throw new ApiError('forbidden', 'a switchover concerns all databases of the server, which your scope does not name');
 }
 
 /** One transaction. @throws ApiError when there is no such database, or something else is under way */
@@ -107,8 +116,4 @@ function assertTaken(taken: Awaited<ReturnType<typeof takeForSwitchover>>): void
       `the database is ${taken.state}; its node can be switched over when it is available`,
     );
   }
-}
-
-function noSuchDatabase(): ApiError {
-  return new ApiError('not_found', 'no database found with the given ID');
 }

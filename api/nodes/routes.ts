@@ -1,5 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { type ApiVariables, requireAdmin } from '../caller.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
@@ -37,7 +37,7 @@ const switchoverRoute = createRoute({
 export function nodeRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
   app.openapi(switchoverRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { database_id: databaseId, node_name: nodeName } = c.req.valid('param');
     return c.json(await acceptSwitchover(deps, caller, { databaseId, nodeName, body: c.req.valid('json') }), 200);
   });

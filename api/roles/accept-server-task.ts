@@ -26,6 +26,7 @@ export interface ServerChange {
   document: unknown;
   passwords: ReadonlyMap<string, SubmittedPassword>;
   planHash?: string;
+  /** `withoutAdminRole` follows the caller unless given: a family with rules of its own may say otherwise. */
   options?: AccessOptions;
   /** For the audit log; no secrets. */
   detail?: Record<string, unknown>;
@@ -62,7 +63,7 @@ export async function acceptServerTask(
         requestHash: request.hash,
         document: change.document,
         planHash: change.planHash ?? null,
-        options: change.options ?? {},
+        options: { withoutAdminRole: !caller.isAdmin, ...change.options },
         secrets: sealPasswords(deps, taskId, change.passwords),
         audit: {
           ...askedBy(caller),

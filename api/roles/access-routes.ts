@@ -5,7 +5,7 @@ import { listPrivileges, type PrivilegeRow } from '../../domain/access/effective
 import { OBJECT_KINDS, type ObjectKind } from '../../domain/access/objects.ts';
 import { type ObservedServer, PUBLIC } from '../../domain/access/observed.ts';
 import { isPrivilegeName } from '../../domain/access/privileges.ts';
-import { type ApiVariables, type Caller, requireAdmin } from '../caller.ts';
+import { type ApiVariables, type Caller, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
@@ -79,7 +79,7 @@ export function accessRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   }
 
   app.openapi(privilegesRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name, role } = c.req.valid('param');
     await requireServer(deps, name);
     const { without_public: withoutPublic, ...filter } = c.req.valid('query');
@@ -92,7 +92,7 @@ export function accessRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(findingsRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name } = c.req.valid('param');
     await requireServer(deps, name);
     const observed = await lookInto(caller, name, c.req.valid('query').database);
@@ -101,7 +101,7 @@ export function accessRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(explainRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name } = c.req.valid('param');
     await requireServer(deps, name);
     const {

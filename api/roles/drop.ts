@@ -20,7 +20,7 @@ import { ENGINE_OWNER } from '../../store/credentials.ts';
 import { findRoleRecord } from '../../store/dropped-roles.ts';
 import { ensureInstallationId } from '../../store/installation.ts';
 import { findTask } from '../../store/tasks.ts';
-import { type ApiVariables, type Caller, requireAdmin } from '../caller.ts';
+import { type ApiVariables, assertAdmin, type Caller, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
@@ -71,7 +71,7 @@ export function dropRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
   app.openapi(previewRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name: serverName, role } = c.req.valid('param');
     await requireServer(deps, serverName);
     const preview = await previewOf(deps, { serverName, role, caller, heir: c.req.valid('query').heir });
@@ -81,7 +81,7 @@ export function dropRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(dropRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name: serverName, role } = c.req.valid('param');
     await requireServer(deps, serverName);
     const query = c.req.valid('query');
@@ -94,6 +94,7 @@ export function dropRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
       drain_seconds: body.drain_seconds ?? query.drain_seconds ?? 0,
       force: body.force ?? query.force ?? false,
     };
+    if (document.force) assertAdmin(caller, '"force": true');
     await refuseForbidden(deps, { serverName, caller, document });
     const { taskId } = await acceptServerTask(deps, caller, {
       serverName,

@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { grantSchema, revokeSchema } from '../../domain/access/document/schema.ts';
-import { type ApiVariables, requireAdmin } from '../caller.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { changedSchema } from '../schemas/access.ts';
@@ -57,12 +58,12 @@ export function grantRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
   const change = async (
-    c: Parameters<typeof requireAdmin>[0],
+    c: Context<ApiVariables>,
     request: { serverName: string; list: 'grants' | 'revokes'; body: { database: string } },
   ) => {
     const { serverName, list, body } = request;
     const { database: name, ...entry } = body;
-    const { taskId, result } = await changeNow(deps, requireAdmin(c), {
+    const { taskId, result } = await changeNow(deps, callerOf(c), {
       serverName,
       route: `POST /v1/servers/{name}/${list}`,
       content: { serverName, ...body },

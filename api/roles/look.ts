@@ -90,7 +90,14 @@ export function planNow(
       sealer: deps.sealer,
       fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: look.serverName, roles }),
     });
-    const planned = planOn({ document, observed, changedPasswords: changed, foreign, impact: computeImpact });
+    const planned = planOn({
+      document,
+      observed,
+      changedPasswords: changed,
+      foreign,
+      withoutAdminRole: !look.caller.isAdmin,
+      impact: computeImpact,
+    });
     if (!planned.ok) throw invalidInput(planned.problems);
     const { plan } = planned;
     return { ...plan, impact: { ...plan.impact, sessions: await openSessions(client, plan) } };

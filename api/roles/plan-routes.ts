@@ -4,7 +4,7 @@ import { withoutSecrets } from '../../domain/access/document/parse.ts';
 import { accessDocumentSchema } from '../../domain/access/document/schema.ts';
 import { renderPlanText } from '../../domain/access/planner/plan-text.ts';
 import { findTask } from '../../store/tasks.ts';
-import { type ApiVariables, requireAdmin } from '../caller.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
@@ -97,7 +97,7 @@ export function planRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
   app.openapi(planRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name } = c.req.valid('param');
     await requireServer(deps, name);
     const body = c.req.valid('json');
@@ -107,7 +107,7 @@ export function planRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(applyRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name } = c.req.valid('param');
     await requireServer(deps, name);
     const body = c.req.valid('json');
@@ -131,7 +131,7 @@ export function planRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(exportRoute, async (c) => {
-    const caller = requireAdmin(c);
+    const caller = callerOf(c);
     const { name } = c.req.valid('param');
     await requireServer(deps, name);
     const databases = c.req.valid('query').database;

@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { ALLOWANCES } from '../../domain/access/document.ts';
 import { foreignRoles } from '../../store/credentials.ts';
-import { type ApiVariables, requireAdmin } from '../caller.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
@@ -87,8 +88,8 @@ const deleteMemberRoute = createRoute({
 export function roleRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
-  const look = async (c: Parameters<typeof requireAdmin>[0], serverName: string) => {
-    const caller = requireAdmin(c);
+  const look = async (c: Context<ApiVariables>, serverName: string) => {
+    const caller = callerOf(c);
     await requireServer(deps, serverName);
     return Promise.all([lookAt(deps, { serverName, caller }, noDatabase), foreignRoles(deps.db, serverName)]);
   };
@@ -111,13 +112,13 @@ export function roleRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
     const { name: serverName, role } = c.req.valid('param');
     const { generate_password: generatePassword, prove_login: proveLogin, allow, ...definition } = c.req.valid('json');
     const put = { serverName, role, definition, allow, generatePassword, proveLogin };
-    return c.json(await putRole(deps, requireAdmin(c), put), 200);
+    return c.json(await putRole(deps, callerOf(c), put), 200);
   });
 
   app.openapi(putMemberRoute, async (c) => {
     const { name: serverName, role, member } = c.req.valid('param');
     const { allow, ...options } = c.req.valid('json');
-    const { taskId, result } = await changeNow(deps, requireAdmin(c), {
+    const { taskId, result } = await changeNow(deps, callerOf(c), {
       serverName,
       route: 'PUT /v1/servers/{name}/roles/{role}/members/{member}',
       content: { serverName, role, member, options, allow },
@@ -129,7 +130,7 @@ export function roleRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(deleteMemberRoute, async (c) => {
     const { name: serverName, role, member } = c.req.valid('param');
-    const { taskId, result } = await changeNow(deps, requireAdmin(c), {
+    const { taskId, result } = await changeNow(deps, callerOf(c), {
       serverName,
       route: 'DELETE /v1/servers/{name}/roles/{role}/members/{member}',
       content: { serverName, role, member },

@@ -1,14 +1,14 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import { findResult } from '../../store/server-work.ts';
 import { findTask, listTasks } from '../../store/tasks.ts';
-import { type ApiVariables, requireAdmin } from '../caller.ts';
+import type { ApiVariables } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { serverTaskSchema } from '../schemas/access.ts';
 import { logPageSchema, taskIdParam, taskPage, taskPageSchema, waitSchema } from '../schemas/paging.ts';
 import { json, malformed } from '../schemas/responses.ts';
 import { taskListSchema, taskLogSchema } from '../schemas/task.ts';
+import { noSuchTask } from '../tasks/absent.ts';
 import { awaitEnd } from '../tasks/await-end.ts';
 import { logOf } from '../tasks/log-of.ts';
 import { renderTask } from '../tasks/render.ts';
@@ -47,19 +47,17 @@ export function serverTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   const requireTask = async ({ name, task_id: taskId }: { name: string; task_id: string }) => {
     const task = await findTask(deps.db, { taskId, serverName: name });
-    if (task === undefined) throw new ApiError('not_found', 'no task found with the given ID');
+    if (task === undefined) throw noSuchTask();
     return task;
   };
 
   app.openapi(listRoute, async (c) => {
-    requireAdmin(c);
     const filter = { scope: 'server', entityId: c.req.valid('param').name } as const;
     const tasks = await listTasks(deps.db, taskPage(filter, c.req.valid('query')));
     return c.json({ tasks: tasks.map(renderTask) }, 200);
   });
 
   app.openapi(getRoute, async (c) => {
-    requireAdmin(c);
     const found = await requireTask(c.req.valid('param'));
     const task = await awaitEnd(deps, c, found, c.req.valid('query').wait);
     const result = await findResult(deps.db, task.id);
@@ -67,7 +65,6 @@ export function serverTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   });
 
   app.openapi(logRoute, async (c) => {
-    requireAdmin(c);
     const task = await requireTask(c.req.valid('param'));
     return c.json(await logOf(deps.db, task, c.req.valid('query')), 200);
   });

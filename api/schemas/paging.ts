@@ -20,11 +20,13 @@ export const order = z
   .transform((text) => (text.startsWith('asc') ? 'asc' : 'desc'))
   .openapi({ description: 'Newest first unless given.' });
 
+/** What every page of a list that grows has in common. */
+export const pageParts = { limit, sort_order: order };
+
 /** A page of tasks. */
 export const taskPageSchema = z.object({
   after_task_id: z.uuid().optional().openapi({ description: 'Tasks after this one, in the direction chosen.' }),
-  limit,
-  sort_order: order,
+  ...pageParts,
 });
 
 /** A page of a task's log: the newest entries, oldest first. */

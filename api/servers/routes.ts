@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { listServersByLabels } from '../../store/servers.ts';
-import { type ApiVariables, requireAdmin } from '../caller.ts';
+import { namesInScope } from '../access/may-use.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
@@ -124,33 +125,31 @@ const probeRoute = createRoute({
 export function serverRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
-  app.openapi(registerRoute, async (c) =>
-    c.json(await acceptRegister(deps, requireAdmin(c), c.req.valid('json')), 201),
-  );
+  app.openapi(registerRoute, async (c) => c.json(await acceptRegister(deps, callerOf(c), c.req.valid('json')), 201));
 
   app.openapi(listRoute, async (c) => {
-    requireAdmin(c);
     const { label: wanted = [] } = c.req.valid('query');
-    const servers = await listServersByLabels(deps.db, parseLabels([wanted].flat()));
+    const servers = await listServersByLabels(
+      deps.db,
+      parseLabels([wanted].flat()),
+      namesInScope(callerOf(c), 'servers'),
+    );
     return c.json({ servers: servers.map(renderServer) }, 200);
   });
 
   app.openapi(getRoute, async (c) => {
-    requireAdmin(c);
     const { name } = c.req.valid('param');
     return c.json(renderServer(await requireServer(deps, name)), 200);
   });
 
   app.openapi(changeRoute, async (c) => {
     const { name } = c.req.valid('param');
-    return c.json(await acceptChange(deps, requireAdmin(c), name, c.req.valid('json')), 200);
+    return c.json(await acceptChange(deps, callerOf(c), name, c.req.valid('json')), 200);
   });
 
-  app.openapi(deleteRoute, async (c) =>
-    c.json(await acceptDelete(deps, requireAdmin(c), c.req.valid('param').name), 200),
-  );
+  app.openapi(deleteRoute, async (c) => c.json(await acceptDelete(deps, callerOf(c), c.req.valid('param').name), 200));
 
-  app.openapi(probeRoute, async (c) => c.json(await probeNow(deps, requireAdmin(c), c.req.valid('param').name), 200));
+  app.openapi(probeRoute, async (c) => c.json(await probeNow(deps, callerOf(c), c.req.valid('param').name), 200));
 
   return app;
 }

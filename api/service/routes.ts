@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { ApiVariables } from '../caller.ts';
-import type { ApiDeps } from '../deps.ts';
+import type { AccessDeps, ApiDeps } from '../deps.ts';
 import { json } from '../schemas/responses.ts';
 import { versionSchema } from '../schemas/version.ts';
 
@@ -44,10 +44,11 @@ const readyRoute = createRoute({
 export function serviceRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>();
   const { version, revision, revisionTime, arch } = deps.version;
+  const auth = authText(deps.access);
 
   app.openapi(rootRoute, (c) => {
     c.header('Link', '</v1/openapi.json>; rel="service-desc"');
-    return c.json({ service: 'pgsteward', version, auth: 'none (loopback only)' }, 200);
+    return c.json({ service: 'pgsteward', version, auth }, 200);
   });
   app.openapi(versionRoute, (c) => c.json({ version, revision, revision_time: revisionTime, arch }, 200));
   app.openapi(healthRoute, (c) => c.json({ status: 'ok' as const }, 200));
@@ -58,4 +59,14 @@ export function serviceRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
       : c.json({ status: 'not ready' as const, missing }, 503);
   });
   return app;
+}
+
+/** What callers are known by, in words. */
+function authText({ open, basic, issuer }: AccessDeps): string {
+  const ways = [
+    'bearer token',
+    ...(issuer === undefined ? [] : ['JWT']),
+    ...(basic === undefined ? [] : ['HTTP Basic on /api/v1']),
+  ];
+  return `${ways.join(', ')}${open ? '; none on loopback for published pgEdge routes' : ''}`;
 }

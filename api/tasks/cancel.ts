@@ -6,9 +6,9 @@ import { findTask, type TaskRecord } from '../../store/tasks.ts';
 import { auditChange } from '../audit-change.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
-import { type ApiError, invalidInput } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { taskSchema } from '../schemas/task.ts';
+import { notCancellable } from './absent.ts';
 import { renderTask } from './render.ts';
 
 interface NamedTask {
@@ -58,13 +58,4 @@ export async function findCancellable(deps: Pick<ApiDeps, 'db'>, named: NamedTas
   const task = await findTask(deps.db, named);
   if (task === undefined || (task.status !== 'pending' && task.status !== 'running')) throw notCancellable(task);
   return task;
-}
-
-/** Published servers answer 400 to an unknown task here, not 404. */
-function notCancellable(task: TaskRecord | undefined): ApiError {
-  const message =
-    task === undefined
-      ? 'no task of this database found with the given ID'
-      : `the task is ${task.status}; only a pending or running one can be cancelled`;
-  return invalidInput([{ path: 'task_id', message }]);
 }

@@ -1,8 +1,8 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { findTask, listTasks } from '../../store/tasks.ts';
-import { type ApiVariables, callerOf, requireAdmin } from '../caller.ts';
+import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, invalidInput } from '../errors.ts';
+import { invalidInput } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
 import {
@@ -16,8 +16,10 @@ import {
 import { conflict, json, malformed, refused } from '../schemas/responses.ts';
 import { taskListSchema, taskLogSchema, taskSchema } from '../schemas/task.ts';
 import { refuseSpeculation } from '../speculative-requests.ts';
+import { noSuchTask } from './absent.ts';
 import { awaitEnd } from './await-end.ts';
 import { acceptCancel, findCancellable } from './cancel.ts';
+import { listVisibleTasks } from './list-visible.ts';
 import { logOf } from './log-of.ts';
 import { renderTask } from './render.ts';
 
@@ -38,7 +40,6 @@ const listAllRoute = createRoute({
   responses: {
     200: json(taskListSchema, 'A page of tasks.'),
     400: malformed,
-    403: refused('Tasks of servers are for administrators.'),
   },
 });
 
@@ -90,9 +91,10 @@ export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
     if (scope === undefined && entityId !== undefined) {
       throw invalidInput([{ path: 'entity_id', message: 'needs scope: ids of different scopes may be alike' }]);
     }
-    if (scope === 'server') requireAdmin(c);
+    if (scope === 'server') callerOf(c);
     const filter = scope && { scope, ...(entityId === undefined ? {} : { entityId }) };
-    return c.json({ tasks: (await listTasks(deps.db, taskPage(filter, page))).map(renderTask) }, 200);
+    const tasks = await listVisibleTasks(deps, callerOf(c), taskPage(filter, page));
+    return c.json({ tasks: tasks.map(renderTask) }, 200);
   });
 
   app.openapi(listRoute, async (c) => {
@@ -103,7 +105,7 @@ export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   const requireTask = async (params: z.infer<typeof taskParams>) => {
     const task = await findTask(deps.db, { taskId: params.task_id, databaseId: params.database_id });
-    if (task === undefined) throw new ApiError('not_found', 'no task found with the given ID');
+    if (task === undefined) throw noSuchTask();
     return task;
   };
 

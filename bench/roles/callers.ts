@@ -92,7 +92,7 @@ function standInSide(standIn: StandIn): Side {
 function oursSide(stack: BenchStack): Side {
   return {
     baseUrl: stack.apiUrl,
-    headers: {},
+    headers: stack.admin,
     call: (name) => ({
       method: 'PUT',
       path: `/v1/servers/${stack.config.host.id}/roles/${PREFIX}${name}_8080`,

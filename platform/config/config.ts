@@ -1,5 +1,7 @@
 import { join, resolve } from 'node:path';
+import type { ClaimGrants } from '../../domain/authority/claims.ts';
 import type { LogLevel } from '../log.ts';
+import type { AuthMode } from './auth-options.ts';
 import type { OptionValues } from './parse-options.ts';
 
 /** An address and a port. */
@@ -21,10 +23,39 @@ export interface HostPostgresConfig {
   };
 }
 
+/** A password, or the file that has it. */
+export type PasswordSource =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'file'; readonly file: string };
+
+/** How callers are known. */
+export interface AuthConfig {
+  readonly mode: AuthMode;
+  /** The pair of HTTP Basic. */
+  readonly basic?: {
+    readonly user: string;
+    readonly password: PasswordSource;
+  };
+  /** Whose JWTs are accepted, and what the values of a claim give. */
+  readonly oidc?: {
+    readonly issuer: string;
+    readonly audience: string;
+    readonly claim: string;
+    readonly grants: ClaimGrants;
+  };
+}
+
 /** Everything that can be configured, with defaults applied. All paths are absolute. */
 export interface Config {
   readonly home: string;
   readonly listen: Readonly<Endpoint>;
+  /** Second listener, for `/` and `/api/v1` only. */
+  readonly usersListen?: Readonly<Endpoint>;
+  /** Another one, for the cluster API only. */
+  readonly clustersListen?: Readonly<Endpoint>;
+  readonly clusters: { readonly requestsPerMinute: number };
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  readonly auth: AuthConfig;
   /** An existing metadata server, or the port at which an embedded one is started. */
   readonly metadata:
     | { readonly kind: 'existing'; readonly url: string; readonly passwordFile?: string }
@@ -56,6 +87,7 @@ export interface Config {
     readonly codecKeyring: string;
     readonly sealKeyring: string;
     readonly joinToken: string;
+    readonly adminToken: string;
     readonly auditAnchors: string;
   };
   readonly logLevel: LogLevel;
@@ -64,8 +96,19 @@ export interface Config {
   readonly reconcileIntervalMs: number;
   readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly failoverIntervalMs: number;
+  readonly notifyIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
+  /** Role that imports of a registry register servers with. */
+  readonly defaultAdmin?: { readonly user: string; readonly password: PasswordSource };
+}
+
+/** A role, and where its password is. */
+export interface DefaultAdmin {
+  readonly user: string;
+  readonly password:
+    | { readonly kind: 'text'; readonly text: string }
+    | { readonly kind: 'file'; readonly file: string };
 }
 
 /** What defaults depend on. */
@@ -84,6 +127,13 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
   return deepFreeze({
     home,
     listen: { address: listen.address, port: set.PGSTEWARD_PORT ?? listen.port },
+    ...(set.PGSTEWARD_USERS_LISTEN === undefined ? {} : { usersListen: set.PGSTEWARD_USERS_LISTEN }),
+    ...(set.PGSTEWARD_CLUSTERS_LISTEN === undefined ? {} : { clustersListen: set.PGSTEWARD_CLUSTERS_LISTEN }),
+    clusters: { requestsPerMinute: set.PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE ?? 3000 },
+    ...(set.PGSTEWARD_TLS_CERT_FILE === undefined || set.PGSTEWARD_TLS_KEY_FILE === undefined
+      ? {}
+      : { tls: { certFile: path(set.PGSTEWARD_TLS_CERT_FILE), keyFile: path(set.PGSTEWARD_TLS_KEY_FILE) } }),
+    auth: authOf(set, path),
     metadata: metadataOf(set, path),
     targetPort: set.PGSTEWARD_TARGET_PORT ?? 54321,
     temporal: {
@@ -106,6 +156,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       codecKeyring: path(set.PGSTEWARD_CODEC_KEYRING_FILE ?? join(home, 'codec-keyring.json')),
       sealKeyring: path(set.PGSTEWARD_SEAL_KEYRING_FILE ?? join(home, 'seal-keyring.json')),
       joinToken: path(set.PGSTEWARD_JOIN_TOKEN_FILE ?? join(home, 'join-token')),
+      adminToken: path(set.PGSTEWARD_ADMIN_TOKEN_FILE ?? join(home, 'admin-token')),
       auditAnchors: path(set.PGSTEWARD_AUDIT_ANCHOR_FILE ?? join(home, 'audit-anchors.jsonl')),
     },
     logLevel: set.PGSTEWARD_LOG_LEVEL ?? 'info',
@@ -118,7 +169,9 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     },
     auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
+    notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
+    ...defaultAdminOf(set, path),
   });
 }
 
@@ -151,6 +204,35 @@ function hostPostgresOf(set: OptionValues, path: (value: string) => string): Hos
         }
       : {}),
   };
+}
+
+/** What is missing of the pair is reported as a conflict. */
+function defaultAdminOf(set: OptionValues, path: (value: string) => string): Pick<Config, 'defaultAdmin'> {
+  const { PG_ADMIN_USER: user, PG_ADMIN_PASS: text, PG_ADMIN_PASS_FILE: file } = set;
+  const password = passwordSource({ text, file }, path);
+  return user === undefined || password === undefined ? {} : { defaultAdmin: { user, password } };
+}
+
+/** What is missing of a pair or an issuer is reported as a conflict. */
+function authOf(set: OptionValues, path: (value: string) => string): AuthConfig {
+  const { PG_API_USER: user, PG_API_PASS: text, PG_API_PASS_FILE: file } = set;
+  const password = passwordSource({ text, file }, path);
+  const { PGSTEWARD_OIDC_ISSUER: issuer, PGSTEWARD_OIDC_AUDIENCE: audience, PGSTEWARD_OIDC_ROLES: grants } = set;
+  return {
+    mode: set.PGSTEWARD_AUTH ?? 'open-loopback',
+    ...(user === undefined || password === undefined ? {} : { basic: { user, password } }),
+    ...(issuer === undefined || audience === undefined || grants === undefined
+      ? {}
+      : { oidc: { issuer, audience, claim: set.PGSTEWARD_OIDC_CLAIM ?? 'groups', grants } }),
+  };
+}
+
+function passwordSource(
+  set: { text: string | undefined; file: string | undefined },
+  path: (value: string) => string,
+): PasswordSource | undefined {
+  if (set.file !== undefined) return { kind: 'file', file: path(set.file) };
+  return set.text === undefined ? undefined : { kind: 'text', text: set.text };
 }
 
 function metadataOf(set: OptionValues, path: (value: string) => string): Config['metadata'] {

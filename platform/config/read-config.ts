@@ -1,12 +1,12 @@
 import { Failure } from '../../domain/failures.ts';
 import { assembleConfig, type Config, type Machine } from './config.ts';
-import { findConflicts } from './conflicts.ts';
+import { findConflicts, findWarnings } from './conflicts.ts';
 import { OPTIONS } from './options.ts';
 import { parseOptions } from './parse-options.ts';
 
 /**
  * Reads the configuration from the environment, once, at the start of a process. A variable that is empty counts as not set.
- * @returns the frozen configuration, and warnings about variables that look like ours and are not
+ * @returns the frozen configuration, and warnings about what is risky and about variables that look like ours and are not
  * @throws Failure ConfigurationInvalid with all problems at once, one per line, each with the name of its variable
  */
 export function readConfig(
@@ -21,7 +21,7 @@ export function readConfig(
       details: { problems: allProblems },
     });
   }
-  return { config, warnings: unknownVariables(env) };
+  return { config, warnings: [...findWarnings(config), ...unknownVariables(env)] };
 }
 
 function unknownVariables(env: NodeJS.ProcessEnv): string[] {

@@ -169,7 +169,7 @@ describe('while no worker takes tasks', () => {
     expect(rows).toEqual([
       expect.objectContaining({
         kind: 'intent',
-        actor: 'loopback',
+        actor: 'admin',
         request_id: 'my-request-17',
         action: 'database.create',
         resource: 'database/audited',

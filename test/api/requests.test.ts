@@ -29,9 +29,9 @@ describe('a request that a web page forged is refused', () => {
     ['a host that nobody registered', { Host: 'host-2:3000' }],
   ])('from %s', async (_name, headers) => {
     for (const [method, path, body] of CHANGES) {
-      expectError(await changesNothing(stack, () => stack.call(method, path, body, headers)), 403, 'forbidden');
+      expectError(await changesNothing(stack, () => stack.as({}).call(method, path, body, headers)), 403, 'forbidden');
     }
-    expectError(await stack.call('GET', '/v1/databases', undefined, headers), 403, 'forbidden');
+    expectError(await stack.as({}).call('GET', '/v1/databases', undefined, headers), 403, 'forbidden');
   });
 
   test.each([
@@ -46,7 +46,7 @@ describe('a request that a web page forged is refused', () => {
     { Host: 'localhost:3000', Origin: 'http://localhost:3000', 'Sec-Fetch-Site': 'same-origin' },
     { 'Sec-Fetch-Site': 'none' },
   ])('while one of this machine is answered: %j', async (headers) => {
-    expect((await stack.call('GET', '/v1/databases', undefined, headers)).status).toBe(200);
+    expect((await stack.as({}).call('GET', '/v1/databases', undefined, headers)).status).toBe(200);
   });
 });
 

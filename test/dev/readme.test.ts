@@ -50,6 +50,7 @@ describe('the README', () => {
     const { apiUrl, ports, servicePort } = installation;
     const here = (text: string) =>
       text
+        .replaceAll('.pgsteward/', `${installation.home}/`)
         .replaceAll('localhost:3000', `localhost:${ports.PGSTEWARD_PORT}`)
         .replaceAll('localhost:3101', `localhost:${servicePort + 1}`)
         .replaceAll('localhost:3100', `localhost:${servicePort}`)
@@ -64,7 +65,7 @@ describe('the README', () => {
         await databaseIs(apiUrl, 'storefront', 'available');
     }
     await databaseIsGone(apiUrl, 'storefront');
-    expect(ran).toHaveLength(8);
+    expect(ran).toHaveLength(9);
   });
 });
 

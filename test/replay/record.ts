@@ -12,6 +12,8 @@ import { type GroupStack, startGroupStack } from '../failover/support/stack.ts';
 import { writableRequest } from '../failover/support/writer.ts';
 import { createFaults } from '../faults/support/faults.ts';
 import { beforeUpdate, createShop, everyChange } from '../faults/support/updates.ts';
+import { addChannel, happened, settled } from '../notifications/support/channels.ts';
+import { startWebhook } from '../notifications/support/webhook.ts';
 import { create as createAndWait, taskEnded, until } from '../support/follow.ts';
 import { seedRequest } from '../support/specs.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
@@ -273,6 +275,30 @@ test('hosts are asked what runs on them, and it is recorded', async () => {
   const workflowId = 'monitorHosts';
   await stack.temporal.client.workflow.execute(workflowId, { workflowId, taskQueue: CONTROL_TASK_QUEUE });
   await record('monitor-hosts', workflowId);
+});
+
+test('notifications are collected, and sent or given up', async () => {
+  const webhook = await startWebhook();
+  try {
+    const config = { webhook_url: webhook.url('/recorded') };
+    const id = await addChannel(stack, { name: 'recorded', kind: 'slack', events: ['recorded.*'], config });
+    const { client } = stack.temporal;
+    const collect = (workflowId: string) =>
+      client.workflow.execute('collectNotifications', { workflowId, taskQueue: CONTROL_TASK_QUEUE });
+    webhook.answer('/recorded', { status: 503 });
+    for (const action of ['recorded.create', 'recorded.change']) await happened(stack, { action });
+    await collect('collectNotifications');
+    await settled(stack, id, 2);
+    await record('collect-notifications', 'collectNotifications');
+    await record('send-notifications', `notify/${id}`);
+    webhook.answer('/recorded', { status: 404, body: 'no_service' });
+    for (const action of ['recorded.grant', 'recorded.revoke']) await happened(stack, { action });
+    await collect('collectNotifications/again');
+    await settled(stack, id, 4);
+    await record('send-notifications-given-up', `notify/${id}`);
+  } finally {
+    await webhook.stop();
+  }
 });
 
 describe('on a replication group', () => {

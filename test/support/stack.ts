@@ -20,8 +20,10 @@ import { ensureJoinToken } from '../../platform/secrets/join-token.ts';
 import { ensureKeyring } from '../../platform/secrets/keyring.ts';
 import { ensureSearchAttributes } from '../../platform/temporal/search-attributes.ts';
 import type { MetadataConnection } from '../../store/connection.ts';
+import { openAccess } from '../../worker/access.ts';
 import { type ControlPlane, openControlPlane } from '../../worker/control-plane.ts';
 import { startControlWorker } from '../../worker/control-worker.ts';
+import { ensureAdministrator } from '../../worker/first-administrator.ts';
 import { type RunningHostWorker, startHostWorker } from '../../worker/host-worker.ts';
 import { createReadiness } from '../../worker/readiness.ts';
 import { registerServer } from '../../worker/register-server.ts';
@@ -31,16 +33,9 @@ import { servicePortRange } from './ports.ts';
 import { sweepServices } from './services.ts';
 import { startTargetServer, type TargetForTests } from './target.ts';
 
-/** A whole installation of its own: metadata database, Temporal namespace, target server, API, workers. */
-export interface TestStack {
-  config: Config;
-  control: ControlPlane;
-  temporal: TemporalSession;
-  target: TargetForTests;
-  metadata: MetadataConnection;
-  /** What the API acts through, for callers and listeners other than those of `request`. */
-  api: ApiDeps;
-  /** The API without a socket: `request('/v1/databases', { method: 'POST', … })`. */
+/** The API without a socket, for somebody. */
+export interface ApiCalls {
+  /** `request('/v1/databases', { method: 'POST', … })`; credentials in `init` come before those of the caller. */
   request(path: string, init?: RequestInit): Promise<Response>;
   /** POST or other call with a JSON body; answers status and parsed body. */
   call(
@@ -50,6 +45,21 @@ export interface TestStack {
     headers?: Record<string, string>,
     // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
   ): Promise<{ status: number; body: any; headers: Headers }>;
+}
+
+/** A whole installation of its own: metadata database, Temporal namespace, target server, API, workers. */
+export interface TestStack extends ApiCalls {
+  config: Config;
+  control: ControlPlane;
+  temporal: TemporalSession;
+  target: TargetForTests;
+  metadata: MetadataConnection;
+  /** What the API acts through, for callers and listeners other than those of `request`. */
+  api: ApiDeps;
+  /** Headers of the account `admin`, who calls unless somebody else is named. */
+  admin: Readonly<Record<string, string>>;
+  /** Calls of somebody else, by the headers that tell who it is; none for nobody. */
+  as(credentials: Readonly<Record<string, string>>, at?: { address?: string }): ApiCalls;
   /** First of the two ports of a service, from this file's own block. */
   port(index?: number): number;
   /** Every line that this installation logged. */
@@ -110,8 +120,9 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     PGSTEWARD_RUNTIME: options.runtime,
     PGSTEWARD_PORT_RANGE: `${range.first + 20}-${range.last}`,
     PGSTEWARD_RECONCILE_SECONDS: '1',
-    // Tests of the monitor set their own; all others are not to be disturbed by it.
+    // Tests of the monitor and of notifications set their own; all others are not to be disturbed by them.
     PGSTEWARD_MONITOR_SECONDS: '86400',
+    PGSTEWARD_NOTIFY_SECONDS: '86400',
     // The same for the sealer of the audit log, which is called by itself at the start of a worker.
     PGSTEWARD_AUDIT_SEAL_SECONDS: '86400',
     PGSTEWARD_LOG_LEVEL: 'debug',
@@ -149,9 +160,12 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
+    access: await openAccess(config, control.db),
+    clusters: config.clusters,
     readiness: createReadiness(base),
   };
   const app = createApp(api);
+  const admin = await administratorOf(config, control);
   const startControl = (interceptors: WorkerInterceptors['activity'] = []) =>
     startControlWorker({ config, control, temporal, workflowBundle, log, interceptors });
   const startHost = (interceptors: WorkerInterceptors['activity'] = []) =>
@@ -166,16 +180,9 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     target,
     metadata,
     api,
-    request: (path, init) => Promise.resolve(app.request(`http://localhost:3000${path}`, init)),
-    async call(method, path, body, headers = {}) {
-      const response = await app.request(`http://localhost:3000${path}`, {
-        method,
-        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers };
-    },
+    admin,
+    as: (credentials, at) => callsOf(app, credentials, at),
+    ...callsOf(app, admin),
     port: (index = 0) => range.first + index * 2,
     log: () => readFile(logFile, 'utf8'),
     moreHosts,
@@ -198,6 +205,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
           servicesDirectory: servicesDirectory(host.dataDir),
         });
       }
+      await deleteSchedules(temporal);
       await temporal.close();
       await control.close();
       await target.stop();
@@ -221,6 +229,51 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     moreHosts.set(id, host);
   }
   return stack;
+}
+
+/** All stacks share one Temporal server: what goes on ticking in namespaces of ended ones would slow down the others. */
+async function deleteSchedules({ client }: TemporalSession): Promise<void> {
+  for await (const { scheduleId } of client.schedule.list()) {
+    await client.schedule
+      .getHandle(scheduleId)
+      .delete()
+      .catch(() => undefined);
+  }
+}
+
+/** Makes the first administrator, as the start of an API does. */
+async function administratorOf(config: Config, control: ControlPlane): Promise<Record<string, string>> {
+  const file = config.files.adminToken;
+  await ensureAdministrator(control.db, { file, when: 'first' });
+  return { Authorization: `Bearer ${(await readFile(file, 'utf8')).trim()}` };
+}
+
+/** @param at network address of the caller, as a socket would tell it */
+function callsOf(
+  app: ReturnType<typeof createApp>,
+  credentials: Readonly<Record<string, string>>,
+  at: { address?: string } = {},
+): ApiCalls {
+  const socket = at.address === undefined ? {} : { incoming: { socket: { remoteAddress: at.address } } };
+  const request = (path: string, init: RequestInit = {}) => {
+    const headers = new Headers(init.headers);
+    if (!headers.has('Authorization') && !headers.has('X-API-Key')) {
+      for (const [name, value] of Object.entries(credentials)) headers.set(name, value);
+    }
+    return Promise.resolve(app.request(`http://localhost:3000${path}`, { ...init, headers }, socket));
+  };
+  return {
+    request,
+    async call(method, path, body, headers = {}) {
+      const response = await request(path, {
+        method,
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers };
+    },
+  };
 }
 
 async function createDatabase(

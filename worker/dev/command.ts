@@ -30,7 +30,18 @@ export async function runDev(config: Config, env: NodeJS.ProcessEnv, say: (line:
     // Since this process began: loading the program counts too.
     const seconds = (performance.now() / 1000).toFixed(1);
     const { host, temporal } = config;
-    say(welcome({ ...stack, hostId: host.id, namespace: temporal.namespace, logFile, seconds }));
+    say(
+      welcome({
+        ...stack,
+        hostId: host.id,
+        namespace: temporal.namespace,
+        tokenFile: config.files.adminToken,
+        tokenNeeded: config.auth.mode === 'required',
+        home: config.home,
+        logFile,
+        seconds,
+      }),
+    );
     try {
       await Promise.race([stopping, stack.broken]);
     } finally {

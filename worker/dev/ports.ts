@@ -10,6 +10,16 @@ import { assertPortFree } from '../../platform/local/ports.ts';
  */
 export async function assertPortsFree(config: Config): Promise<void> {
   const wanted = [{ ...config.listen, variable: 'PGSTEWARD_PORT', owner: 'the API' }];
+  if (config.usersListen !== undefined) {
+    wanted.push({ ...config.usersListen, variable: 'PGSTEWARD_USERS_LISTEN', owner: 'the listener for /api/v1' });
+  }
+  if (config.clustersListen !== undefined) {
+    wanted.push({
+      ...config.clustersListen,
+      variable: 'PGSTEWARD_CLUSTERS_LISTEN',
+      owner: 'the listener for the cluster API',
+    });
+  }
   if (config.temporal.server.kind === 'development') {
     const { codecPort: port } = config.temporal;
     wanted.push({ address: '127.0.0.1', port, variable: 'PGSTEWARD_CODEC_PORT', owner: 'the codec server' });

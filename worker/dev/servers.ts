@@ -10,6 +10,7 @@ import {
 import { createLocalPostgres, type LocalPostgres } from '../../platform/local/postgres.ts';
 import { createLocalTemporal, type LocalTemporal } from '../../platform/local/temporal.ts';
 import { embeddedPasswordFile } from '../metadata.ts';
+import type { TlsPair } from '../tls.ts';
 
 /** Directories of other accounts lie below: they may pass through, and see nothing. */
 const PASSABLE = 0o711;
@@ -56,6 +57,17 @@ export async function targetServer(
     tls,
   });
   return { server, authority };
+}
+
+/** Certificate for the listener of the cluster API, whose command line speaks TLS only; of the same authority. */
+export async function clustersCertificate(config: Config): Promise<TlsPair> {
+  const { certificatePem: cert, keyPem: key } = await ensureServerCertificate({
+    ca: await ensureCertificateAuthority(join(config.home, 'tls/ca')),
+    dir: join(config.home, 'tls/clusters'),
+    names: ['localhost'],
+    addresses: ['127.0.0.1'],
+  });
+  return { cert, key };
 }
 
 /** The Temporal development server; with `TEMPORAL_ADDRESS` there is nothing to start. */

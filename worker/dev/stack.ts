@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Config } from '../../platform/config/config.ts';
 import type { Log } from '../../platform/log.ts';
 import { ensureJoinToken } from '../../platform/secrets/join-token.ts';
@@ -6,6 +7,8 @@ import { listDatabases } from '../../store/databases.ts';
 import { startApi } from '../api-server.ts';
 import { openControlPlane } from '../control-plane.ts';
 import { startControlWorker } from '../control-worker.ts';
+import { ensureAdministrator } from '../first-administrator.ts';
+import { ensureFirstTeam, type FirstTeam } from '../first-team.ts';
 import { startHostWorker } from '../host-worker.ts';
 import { registerServer } from '../register-server.ts';
 import { endedByItself } from '../running-worker.ts';
@@ -16,12 +19,18 @@ import { lockHome } from './lock.ts';
 import { assertPortsFree } from './ports.ts';
 import type { Report } from './report.ts';
 import { RUNTIME_TEXT, whyProcesses } from './runtime-text.ts';
-import { makeHome } from './servers.ts';
+import { clustersCertificate, makeHome } from './servers.ts';
 import { startServers } from './start-servers.ts';
 
 /** A development stack that runs. */
 export interface DevStack {
   apiUrl: string;
+  /** Of the listener for `/api/v1` alone, where there is one. */
+  usersUrl: string | undefined;
+  /** Of the listener for the cluster API alone, where there is one. */
+  clustersUrl: string | undefined;
+  /** At the first start: what clients of the cluster API get. */
+  firstTeam: FirstTeam | undefined;
   /** Undefined with a Temporal server that is not ours. */
   uiUrl: string | undefined;
   /** Why services run as processes; undefined when they run in containers. */
@@ -66,7 +75,12 @@ export async function startDevStack(options: {
 
     const control = await openControlPlane(config, servers.metadata, log);
     stops.add({ name: 'metadata connections', stop: control.close });
+    await ensureAdministrator(control.db, { file: config.files.adminToken, when: 'lost' });
     await registerServer(control, servers.target);
+    const firstTeam = await ensureFirstTeam(control.db, {
+      file: join(config.home, 'cbkey'),
+      serverName: servers.target.address.name,
+    });
     const { uiUrl, address } = servers.temporal;
     installTemporalRuntime(log);
     const { namespace } = config.temporal;
@@ -85,9 +99,19 @@ export async function startDevStack(options: {
     report.ready(`host worker ${config.host.id}`, `takes work, runs services ${RUNTIME_TEXT[hostWorker.runtime]}`);
     signal.throwIfAborted();
 
-    const api = await startApi({ config, control, temporal, eagerStart: true, log });
+    const clustersTls = config.clustersListen === undefined ? undefined : await clustersCertificate(config);
+    const api = await startApi({
+      config,
+      control,
+      temporal,
+      eagerStart: true,
+      ...(clustersTls === undefined ? {} : { clustersTls }),
+      log,
+    });
     stops.add({ name: 'API', stop: api.stop });
     report.ready('API', api.url);
+    const { clustersUrl } = api;
+    if (clustersUrl !== undefined) report.ready('cluster API', clustersUrl);
     const databases = (await listDatabases(control.db)).map(({ id }) => id);
     const broken = Promise.race([
       endedByItself('control worker', controlWorker),
@@ -96,7 +120,17 @@ export async function startDevStack(options: {
     // It rejects at an ordinary stop too, when nobody waits for it any more.
     broken.catch(() => undefined);
     const why = hostWorker.runtime === 'process' ? await whyProcesses(config.host.runtime) : undefined;
-    return { apiUrl: api.url, uiUrl, whyProcesses: why, databases, broken, stop };
+    return {
+      apiUrl: api.url,
+      usersUrl: api.usersUrl,
+      clustersUrl,
+      firstTeam,
+      uiUrl,
+      whyProcesses: why,
+      databases,
+      broken,
+      stop,
+    };
   } catch (error) {
     await (signal.aborted ? stop() : stops.stopAll());
     throw error;

@@ -13,6 +13,8 @@ export interface AccessRequest {
   passwords: ReadonlyMap<string, SubmittedPassword>;
   /** Roles of other owners on this server. */
   foreign: ReadonlyMap<string, string>;
+  /** Whoever asked is no administrator on the server. */
+  withoutAdminRole: boolean;
 }
 
 /** Loads what belongs to an accepted request beside its document. @throws Failure DocumentInvalid */
@@ -33,11 +35,12 @@ export async function openTogether(
 
 /** An accepted request with its passwords. @throws Failure DocumentInvalid */
 export function requestOf(
-  work: Pick<ServerWork, 'document'>,
+  work: Pick<ServerWork, 'document' | 'options'>,
   passwords: ReadonlyMap<string, SubmittedPassword>,
   foreign: ReadonlyMap<string, string>,
 ): AccessRequest {
-  return { document: documentOf(work, passwords), passwords, foreign };
+  const withoutAdminRole = work.options.withoutAdminRole === true;
+  return { document: documentOf(work, passwords), passwords, foreign, withoutAdminRole };
 }
 
 /** The document of an accepted request. */

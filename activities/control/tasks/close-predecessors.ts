@@ -1,5 +1,6 @@
 import { insertTaskOutcome } from '../../../store/audit.ts';
 import type { Queryable } from '../../../store/connection.ts';
+import { environmentDetail } from '../../../store/environments.ts';
 import { listPredecessors } from '../../../store/task-cancellation.ts';
 import { appendLog, auditAction, closeTask } from '../../../store/tasks.ts';
 
@@ -7,6 +8,8 @@ const REASON = 'a forced delete has removed the database before this task had en
 
 /** Closes the tasks that a forced delete overtook, in the transaction that forgets their database: nothing is left to undo. */
 export async function closePredecessors(tx: Queryable, task: { taskId: string; databaseId: string }): Promise<void> {
+  const resource = `database/${task.databaseId}`;
+  const environment = await environmentDetail(tx, resource);
   for (const overtaken of await listPredecessors(tx, task)) {
     const outcome = await closeTask(tx, { taskId: overtaken.id, status: 'canceled', error: REASON });
     if (outcome === undefined) continue;
@@ -14,10 +17,10 @@ export async function closePredecessors(tx: Queryable, task: { taskId: string; d
     await insertTaskOutcome(tx, {
       actor: overtaken.actor,
       action: auditAction(overtaken),
-      resource: `database/${task.databaseId}`,
+      resource,
       taskId: overtaken.id,
       outcome,
-      detail: { overtakenBy: task.taskId },
+      detail: { ...environment, overtakenBy: task.taskId },
     });
   }
 }

@@ -3,6 +3,7 @@ import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { deleteCredentials } from '../../../store/credentials.ts';
 import { deleteDatabaseRow, lockDatabase } from '../../../store/databases.ts';
+import { environmentDetail } from '../../../store/environments.ts';
 import { taskHolds } from '../../../store/journal.ts';
 import { databaseSecretOwner, deleteSecretsOf } from '../../../store/secrets.ts';
 import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
@@ -21,6 +22,8 @@ export async function finishDelete(deps: ControlDeps, input: TaskRef & { hostSte
     if (task === undefined || database === undefined || !(await taskHolds(tx, input))) {
       throw new Failure('StaleTask', `task ${input.taskId} was superseded`);
     }
+    const resource = `database/${databaseId}`;
+    const detail = await environmentDetail(tx, resource);
     await logHostSteps(tx, input.taskId, input.hostSteps);
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'database is deleted' }] });
     await closePredecessors(tx, { taskId: input.taskId, databaseId });
@@ -31,9 +34,10 @@ export async function finishDelete(deps: ControlDeps, input: TaskRef & { hostSte
     await insertTaskOutcome(tx, {
       actor: task.actor,
       action: 'database.delete',
-      resource: `database/${databaseId}`,
+      resource,
       taskId: input.taskId,
       outcome: 'completed',
+      detail,
     });
   });
 }

@@ -14,6 +14,7 @@ import { diffSettings } from '../roles/diff-settings.ts';
 import { membershipGraph } from '../roles/membership-graph.ts';
 import { renderRoles } from '../roles/render-roles.ts';
 import { simulateRoles } from '../roles/simulate-roles.ts';
+import { adminRoleNeeded } from './admin-role.ts';
 import { grantorsNeeded, missingAuthority } from './authority.ts';
 import { missingInSchemas } from './schema-access.ts';
 import { enclose, privilegesOf, type TemporaryMembership } from './temporary-memberships.ts';
@@ -72,6 +73,7 @@ export function planAccess(input: PlanInput): PlanResult {
   const refusals = [
     ...[roles, settings, memberships].flatMap((diff) => diff.refusals),
     ...missingAuthority(changes, { before: observed, defined }, pathOf),
+    ...(input.withoutAdminRole === true ? adminRoleNeeded({ changes, context: input, members, pathOf }) : []),
     ...lending.refusals(),
   ];
   const plan: Plan = {

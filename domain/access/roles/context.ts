@@ -13,6 +13,8 @@ export interface AccessContext {
   changedPasswords: ReadonlySet<string>;
   /** Roles on record under another owner, with that owner: `database/storefront`. */
   foreign: ReadonlyMap<string, string>;
+  /** Whoever asks is no administrator here: what reaches beyond ordinary roles and objects is refused (R1, R5). */
+  withoutAdminRole?: boolean | undefined;
 }
 
 /** Outcome of one comparison. */

@@ -1,10 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { OpenAPIHono } from '@hono/zod-openapi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiVariables } from '../../../api/caller.ts';
-import { createErrorHandler } from '../../../api/error-handler.ts';
-import { serverRoutes } from '../../../api/servers/routes.ts';
 import type { TargetAddress } from '../../../platform/target/target-server.ts';
+import { makePerson } from '../../support/accounts.ts';
 import { freePort } from '../../support/ports.ts';
 import { startTestStack, type TestStack } from '../../support/stack.ts';
 import { startServerOf, type VersionedServer } from '../../support/versions.ts';
@@ -107,8 +104,8 @@ describe('a server', () => {
       statement: 'GRANT SELECT ON pg_catalog.pg_authid TO "limited_admin";',
     });
     expect(await auditOf('server/first')).toEqual([
-      'intent loopback server.register',
-      'outcome loopback server.register completed',
+      'intent admin server.register',
+      'outcome admin server.register completed',
     ]);
     const { rows } = await stack.control.db.query(
       'SELECT to_jsonb(a)::text FROM audit_log a UNION ALL SELECT to_jsonb(s)::text FROM servers s',
@@ -148,7 +145,7 @@ describe('a server', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
     const made = answers.find(({ status }) => status === 201)?.body.name;
     expect((await stack.call('DELETE', `/v1/servers/${made}`)).status).toBe(200);
-    expect(await auditOf(`server/${made}`)).toContain('outcome loopback server.delete completed');
+    expect(await auditOf(`server/${made}`)).toContain('outcome admin server.delete completed');
     const { rows } = await stack.control.db.query(`SELECT FROM secrets WHERE owner = $1`, [`server/${made}`]);
     expect(rows).toEqual([]);
   });
@@ -268,14 +265,7 @@ describe('a registration is refused', () => {
   });
 
   test('from anybody but an administrator, and so is everything else about servers', async () => {
-    const app = new OpenAPIHono<ApiVariables>();
-    app.use(async (c, next) => {
-      c.set('caller', { account: 'member', isAdmin: false, role: 'member', requestId: 'request-1' });
-      await next();
-    });
-    app.onError(createErrorHandler(stack.api.log));
-    app.route('/', serverRoutes(stack.api));
-    const json = { 'content-type': 'application/json' };
+    const { credentials } = await makePerson(stack, { role: 'member' });
     const calls: [method: string, path: string, body?: unknown][] = [
       ['GET', '/v1/servers'],
       ['GET', '/v1/servers/host-1'],
@@ -285,8 +275,7 @@ describe('a registration is refused', () => {
       ['POST', '/v1/servers/host-1/probe'],
     ];
     for (const [method, path, body] of calls) {
-      const init = body === undefined ? { method } : { method, headers: json, body: JSON.stringify(body) };
-      const answer = await changesNothing(stack, async () => app.request(path, init));
+      const answer = await changesNothing(stack, () => stack.as(credentials).call(method, path, body));
       expect([method, path, answer.status]).toEqual([method, path, 403]);
     }
   });
@@ -300,7 +289,7 @@ describe('a change of a registered server', () => {
     const { status, body } = await put(changeOf(first.limited, change));
     expect(status).toBe(200);
     expect(body).toMatchObject(change);
-    expect(await auditOf('server/first')).toContain('outcome loopback server.change completed');
+    expect(await auditOf('server/first')).toContain('outcome admin server.change completed');
     expect((await put(changeOf(first.limited))).body.labels).toEqual({});
   });
 

@@ -13,6 +13,10 @@ const TABLES = [
   'servers',
   'hosts',
   'idempotency_keys',
+  'accounts',
+  'tokens',
+  'notification_channels',
+  'notification_deliveries',
 ] as const;
 
 /** Number of rows of every table that a request could change. */

@@ -10,6 +10,7 @@ describe('the configuration', () => {
     expect(configOf({})).toEqual({
       home: '/srv/app/.pgsteward',
       listen: { address: '127.0.0.1', port: 3000 },
+      auth: { mode: 'open-loopback' },
       metadata: { kind: 'embedded', port: 54320 },
       targetPort: 54321,
       temporal: {
@@ -26,20 +27,23 @@ describe('the configuration', () => {
         serviceUid: 1000,
         postgres: {},
       },
+      clusters: { requestsPerMinute: 3000 },
       portRange: { first: 15000, last: 15999 },
       files: {
         codecKeyring: '/srv/app/.pgsteward/codec-keyring.json',
         sealKeyring: '/srv/app/.pgsteward/seal-keyring.json',
         joinToken: '/srv/app/.pgsteward/join-token',
+        adminToken: '/srv/app/.pgsteward/admin-token',
         auditAnchors: '/srv/app/.pgsteward/audit-anchors.jsonl',
       },
       logLevel: 'info',
+      auditSealIntervalMs: 10_000,
       taskTimeoutMs: 600_000,
       drainMs: 10_000,
       reconcileIntervalMs: 15_000,
       monitor: { intervalMs: 10_000, graceMs: 30_000 },
       failoverIntervalMs: 5_000,
-      auditSealIntervalMs: 10_000,
+      notifyIntervalMs: 5_000,
       allowedRoles: [],
     });
   });
@@ -49,6 +53,19 @@ describe('the configuration', () => {
       configOf({
         PGSTEWARD_HOME: '/var/lib/pgsteward',
         PGSTEWARD_LISTEN: '[::1]:8080',
+        PGSTEWARD_USERS_LISTEN: '0.0.0.0:5000',
+        PGSTEWARD_CLUSTERS_LISTEN: '0.0.0.0:443',
+        PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE: '100',
+        PGSTEWARD_AUTH: 'required',
+        PGSTEWARD_ADMIN_TOKEN_FILE: 'first-token',
+        PGSTEWARD_TLS_CERT_FILE: 'api.crt',
+        PGSTEWARD_TLS_KEY_FILE: 'api.key',
+        PG_API_USER: 'ci',
+        PG_API_PASS_FILE: 'ci.password',
+        PGSTEWARD_OIDC_ISSUER: 'https://id.internal/realms/dba',
+        PGSTEWARD_OIDC_AUDIENCE: 'pgsteward',
+        PGSTEWARD_OIDC_CLAIM: 'realm_access.roles',
+        PGSTEWARD_OIDC_ROLES: '{"shop": {"role": "operator", "scope": {"databases": ["shop", "shop"]}}}',
         PGSTEWARD_METADATA_URL: 'postgres://steward@db.internal:5433/meta?sslmode=verify-full',
         PGSTEWARD_METADATA_PASSWORD_FILE: 'metadata-password',
         PGSTEWARD_TARGET_PORT: '5500',
@@ -72,19 +89,36 @@ describe('the configuration', () => {
         PGSTEWARD_SEAL_KEYRING_FILE: '/run/secrets/seal',
         PGSTEWARD_JOIN_TOKEN_FILE: '/run/secrets/join',
         PGSTEWARD_LOG_LEVEL: 'debug',
+        PGSTEWARD_AUDIT_ANCHOR_FILE: 'anchors.jsonl',
+        PGSTEWARD_AUDIT_SEAL_SECONDS: '7',
         PGSTEWARD_TASK_TIMEOUT_SECONDS: '60',
         PGSTEWARD_DRAIN_SECONDS: '3',
         PGSTEWARD_RECONCILE_SECONDS: '1',
         PGSTEWARD_MONITOR_SECONDS: '2',
         PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
         PGSTEWARD_FAILOVER_SECONDS: '2',
-        PGSTEWARD_AUDIT_SEAL_SECONDS: '3',
-        PGSTEWARD_AUDIT_ANCHOR_FILE: '/mnt/worm/anchors',
+        PG_ADMIN_USER: 'role_create',
+        PG_ADMIN_PASS_FILE: 'admin.pass',
+        PGSTEWARD_NOTIFY_SECONDS: '3',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
     ).toEqual({
       home: '/var/lib/pgsteward',
       listen: { address: '::1', port: 8080 },
+      usersListen: { address: '0.0.0.0', port: 5000 },
+      clustersListen: { address: '0.0.0.0', port: 443 },
+      clusters: { requestsPerMinute: 100 },
+      auth: {
+        mode: 'required',
+        basic: { user: 'ci', password: { kind: 'file', file: '/srv/app/ci.password' } },
+        oidc: {
+          issuer: 'https://id.internal/realms/dba',
+          audience: 'pgsteward',
+          claim: 'realm_access.roles',
+          grants: { shop: { role: 'operator', scope: { databases: ['shop'] } } },
+        },
+      },
+      tls: { certFile: '/srv/app/api.crt', keyFile: '/srv/app/api.key' },
       metadata: {
         kind: 'existing',
         url: 'postgres://steward@db.internal:5433/meta?sslmode=verify-full',
@@ -120,16 +154,19 @@ describe('the configuration', () => {
         codecKeyring: '/run/secrets/codec',
         sealKeyring: '/run/secrets/seal',
         joinToken: '/run/secrets/join',
-        auditAnchors: '/mnt/worm/anchors',
+        adminToken: '/srv/app/first-token',
+        auditAnchors: '/srv/app/anchors.jsonl',
       },
       logLevel: 'debug',
+      auditSealIntervalMs: 7_000,
       taskTimeoutMs: 60_000,
       drainMs: 3000,
       reconcileIntervalMs: 1_000,
       monitor: { intervalMs: 2_000, graceMs: 5_000 },
       failoverIntervalMs: 2_000,
-      auditSealIntervalMs: 3_000,
+      notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
+      defaultAdmin: { user: 'role_create', password: { kind: 'file', file: '/srv/app/admin.pass' } },
     });
     expect(
       configOf({
@@ -215,17 +252,41 @@ describe('a wrong configuration', () => {
     ['PGSTEWARD_MONITOR_GRACE_SECONDS', '1.5', 'must be a whole number from 1'],
     ['PGSTEWARD_ALLOWED_ROLES', 'reporting,pg_read_all_data', 'must not name predefined roles'],
     ['PGSTEWARD_ALLOWED_ROLES', 'é'.repeat(32), 'must be role names of at most 63 bytes'],
+    ['PG_ADMIN_USER', 'role_create', 'PG_ADMIN_PASS_FILE: is needed with PG_ADMIN_USER, or PG_ADMIN_PASS'],
+    ['PG_ADMIN_PASS', 'canary', 'PG_ADMIN_USER: is needed with its password'],
+    ['PG_ADMIN_USER', 'é'.repeat(32), 'must be a role name of at most 63 bytes'],
     ['PGSTEWARD_METADATA_PASSWORD_FILE', 'file', 'is set without PGSTEWARD_METADATA_URL'],
+    ['PGSTEWARD_AUTH', 'none', 'must be open-loopback or required'],
+    ['PGSTEWARD_USERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
+    ['PGSTEWARD_CLUSTERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
+    ['PGSTEWARD_CLUSTERS_REQUESTS_PER_MINUTE', '0', 'must be a whole number from 1'],
+    ['PGSTEWARD_TLS_CERT_FILE', 'api.crt', 'PGSTEWARD_TLS_KEY_FILE: is needed with PGSTEWARD_TLS_CERT_FILE'],
+    ['PGSTEWARD_TLS_KEY_FILE', 'api.key', 'PGSTEWARD_TLS_CERT_FILE: is needed with PGSTEWARD_TLS_KEY_FILE'],
+    ['PG_API_USER', 'ci', 'PG_API_PASS_FILE: is needed with PG_API_USER'],
+    ['PG_API_USER', 'c:i', 'must be a name without colon'],
+    ['PG_API_PASS', 'secret', 'PG_API_USER: is needed with PG_API_PASS'],
+    ['PGSTEWARD_OIDC_ISSUER', 'http://id.internal', 'must be an https URL'],
+    ['PGSTEWARD_OIDC_ISSUER', 'https://id.internal', 'PGSTEWARD_OIDC_AUDIENCE: is needed with PGSTEWARD_OIDC_ISSUER'],
+    ['PGSTEWARD_OIDC_ROLES', '{"dba": "admin"}', 'must be JSON such as'],
+    ['PGSTEWARD_OIDC_ROLES', '{"dba": {"role": "root"}}', 'dba.role'],
+    ['PGSTEWARD_OIDC_ROLES', '{"dba": {"role": "admin"}}', 'PGSTEWARD_OIDC_ISSUER: is needed'],
   ])('%s=%s is refused: %s', (name, value, message) => {
     expect(() => readConfig({ [name]: value }, MACHINE)).toThrow(message);
   });
 
   test.each(['0.0.0.0:3000', '[::]:3000', '192.168.1.10:3000', 'steward.internal:443', '[::ffff:10.0.0.1]:3000'])(
-    'listening on %s is refused for want of authentication',
+    'listening on %s needs every caller to have credentials, and is better done with TLS',
     (listen) => {
-      expect(() => readConfig({ PGSTEWARD_LISTEN: listen }, MACHINE)).toThrow(
-        /PGSTEWARD_LISTEN: .* is not a loopback address\. The API has no authentication yet/,
-      );
+      for (const name of ['PGSTEWARD_LISTEN', 'PGSTEWARD_USERS_LISTEN', 'PGSTEWARD_CLUSTERS_LISTEN']) {
+        const env = { [name]: listen, ...(name === 'PGSTEWARD_LISTEN' ? {} : { PGSTEWARD_PORT: '4000' }) };
+        expect(() => readConfig(env, MACHINE)).toThrow(
+          new RegExp(`${name}: .* is not a loopback address, .*; set PGSTEWARD_AUTH=required`),
+        );
+        const { warnings } = readConfig({ ...env, PGSTEWARD_AUTH: 'required' }, MACHINE);
+        expect(warnings).toEqual([expect.stringMatching(new RegExp(`^${name}: .* is reached without TLS`))]);
+      }
+      const tls = { PGSTEWARD_TLS_CERT_FILE: 'a', PGSTEWARD_TLS_KEY_FILE: 'b', PGSTEWARD_AUTH: 'required' };
+      expect(readConfig({ PGSTEWARD_LISTEN: listen, ...tls }, MACHINE).warnings).toEqual([]);
     },
   );
 
@@ -235,6 +296,12 @@ describe('a wrong configuration', () => {
       expect(() => readConfig({ PGSTEWARD_LISTEN: listen }, MACHINE)).not.toThrow();
     },
   );
+
+  test('with the password of the default admin in two places is refused, with one of them is not', () => {
+    const pair = { PG_ADMIN_USER: 'role_create', PG_ADMIN_PASS: 'secret' };
+    expect(() => readConfig({ ...pair, PG_ADMIN_PASS_FILE: 'file' }, MACHINE)).toThrow('set only one');
+    expect(configOf(pair).defaultAdmin).toEqual({ user: 'role_create', password: { kind: 'text', text: 'secret' } });
+  });
 
   test('with two different ports for the API is refused, with twice the same one is not', () => {
     const twice = (port: string) => ({ PGSTEWARD_LISTEN: '127.0.0.1:3000', PGSTEWARD_PORT: port });
