@@ -159,7 +159,7 @@ async function exportBoth(bench: Bench, size: number): Promise<{ jsonl: number; 
   try {
     const url = `http://127.0.0.1:${port}`;
     while (!(await answers(url))) if (child.exitCode !== null) throw new Error('the API has ended');
-    const [jsonl, csv] = [await exported(url, 'jsonl', size), await exported(url, 'csv', size)];
+    const [jsonl, csv] = [await exported(bench, url, 'jsonl', size), await exported(bench, url, 'csv', size)];
     return { jsonl, csv, peak: await peakOf(child) };
   } finally {
     child.kill('SIGTERM');
@@ -198,10 +198,10 @@ async function peakOf({ pid }: ChildProcess): Promise<number> {
 }
 
 /** @returns milliseconds */
-async function exported(url: string, format: string, atLeast: number): Promise<number> {
+async function exported({ stack }: Bench, url: string, format: string, atLeast: number): Promise<number> {
   const { ms, result } = await timed(async () => {
     let lines = 0;
-    const response = await fetch(`${url}/v1/audit/export?format=${format}`);
+    const response = await fetch(`${url}/v1/audit/export?format=${format}`, { headers: stack.admin });
     for await (const chunk of response.body ?? []) {
       for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, at + 1)) lines += 1;
     }
