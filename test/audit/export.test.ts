@@ -40,6 +40,10 @@ afterAll(async () => {
   await stack?.stop();
 });
 
+/** As the administrator. */
+const ask = (of: string, init: RequestInit = {}) =>
+  fetch(of, { ...init, headers: { ...stack.admin, ...(init.headers as Record<string, string>) } });
+
 /** In parts, each within the time-out of a statement, and nothing of it is to be sealed. */
 async function fillLog(): Promise<void> {
   const client = await stack.control.db.connect();
@@ -66,7 +70,7 @@ async function exportsOnServer(): Promise<string[]> {
 const noExportIsLeft = () => until(async () => ((await exportsOnServer()).length === 0 ? true : undefined));
 
 test('JSON lines are the entries of the list, oldest first, with numbers as the database has them', async () => {
-  const response = await fetch(`${url}?actor=small`);
+  const response = await ask(`${url}?actor=small`);
   expect(response.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
   expect(response.headers.get('content-disposition')).toBe('attachment; filename="audit.jsonl"');
   const text = await response.text();
@@ -78,7 +82,7 @@ test('JSON lines are the entries of the list, oldest first, with numbers as the 
 });
 
 test('CSV has a header, whole texts in cells, and no cell that a spreadsheet would carry out', async () => {
-  const response = await fetch(`${url}?format=csv&actor=small`);
+  const response = await ask(`${url}?format=csv&actor=small`);
   expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');
   const rows: Record<string, string>[] = parse(await response.text(), { columns: true });
   expect(Object.keys(rows[0] ?? {})).toEqual([...AUDIT_COLUMNS]);
@@ -88,19 +92,20 @@ test('CSV has a header, whole texts in cells, and no cell that a spreadsheet wou
 });
 
 test('an export of nothing is an empty file, or a header', async () => {
-  expect(await (await fetch(`${url}?actor=nobody`)).text()).toBe('');
-  expect(await (await fetch(`${url}?actor=nobody&format=csv`)).text()).toBe(`${AUDIT_COLUMNS.join(',')}\n`);
+  expect(await (await ask(`${url}?actor=nobody`)).text()).toBe('');
+  expect(await (await ask(`${url}?actor=nobody&format=csv`)).text()).toBe(`${AUDIT_COLUMNS.join(',')}\n`);
 });
 
 test('an export is in the log itself, and a request for its headers or a prefetch is none', async () => {
   const exports = async () => (await stack.call('GET', '/v1/audit?action=audit.export&kind=reveal')).body.entries;
   const before = await exports();
-  expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
-  expect((await fetch(url, { headers: { 'Sec-Purpose': 'prefetch' } })).status).toBe(403);
+  expect((await ask(url, { method: 'HEAD' })).status).toBe(200);
+  expect((await ask(url, { headers: { 'Sec-Purpose': 'prefetch' } })).status).toBe(403);
   expect(await exports()).toEqual(before);
-  await (await fetch(`${url}?actor=small&format=csv`, { headers: { 'X-Request-Id': 'export-17' } })).text();
+  await (await ask(`${url}?actor=small&format=csv`, { headers: { 'X-Request-Id': 'export-17' } })).text();
   expect((await exports())[0]).toMatchObject({
-    actor: 'loopback',
+    actor: 'admin',
+    token_id: expect.any(String),
     request_id: 'export-17',
     source: '127.0.0.1',
     resource: 'audit',
@@ -110,15 +115,15 @@ test('an export is in the log itself, and a request for its headers or a prefetc
 
 test('two exports run at a time, and a third is refused until one has ended', async () => {
   await fillLog();
-  const [first, second] = [await fetch(url), await fetch(url)];
-  const refused = await fetch(url);
+  const [first, second] = [await ask(url), await ask(url)];
+  const refused = await ask(url);
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '10']);
   expect(await refused.json()).toMatchObject({ name: 'too_many_requests' });
   expect(await exportsOnServer()).toHaveLength(2);
   // Gone in the middle: the query ends, and its connection serves others.
   await Promise.all([first.body?.cancel(), second.body?.cancel()]);
   await noExportIsLeft();
-  const third = await fetch(`${url}?actor=small`);
+  const third = await ask(`${url}?actor=small`);
   expect([third.status, (await third.text()).split('\n').length]).toEqual([200, 4]);
 });
 
@@ -135,7 +140,7 @@ test('a long log is exported whole, in memory that does not grow with it', async
   const growth: number[] = [];
   async function exported(query: string): Promise<{ bytes: number; lines: number }> {
     let [bytes, lines, next] = [0, 0, 0];
-    const response = await fetch(`${url}?${query}`);
+    const response = await ask(`${url}?${query}`);
     for await (const chunk of response.body ?? []) {
       bytes += chunk.length;
       for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, at + 1)) lines += 1;
@@ -152,7 +157,7 @@ test('a long log is exported whole, in memory that does not grow with it', async
 });
 
 test('an export whose query is ended breaks off, so that nobody takes a part for the whole', async () => {
-  const response = await fetch(`${url}?actor=many`);
+  const response = await ask(`${url}?actor=many`);
   const read = async () => {
     for await (const _ of response.body ?? []) {
       await stack.control.db.query(

@@ -24,7 +24,7 @@ const ROWS = [
     requestId: 'req-7-0001',
   },
   { kind: 'reveal', actor: 'bob', action: 'role.password', resource: 'server/host-1/role/appXro' },
-  { kind: 'refusal', actor: 'bob', action: 'account.make', resource: 'account', outcome: 'refused' },
+  { kind: 'refusal', actor: 'bob', action: 'thing.make', resource: 'thing', outcome: 'refused' },
 ] as const;
 
 beforeAll(async () => {
@@ -48,11 +48,11 @@ describe('the log is filtered', () => {
     ['actor=alice', ['server/host-1']],
     ['token_id=token-1', ['server/host-1']],
     ['action=server.delete', ['server/host-10']],
-    ['kind=refusal', ['account']],
-    ['outcome=refused', ['account']],
+    ['kind=refusal', ['thing']],
+    ['outcome=refused', ['thing']],
     [`task_id=${TASK}`, ['server/host-1/role/app']],
     ['request_id=req-7-0001', ['server/host-1/role/app/ro']],
-    ['resource=account', ['account']],
+    ['resource=thing', ['thing']],
     ['resource=server/host-10', ['server/host-10']],
     ['resource=server/host-10/', ['server/host-10']],
     ['actor=bob&resource=server/host-1/role/app', ['server/host-1/role/app', 'server/host-1/role/app/ro']],

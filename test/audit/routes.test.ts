@@ -12,9 +12,11 @@ import { roleRoutes } from '../../api/roles/role-routes.ts';
 import { serverRoutes } from '../../api/servers/routes.ts';
 import { bareRequest } from '../api/support/requests.ts';
 import { createFaults } from '../faults/support/faults.ts';
+import { makePerson } from '../support/accounts.ts';
 import { until } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { startServerOf, type VersionedServer } from '../support/versions.ts';
+import { type Call, everyChange } from './support/acts.ts';
 import { anchorsIn, verify } from './support/log.ts';
 
 const faults = createFaults();
@@ -54,21 +56,12 @@ async function rowsOf(requestId: string): Promise<Row[]> {
   return rows;
 }
 
-let requests = 0;
-/** A call with a request id of its own. */
-async function call(
-  route: string,
-  names: Record<string, string>,
-  body?: unknown,
-  headers: Record<string, string> = {},
-) {
-  requests += 1;
+const call: Call = async (route, names, body, headers = {}) => {
   const [method = '', pattern = ''] = route.split(' ');
   const path = pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(names[name] ?? 'nothing'));
-  const requestId = `audited-${requests}`;
-  const answer = await stack.call(method, path, body, { 'X-Request-Id': requestId, ...headers });
-  return { ...answer, requestId };
-}
+  const answer = await stack.call(method, path, body, headers);
+  return { ...answer, requestId: answer.headers.get('x-request-id') ?? '' };
+};
 
 const KEYS = Object.keys(AUDITED_ROUTES);
 
@@ -87,87 +80,7 @@ const SHOWN_BY: Readonly<Record<string, string>> = {
 const REVEALS = KEYS.filter((key) => AUDITED_ROUTES[key]?.reveals);
 
 describe('what is accepted is two rows, of what was asked for and of what came of it, with all that is known of who asked', () => {
-  const database = { database_id: 'audited' };
-  /** Holds a create at a step, so that there is something to cancel. */
-  async function held(id: string): Promise<Record<string, string>> {
-    const step = faults.hold({ subject: id, activity: 'createDatabase', when: 'before' });
-    const { body } = await call('POST /v1/databases', {}, bareRequest(id));
-    await step.reached;
-    step.release();
-    return { database_id: id, task_id: body.task.task_id };
-  }
-  const registration = () => {
-    const { endpoints, tls, adminUser: user, adminPassword: password } = server.address;
-    return {
-      endpoints,
-      tls: { mode: tls.mode, ca_certificate: tls.caCertificate },
-      admin: { user, password },
-    };
-  };
-  const on = { name: 'audited', role: 'app', member: 'alice' };
-  const usage = { database: 'postgres', on: { kind: 'schema', names: ['public'] }, privileges: ['USAGE'] };
-
-  // In an order in which each one is possible.
-  const accepted: [route: string, act: (route: string) => ReturnType<typeof call>][] = [
-    ['POST /v1/databases', (route) => call(route, {}, bareRequest('audited'))],
-    [
-      'POST /v1/databases/{database_id}',
-      (route) => {
-        const { spec } = bareRequest('audited');
-        const reader = { username: 'audited_reader', attributes: ['LOGIN'], password: 'c4nary-reader' };
-        return call(route, database, { spec: { ...spec, database_users: [...spec.database_users, reader] } });
-      },
-    ],
-    ['DELETE /v1/databases/{database_id}', (route) => call(route, database)],
-    [
-      'POST /v1/databases/{database_id}/tasks/{task_id}/cancel',
-      async (route) => call(route, await held('cancelled-by-post')),
-    ],
-    [
-      'GET /v1/databases/{database_id}/tasks/{task_id}/cancel',
-      async (route) => call(route, await held('cancelled-by-get')),
-    ],
-    ['POST /v1/servers', (route) => call(route, {}, { name: 'audited', ...registration() })],
-    ['PUT /v1/servers/{name}', (route) => call(route, on, { ...registration(), labels: { environment: 'test' } })],
-    [
-      'POST /v1/servers/{name}/apply',
-      (route) =>
-        call(route, on, {
-          document: {
-            roles: [
-              { name: 'app', login: true, password: 'c4nary-app' },
-              { name: 'alice', login: true },
-            ],
-          },
-        }),
-    ],
-    [
-      'PUT /v1/servers/{name}/roles/{role}',
-      (route) => call(route, on, { login: true, generate_password: true, connection_limit: 3 }),
-    ],
-    ['PUT /v1/servers/{name}/roles/{role}/members/{member}', (route) => call(route, on, {})],
-    ['DELETE /v1/servers/{name}/roles/{role}/members/{member}', (route) => call(route, on)],
-    ['POST /v1/servers/{name}/grants', (route) => call(route, on, { ...usage, to: ['app'] })],
-    ['POST /v1/servers/{name}/revokes', (route) => call(route, on, { ...usage, from: ['app'] })],
-    [
-      'DELETE /v1/servers/{name}/roles/{role}',
-      (route) => call(route, { ...on, role: 'alice' }, { reassign_owned: true }),
-    ],
-    [
-      'DELETE /v1/servers/{name}',
-      async (route) => {
-        // What was made there would keep it from being forgotten.
-        await call('DELETE /v1/servers/{name}/roles/{role}', on, { reassign_owned: true });
-        await until(async () =>
-          (await server.query(`SELECT FROM pg_roles WHERE rolname = 'app'`)).length === 0 ? true : undefined,
-        );
-        return until(async () => {
-          const answer = await call(route, on);
-          return answer.status === 200 ? answer : undefined;
-        });
-      },
-    ],
-  ];
+  const accepted = everyChange({ stack: () => stack, server: () => server, faults, call });
 
   test('of every route', () => {
     const shown = [...accepted.map(([route]) => route), ...Object.keys(SHOWN_BY), ...REVEALS];
@@ -182,23 +95,27 @@ describe('what is accepted is two rows, of what was asked for and of what came o
     expect(status, JSON.stringify(body)).toBeLessThan(300);
     const { action } = AUDITED_ROUTES[route] ?? {};
     const rows = await until(async () => {
-      const found = await rowsOf(requestId);
+      // An import has further rows, one for each entry.
+      const found = (await rowsOf(requestId)).filter((row) => row.action === action);
       return found.some(({ kind }) => kind === 'outcome') ? found : undefined;
     });
     expect(rows.map(({ kind, outcome }) => `${kind} ${outcome}`)).toEqual(['intent null', 'outcome completed']);
     for (const row of rows) {
-      expect(row).toMatchObject({ actor: 'loopback', action, resource: rows[0]?.resource, task_id: rows[0]?.task_id });
+      const { actor, token_id, resource, task_id } = rows[0] ?? {};
+      expect(row).toMatchObject({ action, actor, token_id, resource, task_id });
+      expect(row.actor, 'whoever that is, it came with a token').not.toBe('loopback');
+      expect(row.token_id).not.toBeNull();
     }
     expect(JSON.stringify(rows)).not.toMatch(/c4nary|SCRAM-SHA-256/);
   });
 
   test.each(REVEALS)('but a reveal is one: %s', async (route) => {
-    requests += 1;
-    const requestId = `reveal-${requests}`;
-    const response = await stack.request(route.split(' ')[1] ?? '', { headers: { 'X-Request-Id': requestId } });
+    const response = await stack.request(route.split(' ')[1] ?? '');
     await response.text();
     expect(response.status).toBe(200);
-    expect(await rowsOf(requestId)).toMatchObject([{ kind: 'reveal', action: AUDITED_ROUTES[route]?.action }]);
+    expect(await rowsOf(response.headers.get('x-request-id') ?? '')).toMatchObject([
+      { kind: 'reveal', action: AUDITED_ROUTES[route]?.action },
+    ]);
   });
 
   test('a registration is in the log before and after a change, without its password', async () => {
@@ -224,21 +141,53 @@ describe('what is accepted is two rows, of what was asked for and of what came o
 });
 
 describe('a request that is refused is one row, with the name of the reason:', () => {
-  test.each(KEYS)('%s', async (route) => {
-    const names = { database_id: 'a-1', name: 's-1', role: 'röle/1', member: 'm', node_name: 'n1' };
-    const { status, requestId } = await call(route, names, undefined, { Origin: 'https://evil.example' });
+  test.each(KEYS.filter((key) => ROUTE_RULES[key]?.roles !== 'anyone'))('%s', async (route) => {
+    const names = { database_id: 'a-1', name: 's-1', role: 'röle/1', env: 'prod' };
+    const { status, requestId } = await call(route, names, undefined, { 'Sec-Purpose': 'prefetch' });
     expect(status).toBe(403);
     const { action, resource = '' } = AUDITED_ROUTES[route] ?? {};
+    const named = resource.replaceAll(/\{(\w+)\}/g, (_, name) => ({ ...names })[name as 'name'] ?? 'nothing');
     expect(await rowsOf(requestId)).toMatchObject([
       {
         kind: 'refusal',
-        actor: 'loopback',
+        actor: 'admin',
         action,
-        resource: resource.replace('{database_id}', 'a-1').replace('{name}', 's-1').replace('{role}', 'röle/1'),
+        resource: named,
         outcome: 'refused',
         detail: { route, status: 403, reason: 'forbidden' },
       },
     ]);
+  });
+
+  test.each(KEYS.filter((key) => ROUTE_RULES[key]?.roles === 'anyone'))(
+    'but not where anyone may ask: %s',
+    async (route) => {
+      const { status, requestId } = await call(route, {}, undefined, { 'Sec-Purpose': 'prefetch', Authorization: '' });
+      expect(status).toBeGreaterThanOrEqual(400);
+      expect(await rowsOf(requestId)).toEqual([]);
+    },
+  );
+
+  test('what a role may not', async () => {
+    const member = await makePerson(stack, { role: 'member' });
+    const { status, requestId } = await call(
+      'DELETE /v1/servers/{name}',
+      { name: 'host-1' },
+      undefined,
+      member.credentials,
+    );
+    expect(status).toBe(403);
+    expect(await rowsOf(requestId)).toMatchObject([
+      { kind: 'refusal', actor: member.account.name, token_id: member.token.id, resource: 'server/host-1' },
+    ]);
+  });
+
+  test('and none without credentials that are accepted', async () => {
+    for (const headers of [{ Authorization: 'Bearer wrong' }, { Authorization: '' }]) {
+      const { status, requestId } = await call('DELETE /v1/servers/{name}', { name: 'host-1' }, undefined, headers);
+      expect(status).toBe(401);
+      expect(await rowsOf(requestId)).toEqual([]);
+    }
   });
 
   test.each<[what: string, route: string, body: unknown, status: number, reason: string, outcome: string]>([
