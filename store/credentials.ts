@@ -183,28 +183,34 @@ export interface RoleNote {
 
 /**
  * Records roles that the role engine made or gave a password: a row for each, and a new version with each password. A role that
- * belongs to another owner keeps it.
+ * belongs to another owner keeps it. Part of a statement; its {@link roleNoteValues} begin at `$first`.
  */
+export const NOTE_ROLES = (first: number): string =>
+  `INSERT INTO credentials AS c (server_name, role_name, owner, origin, version, role_oid, password_fingerprint)
+   SELECT $${first}, name, $${first + 1}, 'engine', CASE WHEN fingerprint IS NULL THEN 0 ELSE 1 END, oid, fingerprint
+   FROM unnest($${first + 2}::text[], $${first + 3}::bigint[], $${first + 4}::text[]) AS noted (name, oid, fingerprint)
+   ORDER BY name
+   ON CONFLICT (server_name, role_name) DO UPDATE SET role_oid = excluded.role_oid,
+     version = c.version + excluded.version,
+     password_fingerprint = coalesce(excluded.password_fingerprint, c.password_fingerprint)`;
+
+export function roleNoteValues(input: { serverName: string; roles: readonly RoleNote[] }): unknown[] {
+  return [
+    input.serverName,
+    ENGINE_OWNER,
+    input.roles.map(({ roleName }) => roleName),
+    input.roles.map(({ oid }) => oid),
+    input.roles.map(({ passwordFingerprint }) => passwordFingerprint ?? null),
+  ];
+}
+
+/** {@link NOTE_ROLES} alone. */
 export async function noteRoles(
   db: Queryable,
   input: { serverName: string; roles: readonly RoleNote[] },
 ): Promise<void> {
   if (input.roles.length === 0) return;
-  await db.query(
-    `INSERT INTO credentials AS c (server_name, role_name, owner, origin, version, role_oid, password_fingerprint)
-     SELECT $1, name, $2, 'engine', CASE WHEN fingerprint IS NULL THEN 0 ELSE 1 END, oid, fingerprint
-     FROM unnest($3::text[], $4::bigint[], $5::text[]) AS noted (name, oid, fingerprint) ORDER BY name
-     ON CONFLICT (server_name, role_name) DO UPDATE SET role_oid = excluded.role_oid,
-       version = c.version + excluded.version,
-       password_fingerprint = coalesce(excluded.password_fingerprint, c.password_fingerprint)`,
-    [
-      input.serverName,
-      ENGINE_OWNER,
-      input.roles.map(({ roleName }) => roleName),
-      input.roles.map(({ oid }) => oid),
-      input.roles.map(({ passwordFingerprint }) => passwordFingerprint ?? null),
-    ],
-  );
+  await db.query(NOTE_ROLES(1), roleNoteValues(input));
 }
 
 /** Fingerprints of the passwords that were set last, of roles that still have the OID they had then. */

@@ -32,6 +32,8 @@ export interface Application extends AccessRequest {
   planHash: string | null;
   /** Send passwords in the clear; see {@link passwordLiterals}. */
   plainText: boolean;
+  /** Before that nothing is done that others could notice. @throws Failure StaleTask */
+  entered: Promise<void>;
   /** Throws when the task was closed meanwhile. */
   assertHolds(): Promise<void>;
   /** A transaction was committed, and others may follow. Nothing waits for what comes of it. */
@@ -66,9 +68,8 @@ export function connectionsFor(document: AccessDocument): number {
  * @throws Failure PlanChanged, DocumentInvalid, NotAllowed, VerificationFailed, Contention
  */
 export async function applyDocument(deps: ControlDeps, input: Application): Promise<ApplicationResult> {
-  const control = await input.lease.connect();
   const kept = new Map<string, LeasedConnection>();
-  const { facts, observed } = await lockAndObserve(control.client, input, kept);
+  const { control, facts, observed } = await lockAndObserve(input, kept);
   const changed = await changedPasswords(control.client, {
     observed,
     passwords: input.passwords,
@@ -97,18 +98,22 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
  * are there; connections open meanwhile, and the last ones stay open.
  */
 async function lockAndObserve(
-  client: pg.ClientBase,
-  { lease, serverName, document, connections }: Application,
+  { lease, serverName, document, connections, entered }: Application,
   kept: Map<string, LeasedConnection>,
-): Promise<{ facts: SessionFacts; observed: ObservedServer }> {
-  const locked = lock(client, document);
-  const facts = locked.then(() => sessionFacts(client));
+): Promise<{ control: LeasedConnection; facts: SessionFacts; observed: ObservedServer }> {
+  const connecting = lease.connect();
+  const locked = connecting.then(async ({ client }) => {
+    await entered;
+    await lock(client, document);
+    return client;
+  });
+  const facts = locked.then(sessionFacts);
   const parameters = mentionsSettings(document);
-  const cluster = facts.then((known) => observeCluster(client, { serverName, facts: known, parameters }));
+  const cluster = facts.then(async (known) => observeCluster(await locked, { serverName, facts: known, parameters }));
   const scopes = documentScope(document);
   const reading = { cluster, scopes, parallel: connections - 1, after: locked, kept };
   const observed = await observeDatabases(lease, reading);
-  return { facts: await facts, observed };
+  return { control: await connecting, facts: await facts, observed };
 }
 
 async function lock(client: pg.ClientBase, document: AccessDocument): Promise<void> {

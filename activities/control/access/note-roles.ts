@@ -1,7 +1,8 @@
 import type { SubmittedPassword } from '../../../domain/access/document.ts';
 import { passwordFingerprint } from '../../../platform/access/changed-passwords.ts';
+import type { Sealer } from '../../../platform/secrets/seal.ts';
 import type { Queryable } from '../../../store/connection.ts';
-import { noteRoles } from '../../../store/credentials.ts';
+import { noteRoles, type RoleNote } from '../../../store/credentials.ts';
 import type { ControlDeps } from '../deps.ts';
 
 /** A role that was created or got a password. */
@@ -13,6 +14,17 @@ export interface ChangedRole {
   passwordSet: SubmittedPassword | undefined;
 }
 
+/** What was done to roles, for their credential rows. */
+export function roleNotes(sealer: Sealer, serverName: string, changed: readonly ChangedRole[]): RoleNote[] {
+  return changed.map(({ name, oid, passwordSet }) => ({
+    roleName: name,
+    oid,
+    ...(passwordSet === undefined
+      ? {}
+      : { passwordFingerprint: passwordFingerprint(sealer, serverName, name, passwordSet) }),
+  }));
+}
+
 /** Keeps what was done to roles in their credential rows. */
 export async function noteChangedRoles(
   deps: Pick<ControlDeps, 'sealer'>,
@@ -22,15 +34,6 @@ export async function noteChangedRoles(
     changed: readonly ChangedRole[];
   },
 ): Promise<void> {
-  const { serverName } = input;
-  await noteRoles(db, {
-    serverName,
-    roles: input.changed.map(({ name, oid, passwordSet }) => ({
-      roleName: name,
-      oid,
-      ...(passwordSet === undefined
-        ? {}
-        : { passwordFingerprint: passwordFingerprint(deps.sealer, serverName, name, passwordSet) }),
-    })),
-  });
+  const { serverName, changed } = input;
+  await noteRoles(db, { serverName, roles: roleNotes(deps.sealer, serverName, changed) });
 }
