@@ -81,15 +81,19 @@ async function enter(
   }
 }
 
-/** Reads the contents of the database that the connection is in. */
+/** Reads the contents of the database that the connection is in; asked for at once, also where the server is still being read. */
 export async function observeDatabase(
   client: pg.ClientBase,
-  input: { cluster: ObservedServer; scope: DatabaseScope },
+  input: { cluster: ObservedServer | Promise<ObservedServer>; scope: DatabaseScope },
 ): Promise<ObservedDatabase> {
-  const { cluster, scope } = input;
-  const database = cluster.databases.get(scope.name);
-  if (database === undefined) throw new Error(`database ${scope.name} was not read`);
-  return { ...database, contents: await contentsOf(client, input) };
+  const contents = await contentsOf(client, input);
+  return { ...databaseOf(await input.cluster, input.scope.name), contents };
+}
+
+function databaseOf(cluster: ObservedServer, name: string): ObservedDatabase {
+  const database = cluster.databases.get(name);
+  if (database === undefined) throw new Error(`database ${name} was not read`);
+  return database;
 }
 
 function contentsOf(
@@ -105,18 +109,21 @@ function contentsOf(
 }
 
 /**
- * Reads again what a transaction can have touched in the database that the connection is in; undefined where an event trigger may
- * have gone further.
+ * Reads again what a transaction can have touched in the database that the connection is in, as {@link observeDatabase} does;
+ * undefined where an event trigger may have gone further.
  */
 export async function observeTouched(
   client: pg.ClientBase,
-  input: { cluster: ObservedServer; database: string; touched: TouchedObjects; columnNames: boolean },
+  input: {
+    cluster: ObservedServer | Promise<ObservedServer>;
+    database: string;
+    touched: TouchedObjects;
+    columnNames: boolean;
+  },
 ): Promise<ObservedDatabase | undefined> {
   const { cluster, touched, columnNames } = input;
-  const database = cluster.databases.get(input.database);
-  if (database === undefined) throw new Error(`database ${input.database} was not read`);
   const { contents, eventTriggers } = await inspectObjects(client, { cluster, columnNames, ...touched });
-  return eventTriggers ? undefined : { ...database, contents };
+  return eventTriggers ? undefined : { ...databaseOf(await cluster, input.database), contents };
 }
 
 /** The server with these databases in place of the ones of the same name. */

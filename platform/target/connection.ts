@@ -117,7 +117,11 @@ export async function openConnection(
     countForProcess: guarded.countForProcess,
     begin: (session, { transaction }) => begin(client, session, transaction),
     reset: () => reset(client),
-    close: () => close(client, destroy),
+    async close() {
+      // The driver would wait for the answer first.
+      if (guarded.isBusy()) destroy();
+      await close(client, destroy);
+    },
   };
 }
 

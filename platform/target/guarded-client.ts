@@ -27,6 +27,8 @@ interface Internals {
     unref(): void;
   };
   saslSession?: SaslSession | null;
+  _activeQuery: object | null;
+  _sentQueryQueue: readonly object[];
   _handleAuthSASLContinue(message: { data: string }): Promise<void>;
   processID: number | null;
 }
@@ -55,6 +57,8 @@ export interface GuardedClient {
   readonly authentication: Authentication;
   /** @throws Failure InsecureLogin for a server that does not authenticate by SCRAM, where SCRAM is demanded */
   connect(): Promise<void>;
+  /** Whether the server owes an answer. */
+  isBusy(): boolean;
   /** Ends the connection without a word: the server notices when it next reads or writes. */
   destroy(): void;
   /** Whether the connection keeps the process from ending. */
@@ -65,6 +69,8 @@ export interface GuardedClient {
  * A client of node-postgres that answers SCRAM only, unless told otherwise (R4): whoever stands between us and the server, or in
  * its place, would learn the password from any other answer. As with libpq's `require_auth=scram-sha-256` a server that lets us
  * in without any authentication is refused as well: it has not proven that it knows the verifier.
+ *
+ * Queries that are made without a wait for the one before are sent at once, and answered in their order.
  * @param options.keysOf makes the keys of SCRAM, or remembers them; not asked where the channel is bound
  */
 export function createGuardedClient(
@@ -75,7 +81,7 @@ export function createGuardedClient(
   const authentication: Authentication = { asked: 'none', accepted: false, byScram: false };
   const client = new pg.Client({
     ...rest,
-    ...{ scramMaxIterations: MAX_SCRAM_ITERATIONS },
+    ...{ scramMaxIterations: MAX_SCRAM_ITERATIONS, pipeline: true },
     // Asked for by the driver for each method alike, before anything is sent.
     password() {
       if (options.scramOnly && authentication.asked !== 'scram') throw insecure(authentication.asked);
@@ -105,6 +111,7 @@ export function createGuardedClient(
       await client.connect();
       if (options.scramOnly && !authentication.byScram) throw insecure(authentication.asked);
     },
+    isBusy: () => internals._activeQuery !== null || internals._sentQueryQueue.length > 0,
     destroy: () => void connection.stream.destroy(),
     countForProcess: (counts) => (counts ? connection.ref() : connection.unref()),
   };
