@@ -29,6 +29,8 @@ export async function observeDatabases(
     after?: Promise<unknown>;
     /** Takes the connections that the last databases were read with; the others make room for those. */
     kept?: Map<string, LeasedConnection>;
+    /** Hears of each database that was read, while others still are. */
+    onRead?: (database: ObservedDatabase) => void;
   },
 ): Promise<ObservedServer> {
   const { cluster, scopes } = input;
@@ -50,7 +52,11 @@ export async function observeDatabases(
         await input.after;
         const contents = await contentsOf(connection.client, { cluster, scope });
         const database = (await cluster).databases.get(scope.name);
-        if (database?.allowConnections) found.push({ ...database, contents });
+        if (database?.allowConnections) {
+          const read = { ...database, contents };
+          found.push(read);
+          input.onRead?.(read);
+        }
         keep = input.kept !== undefined && next >= scopes.length;
         if (keep) input.kept?.set(scope.name, connection);
       } finally {

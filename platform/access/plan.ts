@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { planAccess } from '../../domain/access/planner/plan-access.ts';
-import { beginPlan, type Planning, type PlanInput, type PlanResult } from '../../domain/access/planner/planning.ts';
+import { beginPlan, type PlanInput, type Planning, type PlanResult } from '../../domain/access/planner/planning.ts';
 
 type Input = Omit<PlanInput, 'sha256'>;
 
