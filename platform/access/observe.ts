@@ -42,26 +42,32 @@ export async function observeDatabases(
   arrived.catch(() => undefined);
   const found: ObservedDatabase[] = [];
   let next = 0;
+
+  async function read({ client }: LeasedConnection, scope: DatabaseScope): Promise<void> {
+    await input.after;
+    const contents = await contentsOf(client, { cluster, scope });
+    const database = (await cluster).databases.get(scope.name);
+    if (!database?.allowConnections) return;
+    const observed = { ...database, contents };
+    found.push(observed);
+    input.onRead?.(observed);
+  }
+
   const reader = async () => {
-    for (let scope = scopes[next++]; scope !== undefined; scope = scopes[next++]) {
-      if (known !== undefined && !isReadable(known, scope.name)) continue;
-      const connection = await enter(lease, scope.name, cluster);
-      if (connection === undefined) continue;
+    for (let scope = scopes[next++]; scope !== undefined; ) {
+      const connection = await enter(lease, scope.name, known ?? cluster);
+      let following: DatabaseScope | undefined;
       let keep = false;
       try {
-        await input.after;
-        const contents = await contentsOf(connection.client, { cluster, scope });
-        const database = (await cluster).databases.get(scope.name);
-        if (database?.allowConnections) {
-          const read = { ...database, contents };
-          found.push(read);
-          input.onRead?.(read);
-        }
-        keep = input.kept !== undefined && next >= scopes.length;
-        if (keep) input.kept?.set(scope.name, connection);
+        if (connection !== undefined) await read(connection, scope);
+        // Claimed before the connection makes room for it: so the last ones are known.
+        following = scopes[next++];
+        keep = input.kept !== undefined && following === undefined;
       } finally {
-        if (!keep) await connection.release();
+        if (!keep) await connection?.release();
       }
+      if (keep && connection !== undefined) input.kept?.set(scope.name, connection);
+      scope = following;
     }
   };
   const readers = await Promise.allSettled(Array.from({ length: Math.max(1, input.parallel) }, reader));
@@ -79,6 +85,7 @@ async function enter(
   database: string,
   cluster: ObservedServer | Promise<ObservedServer>,
 ): Promise<LeasedConnection | undefined> {
+  if (!(cluster instanceof Promise) && !isReadable(cluster, database)) return undefined;
   try {
     return await lease.connect({ database });
   } catch (error) {
