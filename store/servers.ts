@@ -1,5 +1,7 @@
 import type { ServerFacts } from '../domain/servers/probe.ts';
 import type { Queryable } from './connection.ts';
+import { prepared } from './prepared.ts';
+import type { StoredSecret } from './secrets.ts';
 
 /** How connections to a server are protected. */
 export interface ServerTls {
@@ -55,6 +57,32 @@ const COLUMNS = `name, system_identifier AS "systemIdentifier", endpoints, maint
 export async function findServer(db: Queryable, name: string): Promise<ServerRecord | undefined> {
   const { rows } = await db.query<ServerRecord>(`SELECT ${COLUMNS} FROM servers WHERE name = $1`, [name]);
   return rows[0];
+}
+
+const FIND_WITH_SECRET = prepared(
+  'find_server_with_secret',
+  `SELECT ${COLUMNS}, s.* FROM servers LEFT JOIN LATERAL (
+     SELECT id AS "secretId", owner AS "secretOwner", version AS "secretVersion", key_id AS "keyId", sealed
+     FROM secrets WHERE id = admin_secret_id ORDER BY version DESC LIMIT 1
+   ) s ON true WHERE name = $1`,
+);
+
+/** A server with the newest version of its admin role's password. */
+export async function findServerWithSecret(
+  db: Queryable,
+  name: string,
+): Promise<{ server: ServerRecord; secret: StoredSecret | undefined } | undefined> {
+  type Row = ServerRecord & { secretId: string | null; secretOwner: string; secretVersion: number } & Pick<
+      StoredSecret,
+      'keyId' | 'sealed'
+    >;
+  const { rows } = await db.query<Row>(FIND_WITH_SECRET([name]));
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { secretId, secretOwner, secretVersion, keyId, sealed, ...server } = row;
+  const secret =
+    secretId === null ? undefined : { id: secretId, owner: secretOwner, version: secretVersion, keyId, sealed };
+  return { server, secret };
 }
 
 /** Takes the row until the transaction ends: nobody changes the server or begins to use it meanwhile. */
