@@ -12,6 +12,8 @@ import { clusterRoutes } from './clusters/cluster-routes.ts';
 import { limitRequests } from './clusters/limit-requests.ts';
 import { clusterManagementRoutes } from './clusters/manage/cluster-routes.ts';
 import { teamManagementRoutes } from './clusters/manage/team-routes.ts';
+import { createFlavorKeeper } from './clusters/roles/flavors.ts';
+import { clusterRoleRoutes } from './clusters/roles/routes.ts';
 import { teamRoutes } from './clusters/team-routes.ts';
 import { confineToListener } from './confined-listeners.ts';
 import { databaseRoutes } from './databases/routes.ts';
@@ -42,11 +44,15 @@ import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { tokenRoutes } from './tokens/routes.ts';
+import { userGrantRoutes } from './users/grant-routes.ts';
+import { createGroupKeeper } from './users/groups.ts';
+import { handoverRoutes } from './users/handover-routes.ts';
+import { userRoutes } from './users/routes.ts';
 
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(nameRequest(), logRequests(deps.log), noStore(), auditRefusals(deps), confineToListener());
+  app.use(nameRequest(), logRequests(deps.log), noStore(), confineToListener(), auditRefusals(deps));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(enforceRules(deps), limitRequests(deps.clusters), refuseSpeculativeChanges(), limitBody(), tellReplays());
   app.onError(createErrorHandler(deps.log));
@@ -71,10 +77,14 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', registryRoutes(deps));
   app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
-  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
+  const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
+  for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
+  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes]) {
     app.route('/', routes(deps));
   }
   app.route('/', auditRoutes(deps));
+  const roleDeps = { ...serverDeps, flavors: createFlavorKeeper(serverDeps) };
+  for (const routes of [clusterManagementRoutes, clusterRoleRoutes]) app.route('/', routes(roleDeps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

@@ -31,6 +31,8 @@ export interface ApiDeps {
   allowedRoles: ReadonlySet<string>;
   /** Role that an import registers servers with, where the import itself names none. */
   defaultAdmin?: { user: string; password: string };
+  /** Links to passwords: how long they are good for, and under which address they are reached (`null`: that of the request). */
+  handover: { hours: number; publicUrl: string | null };
   access: AccessDeps;
   /** Of the cluster API. */
   clusters: { requestsPerMinute: number };

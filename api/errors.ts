@@ -26,6 +26,8 @@ export const API_ERRORS = {
   channel_disabled: 409,
   account_already_exists: 409,
   last_administrator: 409,
+  role_conflict: 409,
+  flavors_unavailable: 409,
   team_already_exists: 409,
   team_in_use: 409,
   cluster_already_exists: 409,

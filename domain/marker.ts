@@ -57,3 +57,8 @@ export function parseTaskMarker(
   const [, installationId, taskId] = TASK_MARKER.exec(comment ?? '') ?? [];
   return installationId === undefined || taskId === undefined ? undefined : { installationId, taskId };
 }
+
+/** Comment of the group role of a kind of users in one database. */
+export function renderGroupMarker(marker: { installationId: string; database: string; kind: string }): string {
+  return `pgsteward installation=${marker.installationId} group=${marker.kind} of=${marker.database}`;
+}

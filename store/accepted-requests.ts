@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { AccessOptions } from '../domain/access/request-options.ts';
 import { TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { AuditRow } from './audit.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 import type { StoredSecret } from './secrets.ts';
-import type { AccessOptions } from './server-work.ts';
 import { CHANNELS } from './signals.ts';
 import { auditAction, type ServerTaskType } from './tasks.ts';
 
@@ -79,8 +79,8 @@ export async function insertRequest(tx: Queryable, request: AcceptedRequest): Pr
       secrets.map((secret) => secret.sealed),
       audit.source ?? null,
       audit.requestId ?? null,
-      auditAction({ scope: 'server', type: request.type }),
-      `server/${request.serverName}`,
+      request.options.audit?.action ?? auditAction({ scope: 'server', type: request.type }),
+      request.options.audit?.resource ?? `server/${request.serverName}`,
       JSON.stringify(audit.detail ?? {}),
       audit.tokenId ?? null,
     ]),

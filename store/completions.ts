@@ -22,6 +22,37 @@ const FIND_ENDED = prepared(
    WHERE t.id = $1 AND t.status IN ('completed', 'failed', 'canceled')`,
 );
 
+const FIND_ALL_ENDED = prepared(
+  'find_all_ended',
+  `SELECT t.id, t.status, t.error, coalesce(r.result, '{}') AS result
+   FROM tasks t LEFT JOIN access_requests r ON r.task_id = t.id
+   WHERE t.id = ANY ($1::uuid[]) AND t.status IN ('completed', 'failed', 'canceled')`,
+);
+
+/**
+ * Waits for several tasks to end.
+ * @returns those that have ended within `boundMs`
+ */
+export async function taskEnds(
+  deps: { db: pg.Pool; signals: Signals },
+  wait: { taskIds: readonly string[]; boundMs: number; wakes: readonly Wake[] },
+): Promise<Map<string, EndedTask>> {
+  const deadline = performance.now() + wait.boundMs;
+  const ended = new Map<string, EndedTask>();
+  let wakes = wait.wakes;
+  for (;;) {
+    await Promise.all(wakes.map(({ promise }) => promise));
+    const open = wait.taskIds.filter((id) => !ended.has(id));
+    const boundMs = Math.min(LOOK_EVERY_MS, deadline - performance.now());
+    wakes = open.map((id) => deps.signals.next('ended', id, boundMs));
+    const { rows } = await deps.db.query<EndedTask & { id: string }>(FIND_ALL_ENDED([open]));
+    for (const { id, ...end } of rows) ended.set(id, end);
+    if (ended.size < wait.taskIds.length && performance.now() < deadline) continue;
+    for (const wake of wakes) wake.cancel();
+    return ended;
+  }
+}
+
 /**
  * Waits for a task to end, whichever process closes it.
  * @param wait.signal ends the wait early

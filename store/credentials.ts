@@ -1,3 +1,4 @@
+import type { UserRecord } from '../domain/access/request-options.ts';
 import type { Queryable } from './connection.ts';
 
 /** How a role came to belong to its owner. */
@@ -5,6 +6,13 @@ export type CredentialOrigin = 'user' | 'owner' | 'script' | 'adopted' | 'engine
 
 /** Owner of roles that were made through the role engine itself. */
 export const ENGINE_OWNER = 'roles';
+/** Owner of the group roles of the user API: nobody else changes them. */
+export const GROUP_OWNER = 'users';
+
+/** Whether a role of this owner was made by a request, and has what rights it has through this control plane. */
+export function isMadeByRequest(owner: string | undefined): boolean {
+  return owner === ENGINE_OWNER || owner?.startsWith('cluster/') === true;
+}
 
 /** A role of a server that this installation manages (R8). */
 export interface CredentialRecord {
@@ -179,6 +187,12 @@ export interface RoleNote {
   oid: number;
   /** HMAC of the password that was set now; undefined where none was. */
   passwordFingerprint?: string;
+  /** Owner of a role that is not on record yet; the engine unless given. */
+  owner?: string;
+  /** What it was made for, where it was made for an environment. */
+  user?: UserRecord;
+  /** It is kept from logging in now, or no longer; undefined leaves that as it is. */
+  disabled?: boolean;
 }
 
 /**
@@ -191,18 +205,36 @@ export async function noteRoles(
 ): Promise<void> {
   if (input.roles.length === 0) return;
   await db.query(
-    `INSERT INTO credentials AS c (server_name, role_name, owner, origin, version, role_oid, password_fingerprint)
-     SELECT $1, name, $2, 'engine', CASE WHEN fingerprint IS NULL THEN 0 ELSE 1 END, oid, fingerprint
-     FROM unnest($3::text[], $4::bigint[], $5::text[]) AS noted (name, oid, fingerprint) ORDER BY name
+    `WITH noted AS MATERIALIZED (
+       SELECT * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
+         AS noted (name, oid, fingerprint, owner, environment, kind, disabled)
+     )
+     INSERT INTO credentials AS c (server_name, role_name, owner, origin, version, role_oid, password_fingerprint,
+       environment, user_kind, disabled_at)
+     SELECT $1, name, owner, 'engine', CASE WHEN fingerprint IS NULL THEN 0 ELSE 1 END, oid, fingerprint,
+       environment, kind, CASE WHEN disabled THEN now() END
+     FROM noted ORDER BY name
      ON CONFLICT (server_name, role_name) DO UPDATE SET role_oid = excluded.role_oid,
        version = c.version + excluded.version,
-       password_fingerprint = coalesce(excluded.password_fingerprint, c.password_fingerprint)`,
+       password_fingerprint = coalesce(excluded.password_fingerprint, c.password_fingerprint),
+       -- A role that was made anew under the name of one that is gone belongs where it was made for now.
+       environment = CASE WHEN c.role_oid = excluded.role_oid THEN coalesce(excluded.environment, c.environment)
+                          ELSE excluded.environment END,
+       user_kind = CASE WHEN c.role_oid = excluded.role_oid THEN coalesce(excluded.user_kind, c.user_kind)
+                        ELSE excluded.user_kind END,
+       disabled_at = CASE WHEN excluded.disabled_at IS NOT NULL THEN excluded.disabled_at
+                          WHEN (SELECT disabled FROM noted n WHERE n.name = c.role_name) IS FALSE
+                            OR c.role_oid IS DISTINCT FROM excluded.role_oid THEN NULL
+                          ELSE c.disabled_at END`,
     [
       input.serverName,
-      ENGINE_OWNER,
       input.roles.map(({ roleName }) => roleName),
       input.roles.map(({ oid }) => oid),
       input.roles.map(({ passwordFingerprint }) => passwordFingerprint ?? null),
+      input.roles.map(({ owner }) => owner ?? ENGINE_OWNER),
+      input.roles.map(({ user }) => user?.environment ?? null),
+      input.roles.map(({ user }) => user?.kind ?? null),
+      input.roles.map(({ disabled }) => disabled ?? null),
     ],
   );
 }

@@ -1,15 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { AccessOptions } from '../domain/access/request-options.ts';
+import type { RoleFlavor } from '../domain/clusters/flavors.ts';
 import { Failure, type FailureType } from '../domain/failures.ts';
+import type { PlannedGroup } from '../domain/users/group-document.ts';
 import type { Queryable } from './connection.ts';
 import type { LogLine, ServerTaskType } from './tasks.ts';
-
-/** What a request on a server asked for beside its document. */
-export interface AccessOptions {
-  /** Log in as every role whose password is set. */
-  proveLogin?: boolean;
-  /** Whoever asked is no administrator there: the plan is judged by that. */
-  withoutAdminRole?: boolean;
-}
 
 /** Everything that was accepted for a task on a server: activities act on this, never on workflow arguments (R13). */
 export interface ServerWork {
@@ -89,6 +84,21 @@ export interface AccessResult {
   /** Roles whose password was sent as it is, because the server's setting allows it. */
   passwords_in_plain_text?: string[];
   steps?: string[];
+  /** The role that was to be made was there: nothing was changed. */
+  existed?: boolean;
+  /** The role that was to be changed is not there. */
+  missing?: boolean;
+  /** Task of another caller's same request, which was carried out for this one, too; its password counts. */
+  shared_with?: string;
+  /** Sessions that were ended; `sessions_left` are told to end and had not yet. */
+  sessions_ended?: number;
+  sessions_left?: number;
+  /** Group roles whose rights were seen to. */
+  groups?: PlannedGroup[];
+  /** Roles whose later objects are not covered by what was granted. */
+  uncovered?: string[];
+  /** The role of a cluster, as it was left. */
+  cluster_role?: { flavor: RoleFlavor; password_set: boolean };
   failure?: FailureType;
   [key: string]: unknown;
 }

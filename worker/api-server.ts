@@ -50,6 +50,7 @@ export async function startApi(options: {
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
     ...(await readDefaultAdmin(config)),
+    handover: config.handover,
     access: await openAccess(config, control.db),
     clusters: config.clusters,
     version: await versionInfo(),

@@ -51,6 +51,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       workflows: temporal.client.workflow,
       taskQueue: CONTROL_TASK_QUEUE,
       allowedRoles: new Set(config.allowedRoles),
+      groupRefreshMs: config.groupRefreshMs,
       taskTimeoutMs: config.taskTimeoutMs,
       drainMs: config.drainMs,
       monitor: {

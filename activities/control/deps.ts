@@ -21,6 +21,8 @@ export interface ControlDeps {
   taskQueue: string;
   /** Roles that any specification may name, besides the database's own (R1). */
   allowedRoles: ReadonlySet<string>;
+  /** Age in milliseconds at which the rights of groups of users are seen to again; null: never. */
+  groupRefreshMs: number | null;
   /** Token that joining host workers must prove to hold (R12). */
   joinToken: string;
   /** Bound of the forward part of one task. */

@@ -19,20 +19,29 @@ export async function countRoleSessions(client: pg.ClientBase, oid: number): Pro
  * Ends every session that logged in as a role, and waits until they are gone. By OID: a session goes on after SET ROLE, and after
  * its role was dropped it has no name any more (trap 30). To be called when no new session can begin (NOLOGIN, committed), and
  * outside of transactions: within one the server repeats the list that it gave first.
- * @returns how many were ended
- * @throws Failure NotAllowed with the statement that gives the right, Contention when one does not end
+ * @returns how many were told to end, and how many of them had not when the wait was over
+ * @throws Failure NotAllowed with the statement that gives the right
  */
-export async function endRoleSessions(client: pg.ClientBase, role: { oid: number; name: string }): Promise<number> {
+export async function endRoleSessions(
+  client: pg.ClientBase,
+  role: { oid: number; name: string },
+  boundMs: number,
+): Promise<{ ended: number; left: number }> {
   const ended = new Set<number>();
-  const until = Date.now() + GONE_WITHIN_MS;
+  const until = Date.now() + boundMs;
   for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     const open = await terminate(client, role);
-    if (open.length === 0) return ended.size;
     for (const pid of open) ended.add(pid);
-    if (Date.now() > until)
-      throw new Failure('Contention', `${open.length} sessions of role "${role.name}" did not end`);
+    if (open.length === 0 || Date.now() > until) return { ended: ended.size, left: open.length };
     await delay(pauseMs);
   }
+}
+
+/** The same, until all are gone. @returns how many were ended @throws Failure Contention when one does not end */
+export async function endAllRoleSessions(client: pg.ClientBase, role: { oid: number; name: string }): Promise<number> {
+  const { ended, left } = await endRoleSessions(client, role, GONE_WITHIN_MS);
+  if (left > 0) throw new Failure('Contention', `${left} sessions of role "${role.name}" did not end`);
+  return ended;
 }
 
 async function terminate(client: pg.ClientBase, role: { oid: number; name: string }): Promise<number[]> {

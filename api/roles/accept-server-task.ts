@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
+import type { AccessOptions } from '../../domain/access/request-options.ts';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted-requests.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
-import type { AccessOptions } from '../../store/server-work.ts';
 import type { ServerTaskType } from '../../store/tasks.ts';
 import { noteAccepted } from '../audit/accepted.ts';
 import { askedBy } from '../audit-intent.ts';
@@ -15,13 +15,9 @@ import { changeRequest } from '../idempotency.ts';
 import { noSuchServer } from '../servers/require-server.ts';
 
 /** A change of a server that was checked as far as it can be beforehand. */
-export interface ServerChange {
+export interface AcceptableChange {
   serverName: string;
   type: ServerTaskType;
-  /** Method and pattern of the route: what idempotency keys are bound to. */
-  route: string;
-  /** What makes the request what it is, secrets included. */
-  content: unknown;
   /** Without secrets. */
   document: unknown;
   passwords: ReadonlyMap<string, SubmittedPassword>;
@@ -32,7 +28,22 @@ export interface ServerChange {
   detail?: Record<string, unknown>;
 }
 
-const acceptedSchema = z.object({ taskId: z.uuid() });
+/** What makes a request what it is: what its idempotency key is bound to. */
+export interface RequestIdentity {
+  /** Method and pattern of the route. */
+  route: string;
+  /** Secrets that the caller sent included; nothing that is made here. */
+  content: unknown;
+}
+
+/** A request for one change of a server. */
+export type ServerChange = AcceptableChange & RequestIdentity;
+
+/** Releases until this one kept one id. */
+const acceptedSchema = z.union([
+  z.object({ taskIds: z.array(z.uuid()) }),
+  z.object({ taskId: z.uuid() }).transform(({ taskId }) => ({ taskIds: [taskId] })),
+]);
 
 /**
  * Records a change of a server with its passwords sealed, and starts its run: a run of its own, or for `change_role` the batch
@@ -45,17 +56,30 @@ export async function acceptServerTask(
   change: ServerChange,
   beforeAccepting: (taskId: string) => void = () => undefined,
 ): Promise<{ taskId: string; fresh: boolean }> {
+  const { taskIds, fresh } = await acceptServerTasks(deps, caller, change, [change], (ids) =>
+    ids.forEach(beforeAccepting),
+  );
+  const [taskId] = taskIds;
+  if (taskId === undefined) throw new Error('a request was accepted without a task');
+  return { taskId, fresh };
+}
+
+/** The same for several changes of one request: all of them are on record, or none. */
+export async function acceptServerTasks(
+  deps: ServerApiDeps,
+  caller: Caller,
+  identity: RequestIdentity,
+  changes: readonly AcceptableChange[],
+  beforeAccepting: (taskIds: readonly string[]) => void = () => undefined,
+): Promise<{ taskIds: string[]; fresh: boolean }> {
   let fresh = false;
-  const request = changeRequest(deps, {
-    caller,
-    route: change.route,
-    content: change.content,
-    answer: acceptedSchema,
-  });
-  const { taskId } = await request.once(async () => {
-    const taskId = newTaskId();
-    beforeAccepting(taskId);
-    const record = async (db: Queryable) => {
+  const { route, content } = identity;
+  const request = changeRequest(deps, { caller, route, content, answer: acceptedSchema });
+  const { taskIds } = await request.once(async () => {
+    const tasks = changes.map((change) => ({ change, taskId: newTaskId() }));
+    const ids = tasks.map(({ taskId }) => taskId);
+    beforeAccepting(ids);
+    const record = async (db: Queryable, { change, taskId }: (typeof tasks)[number]) => {
       const known = await insertRequest(db, {
         taskId,
         serverName: change.serverName,
@@ -72,20 +96,21 @@ export async function acceptServerTask(
       });
       if (!known) throw noSuchServer(change.serverName);
     };
+    const [only, ...others] = tasks;
     // One statement is a transaction by itself; the answer for a key belongs into the same one.
-    if (caller.idempotencyKey === undefined) await record(deps.db);
+    if (only !== undefined && others.length === 0 && caller.idempotencyKey === undefined) await record(deps.db, only);
     else {
       await inTransaction(deps.db, async (tx) => {
-        await record(tx);
-        await request.keep(tx, { taskId });
+        for (const task of tasks) await record(tx, task);
+        await request.keep(tx, { taskIds: ids });
       });
     }
     fresh = true;
-    await startAccepted(deps, { taskId, serverName: change.serverName, type: change.type });
-    return { taskId };
+    await Promise.all(tasks.map(({ change, taskId }) => startAccepted(deps, { taskId, ...change })));
+    return { taskIds: ids };
   });
   noteAccepted(caller);
-  return { taskId, fresh };
+  return { taskIds, fresh };
 }
 
 /** The request is on record: a Temporal that does not answer is no error for the caller, the reconciler starts what waits. */

@@ -16,7 +16,7 @@ import { Failure } from '../../domain/failures.ts';
 import { DROP_FACTS_SQL, rightsSql } from '../../domain/sql/drop-role.ts';
 import { describeOwned, listDependents } from '../../platform/target/catalog/shdepend.ts';
 import type { ConnectionLease } from '../../platform/target/target-server.ts';
-import { ENGINE_OWNER } from '../../store/credentials.ts';
+import { ENGINE_OWNER, isMadeByRequest } from '../../store/credentials.ts';
 import { findRoleRecord } from '../../store/dropped-roles.ts';
 import { ensureInstallationId } from '../../store/installation.ts';
 import { findTask } from '../../store/tasks.ts';
@@ -144,27 +144,32 @@ async function judge(deps: ServerApiDeps, client: pg.ClientBase, of: Question): 
     installationId: await ensureInstallationId(deps.db),
     heir: of.heir,
   });
-  const madeHere = record?.owner === ENGINE_OWNER && record.roleOid === role.oid;
+  const madeHere = isMadeByRequest(record?.owner) && record?.roleOid === role.oid;
   return { facts, role, places, obstacles, reasons: consentReasons({ places, facts, madeHere }) };
 }
 
-/** @throws ApiError 403 with the rules, where the server answers; else the run looks again before it changes anything */
-async function refuseForbidden(
+/**
+ * @param of.insist member of the request by which an admin says that rules do not count
+ * @returns whether there is such a role; `unknown` where the server does not answer
+ * @throws ApiError 403 with the rules, where the server answers; else the run looks again before it changes anything
+ */
+export async function refuseForbidden(
   deps: ServerApiDeps,
-  of: { serverName: string; caller: Caller; document: DropDocument },
-): Promise<void> {
+  of: { serverName: string; caller: Caller; document: DropDocument; insist?: string },
+): Promise<'there' | 'gone' | 'unknown'> {
   const { serverName, caller, document } = of;
   const { role, heir } = document;
   const judgement = await withLease(deps, { serverName, caller }, async (lease) =>
     judge(deps, (await lease.connect()).client, { serverName, role, caller, heir }),
   ).catch((error: unknown) => {
-    if (error instanceof Failure && error.retryable) return undefined;
+    if (error instanceof Failure && error.retryable) return 'unknown' as const;
     throw error;
   });
-  if (judgement === undefined) return;
+  if (judgement === undefined) return 'gone';
+  if (judgement === 'unknown') return judgement;
   const standing = standingObstacles(judgement.obstacles, document);
-  if (standing.length > 0) throw new ApiError('forbidden', obstacleLines(standing));
-  if (document.reassign_owned || judgement.reasons.length === 0) return;
+  if (standing.length > 0) throw new ApiError('forbidden', obstacleLines(standing, of.insist));
+  if (document.reassign_owned || judgement.reasons.length === 0) return 'there';
   throw new ApiError(
     'forbidden',
     `role ${JSON.stringify(role)} is dropped only with consent ("reassign_owned": true): ${judgement.reasons.join('; ')}`,

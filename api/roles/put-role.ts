@@ -1,16 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
 import { proveLogin } from '../../platform/target/prove-login.ts';
-import { insertAudit } from '../../store/audit.ts';
-import { IDEMPOTENCY_WINDOW_MINUTES } from '../../store/idempotency.ts';
-import { secretsOf, taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
-import { findTask } from '../../store/tasks.ts';
-import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import type { putRoleAnswerSchema } from '../schemas/access.ts';
 import { changeNow } from './change.ts';
+import { revealPassword } from './reveal.ts';
 
 /** What PUT of a role takes beside the role itself. */
 export interface PutRole {
@@ -48,7 +44,7 @@ export async function putRole(
     prefix: 'roles[0].',
   });
   const passwordSet = result.passwords_set?.includes(role) ?? false;
-  const password = generated === undefined || fresh ? generated : await revealAgain(deps, caller, { taskId, role });
+  const password = generated === undefined || fresh ? generated : await revealPassword(deps, caller, { taskId, role });
   const used = password ?? definition.password;
   return {
     name: role,
@@ -70,29 +66,4 @@ async function tryLogin(
   const server = await deps.targets.get(login.serverName);
   const proof = await proveLogin(server, { role: login.role, password: login.password });
   return proof.proven ? { proven: true } : { proven: false, reason: proof.message };
-}
-
-/** The generated password of the same request, while that request may be repeated (R7); a reveal like any other. */
-async function revealAgain(
-  deps: ServerApiDeps,
-  caller: Caller,
-  of: { taskId: string; role: string },
-): Promise<string | null> {
-  const [task, secrets] = await Promise.all([
-    findTask(deps.db, { taskId: of.taskId }),
-    secretsOf(deps.db, [taskSecretOwner(of.taskId)]),
-  ]);
-  const secret = secrets.find(({ id }) => id === taskSecretId(of.taskId, of.role));
-  const age = Date.now() - (task?.createdAt.getTime() ?? 0);
-  if (task === undefined || secret === undefined || age > IDEMPOTENCY_WINDOW_MINUTES * 60_000) return null;
-  await insertAudit(deps.db, {
-    kind: 'reveal',
-    ...askedBy(caller),
-    action: 'role.password',
-    resource: `server/${task.entityId}/role/${of.role}`,
-    taskId: of.taskId,
-  });
-  const identity = { secretId: secret.id, owner: secret.owner, version: secret.version };
-  const text = deps.sealer.open(identity, { keyId: secret.keyId, bytes: secret.sealed });
-  return (JSON.parse(text) as { password: string }).password;
 }

@@ -1,5 +1,5 @@
 import { isFailureType } from '../../domain/failures.ts';
-import { taskEnd } from '../../store/completions.ts';
+import { type EndedTask, taskEnd, taskEnds } from '../../store/completions.ts';
 import type { AccessResult } from '../../store/server-work.ts';
 import type { Wake } from '../../store/signals.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -7,7 +7,7 @@ import { FAILURE_ERRORS } from '../error-handler.ts';
 import { ApiError } from '../errors.ts';
 
 /** Longest wait of a request for its result; the same request under the same key goes on waiting. */
-const WAIT_MS = 25_000;
+export const WAIT_MS = 25_000;
 
 /**
  * Waits until a change of a server is carried out.
@@ -16,14 +16,35 @@ const WAIT_MS = 25_000;
  */
 export async function resultOf(deps: ApiDeps, taskId: string, wake?: Wake): Promise<AccessResult> {
   const end = await taskEnd(deps, { taskId, boundMs: WAIT_MS, ...(wake === undefined ? {} : { wake }) });
+  const result = judge(taskId, end);
+  if (result instanceof ApiError) throw result;
+  return result;
+}
+
+/** The same for several, an error in the place of a result; the wait is that of the slowest. */
+export async function resultsOf(
+  deps: ApiDeps,
+  taskIds: readonly string[],
+  wakes: readonly Wake[] = [],
+): Promise<(AccessResult | ApiError)[]> {
+  const ends = await taskEnds(deps, { taskIds, boundMs: WAIT_MS, wakes });
+  return taskIds.map((taskId) => judge(taskId, ends.get(taskId)));
+}
+
+function judge(taskId: string, end: EndedTask | undefined): AccessResult | ApiError {
   if (end === undefined) {
-    throw new ApiError(
+    return new ApiError(
       'unavailable',
       `the change is accepted as task ${taskId} and not carried out yet; ask for the task, or repeat the request under the same Idempotency-Key`,
       { headers: { 'Retry-After': '2' } },
     );
   }
+  return endOf(end);
+}
+
+/** What came of a task that has ended. */
+export function endOf(end: EndedTask): AccessResult | ApiError {
   if (end.status === 'completed') return end.result;
   const type = isFailureType(end.result.failure) ? end.result.failure : 'Unexpected';
-  throw new ApiError(FAILURE_ERRORS[type], end.error ?? `the task ended as ${end.status}`);
+  return new ApiError(FAILURE_ERRORS[type], end.error ?? `the task ended as ${end.status}`);
 }

@@ -18,7 +18,10 @@ export interface GroupNames {
  * cut, because PostgreSQL would cut it silently, or changed: a group needs no quotes anywhere, whatever the database is called.
  * @param sha256 SHA-256 in hexadecimal digits
  */
-export function groupNames(of: { database: string; kind: UserKind }, sha256: (text: string) => string): GroupNames {
+export function groupNames(
+  of: { database: string; kind: UserKind | 'everyone' },
+  sha256: (text: string) => string,
+): GroupNames {
   const suffix = `_${of.kind.replaceAll('-', '_')}`;
   const plain = plainName(of.database);
   const hashed = `_${sha256(of.database).slice(0, DIGEST_LENGTH)}${suffix}`;

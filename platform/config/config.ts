@@ -101,14 +101,10 @@ export interface Config {
   readonly allowedRoles: readonly string[];
   /** Role that imports of a registry register servers with. */
   readonly defaultAdmin?: { readonly user: string; readonly password: PasswordSource };
-}
-
-/** A role, and where its password is. */
-export interface DefaultAdmin {
-  readonly user: string;
-  readonly password:
-    | { readonly kind: 'text'; readonly text: string }
-    | { readonly kind: 'file'; readonly file: string };
+  /** Links to passwords; `publicUrl` null: under the address of the request. */
+  readonly handover: { readonly hours: number; readonly publicUrl: string | null };
+  /** Age at which the rights of groups of users are seen to again; null: never. */
+  readonly groupRefreshMs: number | null;
 }
 
 /** What defaults depend on. */
@@ -172,6 +168,8 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
     ...defaultAdminOf(set, path),
+    handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
+    groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
   });
 }
 

@@ -72,6 +72,12 @@ export function endpoint(portSchema: z.ZodType<number, string>) {
   });
 }
 
+/** Scheme and authority of a web address, a path at most; without a slash at the end. */
+export const publicUrl = z
+  .string()
+  .refine((value) => /^https?:\/\/[^\s?#@]+$/.test(value) && URL.canParse(value), 'must be an http or https address')
+  .transform((value) => value.replace(/\/+$/, ''));
+
 /** `<first>-<last>`. */
 export const portRange = z.string().transform((value, context) => {
   const [, first, last] = /^(\d{1,5})-(\d{1,5})$/.exec(value)?.map(Number) ?? [];

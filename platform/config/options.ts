@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { IDENTIFIER_RULE, isIdentifier, POSTGRES_NAME_MAX_BYTES } from '../../domain/identifiers.ts';
+import { MAX_HANDOVER_HOURS } from '../../domain/users/handover.ts';
 import { LOG_LEVELS } from '../log.ts';
 import { AUTH_MODES, claimGrants, issuerUrl } from './auth-options.ts';
-import { endpoint, hostAddress, integer, list, option, port, portOrAny, portRange, text } from './option.ts';
+import { endpoint, hostAddress, integer, list, option, port, portOrAny, portRange, publicUrl, text } from './option.ts';
 import { passwordlessPostgresUrl } from './postgres-url.ts';
 
 /** Every environment variable that this program reads, in the order in which documentation lists them. */
@@ -306,6 +307,23 @@ export const OPTIONS = {
     schema: text,
     default: 'none',
     meaning: 'File, readable by its owner only, with the password of `PG_ADMIN_USER`.',
+  }),
+  PGSTEWARD_PUBLIC_URL: option({
+    schema: publicUrl,
+    default: 'the address that a request came to',
+    meaning:
+      'Address under which this API is reached, such as `https://pgsteward.example.com`: links to passwords begin with it.',
+  }),
+  PGSTEWARD_HANDOVER_HOURS: option({
+    schema: integer(1, MAX_HANDOVER_HOURS),
+    default: '`24`',
+    meaning: 'Hours for which a link to a password is good, unless the request says otherwise.',
+  }),
+  PGSTEWARD_GROUP_REFRESH_MINUTES: option({
+    schema: integer(0, 10_080),
+    default: '`60`',
+    meaning:
+      'Minutes after which the rights of the groups of users are seen to again, for what was created by roles that default privileges do not cover; 0 never.',
   }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(

@@ -65,6 +65,16 @@ export function toFailure(error: unknown, doing: string): Failure {
   return new Failure('ServerUnavailable', `PostgreSQL did not answer while ${doing}: ${reason}`, { cause: error });
 }
 
+/**
+ * The failure of work on a server, where it is that the server does not let the control plane in: nothing that a request could
+ * change, and nothing that another try would.
+ */
+export function orLoginRefused(error: unknown, server: string): unknown {
+  if (!(error instanceof Failure) || !/^28/.test(String(error.details.sqlstate ?? ''))) return error;
+  const message = `server ${server} does not let the control plane in; its credentials are changed with PUT /v1/servers/${server}. ${error.message}`;
+  return new Failure('ConfigurationInvalid', message, { cause: error });
+}
+
 /** Text of a socket error; an AggregateError (several addresses tried) has none of its own. */
 function reasonOf(error: Error): string {
   if (error instanceof AggregateError) return error.errors.map((e: Error) => e.message).join('; ');

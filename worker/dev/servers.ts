@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import type { Config } from '../../platform/config/config.ts';
@@ -47,9 +47,11 @@ export async function targetServer(
     names: ['localhost', config.host.id],
     addresses: ['127.0.0.1'],
   });
+  const dataDir = join(config.home, 'postgres', config.host.id);
   const server = createLocalPostgres({
     name: config.host.id,
-    dataDir: join(config.home, 'postgres', config.host.id),
+    dataDir,
+    superuser: await targetSuperuser(dataDir),
     logFile: join(config.home, 'postgres', `${config.host.id}.log`),
     passwordFile: join(config.home, 'postgres', `${config.host.id}.password`),
     port: config.targetPort,
@@ -57,6 +59,31 @@ export async function targetServer(
     tls,
   });
   return { server, authority };
+}
+
+/** The control plane's login on the target, so that `postgres` is a role of the cluster, which its team may use. */
+const TARGET_SUPERUSER = 'pgsteward';
+/** Superuser of targets that earlier releases made. */
+const FORMER_SUPERUSER = 'postgres';
+
+/** Kept beside the data directory: a cluster has the superuser for life that it was made with. */
+async function targetSuperuser(dataDir: string): Promise<string> {
+  const file = `${dataDir}.superuser`;
+  const known = await readIfThere(file);
+  if (known !== undefined) return known.trim();
+  const isMade = (await readIfThere(join(dataDir, 'PG_VERSION'))) !== undefined;
+  const superuser = isMade ? FORMER_SUPERUSER : TARGET_SUPERUSER;
+  await writeFile(file, `${superuser}\n`);
+  return superuser;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Certificate for the listener of the cluster API, whose command line speaks TLS only; of the same authority. */

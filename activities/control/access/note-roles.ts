@@ -1,7 +1,7 @@
 import type { SubmittedPassword } from '../../../domain/access/document.ts';
 import { passwordFingerprint } from '../../../platform/access/changed-passwords.ts';
 import type { Queryable } from '../../../store/connection.ts';
-import { noteRoles } from '../../../store/credentials.ts';
+import { noteRoles, type RoleNote } from '../../../store/credentials.ts';
 import type { ControlDeps } from '../deps.ts';
 
 /** A role that was created or got a password. */
@@ -13,19 +13,23 @@ export interface ChangedRole {
   passwordSet: SubmittedPassword | undefined;
 }
 
+/** What else is put on record of a role. */
+export type MoreToNote = Pick<RoleNote, 'owner' | 'user' | 'disabled'>;
+
 /** Keeps what was done to roles in their credential rows. */
 export async function noteChangedRoles(
   deps: Pick<ControlDeps, 'sealer'>,
   db: Queryable,
   input: {
     serverName: string;
-    changed: readonly ChangedRole[];
+    changed: readonly (ChangedRole & MoreToNote)[];
   },
 ): Promise<void> {
   const { serverName } = input;
   await noteRoles(db, {
     serverName,
-    roles: input.changed.map(({ name, oid, passwordSet }) => ({
+    roles: input.changed.map(({ name, oid, passwordSet, created: _, ...more }) => ({
+      ...more,
       roleName: name,
       oid,
       ...(passwordSet === undefined

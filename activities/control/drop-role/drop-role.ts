@@ -6,7 +6,7 @@ import { dropRole as dropRoleSql } from '../../../domain/sql/drop-role.ts';
 import { listDependents } from '../../../platform/target/catalog/shdepend.ts';
 import type { ServerWork } from '../../../store/server-work.ts';
 import type { ControlDeps } from '../deps.ts';
-import { endRoleSessions } from '../role-sessions.ts';
+import { endAllRoleSessions } from '../role-sessions.ts';
 import { performServerStep, type StepContext } from '../step.ts';
 import type { TaskRef } from '../types.ts';
 import { clearEverywhere } from './reassign-owned.ts';
@@ -47,7 +47,7 @@ async function tryDrop(
       if (places.length > 0 && !last) return false;
       await control.transaction((client) => drop(client, { name, oid }));
     }
-    await endRoleSessions(control.client, { oid, name: requested });
+    await endAllRoleSessions(control.client, { oid, name: requested });
     return true;
   });
 }

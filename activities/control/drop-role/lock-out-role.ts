@@ -2,7 +2,7 @@ import { parseDropDocument } from '../../../domain/access/drop/request.ts';
 import { lockOut } from '../../../domain/sql/drop-role.ts';
 import { findStep } from '../../../store/journal.ts';
 import type { ControlDeps } from '../deps.ts';
-import { countRoleSessions, endRoleSessions } from '../role-sessions.ts';
+import { countRoleSessions, endAllRoleSessions } from '../role-sessions.ts';
 import { performServerStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
 import { assertSameRole, currentName, loadSubject, underLocks } from './subject.ts';
@@ -49,7 +49,7 @@ export function endSessionsOfRole(deps: ControlDeps, input: TaskRef & { end: boo
     return server.onMaintenance(session, async (client) => {
       if (!input.end) return { open: await countRoleSessions(client, oid) };
       await context.assertHolds();
-      const ended = await endRoleSessions(client, { oid, name });
+      const ended = await endAllRoleSessions(client, { oid, name });
       await context.note({ ended: (await sessionsEnded(deps, taskId)) + ended });
       return { open: 0 };
     });

@@ -4,10 +4,13 @@ import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
 import { cancelRun, startOf, subjectOf } from '../../../platform/temporal/task-run.ts';
 import { listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
+import { pruneHandovers } from '../../../store/handovers.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
 import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
+import { prepareClusters } from './prepare-clusters.ts';
+import { refreshGroups } from './refresh-groups.ts';
 
 /** Tasks looked at in one pass; the next pass takes the rest. */
 const BATCH = 500;
@@ -23,7 +26,13 @@ export async function reconcileTasks(
   deps: ControlDeps,
   input: { olderThanMs: number },
 ): Promise<{ started: string[]; cleanups: string[] }> {
-  await Promise.all([pruneAnswers(deps.db), pruneTaskSecrets(deps.db, IDEMPOTENCY_WINDOW_MINUTES)]);
+  await Promise.all([
+    pruneAnswers(deps.db),
+    pruneTaskSecrets(deps.db, IDEMPOTENCY_WINDOW_MINUTES),
+    pruneHandovers(deps.db),
+    refreshGroups(deps),
+    prepareClusters(deps),
+  ]);
   await reconcileBatches(deps, input);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });
   const started: string[] = [];

@@ -1,7 +1,7 @@
 import { renderSharedMarker } from '../../marker.ts';
 import { quoteIdentifier } from '../../sql/quote.ts';
 import { BOOTSTRAP_OID, isPredefined } from '../roles/rules.ts';
-import { countsText, type DependentCount, type PlaceCounts, totalOf } from './dependents.ts';
+import { type Counts, countsText, type DependentCount, nounOf, type PlaceCounts, totalOf } from './dependents.ts';
 import { type DropAdmin, type DropFacts, type DropTarget, majorOf } from './facts.ts';
 import { heirProblem } from './heir.ts';
 import type { DropRequest } from './request.ts';
@@ -45,12 +45,15 @@ export function standingObstacles(obstacles: readonly DropObstacle[], request: P
   return obstacles.filter(({ canBeForced }) => !(canBeForced && request.force));
 }
 
-/** For people, a line for each: what it is, the statement that removes it, whether an admin may insist. */
-export function obstacleLines(obstacles: readonly DropObstacle[]): string {
+/**
+ * For people, a line for each: what it is, the statement that removes it, whether an admin may insist.
+ * @param word member of the request that insists
+ */
+export function obstacleLines(obstacles: readonly DropObstacle[], word = 'force'): string {
   return obstacles
     .map(({ message, remedy, canBeForced }) => {
       const cure = remedy === undefined ? '' : `; remedy: ${remedy}`;
-      return `${message}${cure}${canBeForced ? '; an admin may say "force": true' : ''}`;
+      return `${message}${cure}${canBeForced ? `; an admin may say "${word}": true` : ''}`;
     })
     .join('\n');
 }
@@ -165,9 +168,12 @@ function missingRights(facts: DropFacts, admin: DropAdmin, role: DropTarget): Dr
   return lacking.flatMap((obstacle) => (obstacle === false ? [] : [{ ...obstacle, canBeForced: false }]));
 }
 
+/** What only matters for objects that the role itself would have made. */
+const WITHOUT_THE_ROLE_NOTHING = nounOf('pg_default_acl');
+
 /**
  * What a drop would do beyond ending what this control plane made, and that the caller has to agree to (R10). Rights of a role
- * that was made here count as given here.
+ * that was made here count as given here, and so do its default privileges, which mean nothing without it.
  */
 export function consentReasons(of: {
   places: readonly PlaceCounts[];
@@ -176,12 +182,16 @@ export function consentReasons(of: {
 }): string[] {
   const { role } = of.facts;
   if (role === null) return [];
+  const personalOf = ({ personal: { [WITHOUT_THE_ROLE_NOTHING]: defaults = 0, ...others } }: PlaceCounts): Counts =>
+    of.madeHere || defaults === 0 ? others : { ...others, [WITHOUT_THE_ROLE_NOTHING]: defaults };
   const where = ({ database }: PlaceCounts) => (database === null ? 'the server' : `database "${database}"`);
   const given = of.facts.memberships.filter(({ grantor }) => grantor === role.name).length;
   return [
     ...of.places.flatMap((place) => [
       ...(totalOf(place.owns) > 0 ? [`it owns ${countsText(place.owns)} in ${where(place)}`] : []),
-      ...(totalOf(place.personal) > 0 ? [`it has ${countsText(place.personal)} of its own in ${where(place)}`] : []),
+      ...(totalOf(personalOf(place)) > 0
+        ? [`it has ${countsText(personalOf(place))} of its own in ${where(place)}`]
+        : []),
       ...(place.policies > 0 ? [`it is named in ${countsText({ policies: place.policies })} in ${where(place)}`] : []),
       ...(!of.madeHere && totalOf(place.rights) > 0
         ? [`it has rights on ${countsText(place.rights)} in ${where(place)}`]

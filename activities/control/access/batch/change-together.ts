@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import type { Change } from '../../../../domain/access/changes.ts';
-import type { DesiredRole, SubmittedPassword } from '../../../../domain/access/document.ts';
+import type { AccessDocument, DesiredRole, SubmittedPassword } from '../../../../domain/access/document.ts';
+import { type FilledDocument, fillDocument } from '../../../../domain/access/document-fill.ts';
 import type { ObservedServer } from '../../../../domain/access/observed.ts';
 import type { PlanStep } from '../../../../domain/access/plan.ts';
 import { type DatabaseScope, documentScope, roleScope } from '../../../../domain/access/scope.ts';
 import { Failure } from '../../../../domain/failures.ts';
-import { parseTaskMarker, renderTaskMarker } from '../../../../domain/marker.ts';
+import { renderTaskMarker } from '../../../../domain/marker.ts';
 import { TRY_LOCKS_SQL } from '../../../../domain/sql/locks.ts';
 import { changedPasswords } from '../../../../platform/access/changed-passwords.ts';
 import { observeCluster, observeDatabase, withDatabases } from '../../../../platform/access/observe.ts';
@@ -19,7 +20,9 @@ import type { ChangedRole } from '../note-roles.ts';
 import { planOrThrow } from '../plan-or-throw.ts';
 import { beginSql, notAsPlanned, runAtOnce, runSteps } from '../run-steps.ts';
 import { type PasswordLiterals, passwordLiterals } from '../verifiers.ts';
+import { flavorSteps, noteWhatIsAboutToChange, type PlannedClusterRole, planClusterRoleOf } from './cluster-roles.ts';
 import type { Item, ItemOutcome } from './items.ts';
+import { divide, madeBefore, outcomeOfFollower } from './together.ts';
 
 /** Connections and settings of one share of a batch. */
 export interface Share {
@@ -92,31 +95,49 @@ async function takeLocks(client: pg.ClientBase, items: readonly Item[]): Promise
 
 interface Planned {
   item: Item;
+  /** As it was carried out. */
+  filled: FilledDocument;
   /** Roles that an earlier attempt of this request made: a crash kept its end from being recorded. */
   madeBefore: ReadonlySet<string>;
   steps: readonly PlanStep[];
   changes: readonly Change[];
+  /** Role of a cluster that it is about. */
+  clusterRole: PlannedClusterRole | undefined;
 }
 
 async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
   const observed = await look(share, items);
-  const { planned, outcomes } = await planItems(deps, share, { items, observed });
+  const { acting, settled, following } = divide(items, observed);
+  const { planned, outcomes } = await planItems(deps, share, { items: acting, observed });
   const literals = await literalsOf(share, planned);
   const steps = planned.flatMap((plan) => plan.steps);
   const warnings = await runAtOnce(share.client, steps, literals);
-  if (warnings.length > 0 || planned.some(({ changes }) => changes.some(needsSecondLook))) {
+  if (warnings.length > 0 || planned.some(needsSecondLook)) {
     const after = await look(share, items);
-    for (const { item } of planned) assertNothingLeft(item, after, warnings);
+    for (const plan of planned) assertNothingLeft(plan, after, warnings);
   }
   await assertPasswordsStored(share.client, steps, literals, share.facts);
   const oids = await roleOids(share.client, planned, literals);
   for (const plan of planned) outcomes.set(plan.item.work.taskId, doneOf(share, plan, oids));
-  return outcomes;
+  for (const { item, leader } of following) {
+    outcomes.set(item.work.taskId, outcomeOfFollower(item, leader, outcomes.get(leader.work.taskId)));
+  }
+  return new Map([...settled, ...outcomes]);
 }
 
 async function oneByOne(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
   const outcomes: Outcomes = new Map();
-  for (const item of items) outcomes.set(item.work.taskId, await alone(deps, share, item));
+  const leaders = new Map<string, Item>();
+  for (const item of items) {
+    const shared = item.work.options.shared === true ? item.together : undefined;
+    const leader = shared === undefined ? undefined : leaders.get(shared);
+    const outcome =
+      leader === undefined
+        ? await alone(deps, share, item)
+        : outcomeOfFollower(item, leader, outcomes.get(leader.work.taskId));
+    outcomes.set(item.work.taskId, outcome);
+    if (shared !== undefined && leader === undefined) leaders.set(shared, item);
+  }
   return outcomes;
 }
 
@@ -125,16 +146,17 @@ async function alone(deps: ControlDeps, share: Share, item: Item): Promise<ItemO
   await client.query('SAVEPOINT item');
   try {
     const observed = await look(share, [item]);
-    const { planned, outcomes } = await planItems(deps, share, { items: [item], observed });
+    const { acting, settled } = divide([item], observed);
+    const { planned, outcomes } = await planItems(deps, share, { items: acting, observed });
     const [plan] = planned;
     if (plan === undefined) {
-      const outcome = outcomes.get(item.work.taskId);
+      const outcome = settled.get(item.work.taskId) ?? outcomes.get(item.work.taskId);
       if (outcome === undefined) throw new Error('an item was neither planned nor refused');
       return outcome;
     }
     const literals = await literalsOf(share, planned);
     const warnings = await runSteps(client, plan.steps, literals);
-    if (plan.steps.length > 0) assertNothingLeft(item, await look(share, [item]), warnings);
+    if (plan.steps.length > 0) assertNothingLeft(plan, await look(share, [item]), warnings);
     await assertPasswordsStored(client, plan.steps, literals, share.facts);
     const oids = await roleOids(client, planned, literals);
     await client.query('RELEASE SAVEPOINT item');
@@ -192,39 +214,50 @@ async function planItems(
   const outcomes: Outcomes = new Map();
   for (const item of input.items) {
     try {
-      const document = withMarkers(deps, item, observed);
+      const { document: submitted, foreign } = item.request;
+      const clusterRole = planClusterRoleOf(deps, item, observed);
+      if (clusterRole?.state === 'unsettled') {
+        outcomes.set(item.work.taskId, { state: 'waiting', held: false, reason: 'another request comes first' });
+        continue;
+      }
+      const filled = fillDocument(clusterRole?.document ?? submitted, item.work.options.fill, observed, foreign);
+      const document = withMarkers(deps, item, filled.document, observed);
       const { plan, changes } = planOrThrow({ ...item.request, document, observed, changedPasswords: changed });
-      planned.push({ item, steps: plan.steps, changes, madeBefore: madeBefore(item, observed) });
+      const steps = [...plan.steps, ...flavorSteps(item)];
+      planned.push({ item, filled, steps, changes, clusterRole, madeBefore: madeBefore(item, observed) });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       outcomes.set(item.work.taskId, { state: 'failed', failure: error });
     }
   }
-  return { planned, outcomes };
-}
-
-function madeBefore(item: Item, observed: ObservedServer): ReadonlySet<string> {
-  const isOwn = (name: string) => parseTaskMarker(observed.roles.get(name)?.comment)?.taskId === item.work.taskId;
-  return new Set(rolesOf(item).filter(isOwn));
+  const stale = await noteWhatIsAboutToChange(deps, share.serverName, planned);
+  for (const taskId of stale) {
+    outcomes.set(taskId, { state: 'failed', failure: new Failure('StaleTask', 'the server is no cluster any more') });
+  }
+  return { planned: planned.filter(({ item }) => !stale.has(item.work.taskId)), outcomes };
 }
 
 /** A new role without a comment gets the one that tells which request made it: after a crash, the request knows its own. */
-function withMarkers(deps: ControlDeps, item: Item, observed: ObservedServer) {
-  const { document } = item.request;
+function withMarkers(deps: ControlDeps, item: Item, document: AccessDocument, observed: ObservedServer) {
   const comment = renderTaskMarker({ installationId: deps.installationId, taskId: item.work.taskId });
   const marked = (role: DesiredRole): DesiredRole =>
     role.comment === undefined && !observed.roles.has(role.name) ? { ...role, comment } : role;
   return { ...document, roles: document.roles.map(marked) };
 }
 
-function assertNothingLeft(item: Item, observed: ObservedServer, warnings: readonly string[]): void {
-  const { steps } = planOrThrow({ ...item.request, observed, changedPasswords: new Set() }).plan;
+function assertNothingLeft({ item, filled }: Planned, observed: ObservedServer, warnings: readonly string[]): void {
+  const { document } = filled;
+  const { steps } = planOrThrow({ ...item.request, document, observed, changedPasswords: new Set() }).plan;
   if (steps.length > 0) throw notAsPlanned(steps, warnings);
 }
 
-/** Statements that may do less than they say without an error. */
-function needsSecondLook({ type }: Change): boolean {
-  return !CERTAIN.has(type);
+/** Statements that may do less than they say without an error. A membership of a role that is new cannot be there already. */
+function needsSecondLook({ changes }: Planned): boolean {
+  const created = createdIn(changes);
+  return changes.some((change) => {
+    if (change.type === 'grant_membership') return !created.has(change.member);
+    return !CERTAIN.has(change.type);
+  });
 }
 
 const CERTAIN: ReadonlySet<Change['type']> = new Set([
@@ -234,6 +267,10 @@ const CERTAIN: ReadonlySet<Change['type']> = new Set([
   'set_setting',
   'reset_setting',
 ]);
+
+function createdIn(changes: readonly Change[]): Set<string> {
+  return new Set(changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : [])));
+}
 
 async function literalsOf(share: Share, planned: readonly Planned[]): Promise<PasswordLiterals> {
   const roles = planned.flatMap(({ steps }) => steps.flatMap(verifiersIn));
@@ -253,7 +290,7 @@ async function roleOids(
   planned: readonly Planned[],
   literals: PasswordLiterals,
 ): Promise<ReadonlyMap<string, number>> {
-  const names = new Set([...literals.keys(), ...planned.flatMap(({ item }) => rolesOf(item))]);
+  const names = new Set([...literals.keys(), ...planned.flatMap(({ filled }) => rolesOf(filled))]);
   if (names.size === 0) return new Map();
   const { rows } = await client.query<{ name: string; oid: string }>(
     'SELECT rolname AS name, oid::text FROM pg_roles WHERE rolname = ANY ($1)',
@@ -262,22 +299,33 @@ async function roleOids(
   return new Map(rows.map(({ name, oid }) => [name, Number(oid)]));
 }
 
-const rolesOf = ({ request }: Item): string[] => request.document.roles.map(({ name }) => name);
+const rolesOf = ({ document }: FilledDocument): string[] => document.roles.map(({ name }) => name);
 
 function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>): ItemOutcome {
-  const created = new Set(plan.changes.flatMap((change) => (change.type === 'create_role' ? [change.role] : [])));
+  const { groups, uncovered } = plan.filled;
+  const { clusterRole } = plan;
+  const created = createdIn(plan.changes);
   const own = new Set(plan.steps.flatMap(verifiersIn));
-  const roles = rolesOf(plan.item).map(
+  const roles = rolesOf(plan.filled).map(
     (name): ChangedRole => ({
       name,
       oid: oids.get(name) ?? 0,
       created: created.has(name) || plan.madeBefore.has(name),
-      passwordSet: own.has(name) || plan.madeBefore.has(name) ? plan.item.request.passwords.get(name) : undefined,
+      passwordSet:
+        own.has(name) || plan.madeBefore.has(name) || clusterRole?.setsPassword === true
+          ? plan.item.request.passwords.get(name)
+          : undefined,
     }),
   );
   const { plainText, facts } = share;
   const steps = plan.steps.map(({ summary }) => summary);
-  return { state: 'done', roles, steps, plainText, passwordsCompared: facts.readsPasswords && !plainText };
+  const more = {
+    ...(groups.length > 0 && { groups }),
+    ...(uncovered.length > 0 && { uncovered }),
+    ...(clusterRole && { cluster_role: { flavor: clusterRole.flavor, password_set: clusterRole.setsPassword } }),
+  };
+  const passwordsCompared = facts.readsPasswords && !plainText;
+  return { state: 'done', roles, steps, plainText, passwordsCompared, more, ...(clusterRole && { clusterRole }) };
 }
 
 /** Errors after which the connection is of no more use; what a statement alone got wrong is not among them. */

@@ -1,18 +1,22 @@
+import { clusterOwner } from '../../../../domain/clusters/role-request.ts';
 import type { FailureType } from '../../../../domain/failures.ts';
 import { startBatch } from '../../../../platform/temporal/start-batch.ts';
 import { type BatchRecord, claimMore, separate } from '../../../../store/batches.ts';
 import { inTransaction, type Queryable } from '../../../../store/connection.ts';
+import { GROUP_OWNER } from '../../../../store/credentials.ts';
 import { endRequests } from '../../../../store/ended-requests.ts';
 import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
 import { auditAction } from '../../../../store/tasks.ts';
+import { noteGroups } from '../../../../store/user-groups.ts';
 import type { ControlDeps } from '../../deps.ts';
-import { noteChangedRoles } from '../note-roles.ts';
+import { type ChangedRole, type MoreToNote, noteChangedRoles } from '../note-roles.ts';
+import { settleClusterRoles } from './cluster-roles.ts';
 import type { ItemOutcome } from './items.ts';
 
 /** Between two looks at locks that others hold: short at first, longer with the age of the oldest request. */
 const PAUSE_MS = { least: 20, most: 1_000, shareOfAge: 0.1 };
 
-interface Ended {
+export interface Ended {
   work: ServerWork;
   status: 'completed' | 'failed';
   error?: string;
@@ -68,17 +72,41 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
       fields: { success: error === undefined, ...(outcome.state === 'done' ? { steps: outcome.steps } : {}) },
       result: resultOf(outcome),
       actor: work.actor,
-      action: auditAction({ scope: 'server', type: work.type }),
-      resource: `server/${serverName}`,
+      action: work.options.audit?.action ?? auditAction({ scope: 'server', type: work.type }),
+      resource: work.options.audit?.resource ?? `server/${serverName}`,
       detail: resultOf(outcome),
     })),
   );
   // Repeated for a task that was closed before, this says the same again.
-  const changed = ended.flatMap(({ outcome }) => (outcome.state === 'done' ? outcome.roles : []));
-  await noteChangedRoles(deps, tx, {
-    serverName,
-    changed: changed.filter(({ created, passwordSet }) => created || passwordSet !== undefined),
-  });
+  await noteChangedRoles(deps, tx, { serverName, changed: ended.flatMap(rolesToNote) });
+  await noteGroups(
+    tx,
+    ended.flatMap(({ work: { options }, outcome }) => {
+      if (outcome.state !== 'done' || options.fill === undefined || !('groups' in options.fill)) return [];
+      const { database } = options.fill;
+      return (outcome.more?.groups ?? []).map((group) => ({ serverName, database, ...group }));
+    }),
+  );
+  await settleClusterRoles(deps, tx, serverName, ended);
+}
+
+function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & MoreToNote)[] {
+  if (outcome.state !== 'done') return [];
+  const { record, disabled, fill, clusterRole } = options;
+  const ofGroups = fill !== undefined && 'groups' in fill;
+  const groups = new Set(outcome.more?.groups?.map(({ role }) => role));
+  return outcome.roles
+    .filter(
+      ({ name, created, passwordSet }) =>
+        created || passwordSet !== undefined || disabled !== undefined || groups.has(name),
+    )
+    .map((role) => ({
+      ...role,
+      ...(ofGroups && { owner: GROUP_OWNER }),
+      ...(clusterRole !== undefined && { owner: clusterOwner(clusterRole.clusterId) }),
+      ...(record !== undefined && { user: record }),
+      ...(disabled !== undefined && { disabled }),
+    }));
 }
 
 function resultOf(outcome: ItemOutcome): AccessResult {
@@ -92,6 +120,7 @@ function resultOf(outcome: ItemOutcome): AccessResult {
     ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText.map(({ name }) => name) }),
     passwords_compared: passwordsCompared,
     steps,
+    ...outcome.more,
   };
 }
 

@@ -1,9 +1,15 @@
 import { documentLocks, documentTargets, type LockKeys } from '../../../../domain/access/locks.ts';
+import type { RoleFacts } from '../../../../domain/access/role-condition.ts';
+import type { ClusterRoleRecord } from '../../../../domain/clusters/role-request.ts';
 import { Failure } from '../../../../domain/failures.ts';
-import type { ServerWork } from '../../../../store/server-work.ts';
+import { clusterRoleRecords, recordKey } from '../../../../store/cluster-roles.ts';
+import { roleFacts } from '../../../../store/role-facts.ts';
+import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
 import type { ControlDeps } from '../../deps.ts';
 import type { ChangedRole } from '../note-roles.ts';
 import { type AccessRequest, openTogether, requestOf } from '../request.ts';
+import type { ChangedClusterRole } from './cluster-roles.ts';
+import { NO_FACTS } from './together.ts';
 
 /** One request of a batch. */
 export interface Item {
@@ -13,11 +19,27 @@ export interface Item {
   home: string | null;
   locks: LockKeys;
   targets: string[];
+  /** The same text for requests of which one is carried out for all: the same role to make, the same change of several callers. */
+  together: string | undefined;
+  /** What metadata knows of the role that the request's condition is about. */
+  facts: RoleFacts;
+  /** What is on record of the role of a cluster that it is about. */
+  clusterRole: ClusterRoleRecord | undefined;
 }
 
 /** What came of a request in one round. */
 export type ItemOutcome =
-  | { state: 'done'; roles: ChangedRole[]; steps: string[]; passwordsCompared: boolean; plainText: boolean }
+  | {
+      state: 'done';
+      roles: ChangedRole[];
+      steps: string[];
+      passwordsCompared: boolean;
+      plainText: boolean;
+      /** Role of a cluster that it is about. */
+      clusterRole?: ChangedClusterRole;
+      /** For the result of the task, beside what the rest says. */
+      more?: AccessResult;
+    }
   | { state: 'failed'; failure: Failure }
   /** Not in this round. `held`: somebody who is not ours holds a lock on it. */
   | { state: 'waiting'; held: boolean; reason: string };
@@ -29,19 +51,54 @@ export async function loadItems(
   works: readonly ServerWork[],
 ): Promise<{ items: Item[]; outcomes: Map<string, ItemOutcome> }> {
   const taskIds = works.map(({ taskId }) => taskId);
-  const { passwords, foreign } = await openTogether(deps, serverName, taskIds);
+  const [{ passwords, foreign }, facts, clusterRoles] = await Promise.all([
+    openTogether(deps, serverName, taskIds),
+    factsOf(deps, serverName, works),
+    clusterRoleRecords(
+      deps.db,
+      works.flatMap(({ options }) => options.clusterRole ?? []),
+    ),
+  ]);
   const items: Item[] = [];
   const outcomes = new Map<string, ItemOutcome>();
   for (const work of works) {
     try {
       const request = requestOf(work, passwords.get(work.taskId) ?? new Map(), foreign);
-      items.push({ work, request, home: homeOf(request), ...keysOf(request) });
+      const role = work.options.condition?.role ?? '';
+      const known = facts.get(role) ?? NO_FACTS;
+      items.push({
+        work,
+        request,
+        home: homeOf(request),
+        ...keysOf(request),
+        together: togetherKey(work),
+        facts: { ...known, foreignOwner: foreign.get(role) },
+        clusterRole: work.options.clusterRole && clusterRoles.get(recordKey(work.options.clusterRole)),
+      });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       outcomes.set(work.taskId, { state: 'failed', failure: error });
     }
   }
   return { items, outcomes };
+}
+
+/** Asked for only where a condition depends on it: most requests make a role. */
+function factsOf(
+  deps: ControlDeps,
+  serverName: string,
+  works: readonly ServerWork[],
+): Promise<Map<string, Omit<RoleFacts, 'foreignOwner'>>> {
+  const roles = works.flatMap(({ options }) => (options.condition?.when === 'present' ? [options.condition.role] : []));
+  return roles.length === 0 ? Promise.resolve(new Map()) : roleFacts(deps.db, { serverName, roles });
+}
+
+function togetherKey({ options, document }: ServerWork): string | undefined {
+  // Who may ask for it is judged for each of them.
+  if (options.shared === true) {
+    return JSON.stringify([document, options.fill, options.clusterRole, options.flavors]);
+  }
+  return options.condition?.when === 'absent' ? `absent:${options.condition.role}` : undefined;
 }
 
 function keysOf({ document }: AccessRequest): Pick<Item, 'locks' | 'targets'> {
@@ -57,15 +114,18 @@ function homeOf({ document }: AccessRequest): string | null {
 
 /**
  * Requests that do not depend on each other, oldest first; the others come in the next round, when they can be planned on what
- * the earlier ones did.
+ * the earlier ones did. Those of which one is carried out for all come together.
  */
 export function independent(items: readonly Item[]): { now: Item[]; later: Item[] } {
-  const taken = new Set<string>();
+  const taken = new Map<string, Item>();
   const now: Item[] = [];
   const later: Item[] = [];
   for (const item of items) {
-    const depends = item.targets.some((target) => taken.has(target));
-    for (const target of item.targets) taken.add(target);
+    const depends = item.targets.some((target) => {
+      const holder = taken.get(target);
+      return holder !== undefined && (holder.together === undefined || holder.together !== item.together);
+    });
+    for (const target of item.targets) if (!taken.has(target)) taken.set(target, item);
     (depends ? later : now).push(item);
   }
   return { now, later };

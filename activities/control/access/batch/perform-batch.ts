@@ -1,7 +1,9 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type pg from 'pg';
+import { Failure } from '../../../../domain/failures.ts';
 import { taskApplicationName } from '../../../../domain/marker.ts';
 import { type SessionFacts, sessionFacts } from '../../../../platform/target/catalog/cluster.ts';
+import { orLoginRefused } from '../../../../platform/target/errors.ts';
 import type { TargetServer } from '../../../../platform/target/target-server.ts';
 import { type BatchRecord, claimMore, closeBatch, continueBatch, findBatch } from '../../../../store/batches.ts';
 import { inTransaction } from '../../../../store/connection.ts';
@@ -11,7 +13,9 @@ import type { ControlDeps } from '../../deps.ts';
 import type { BatchRound } from '../../types.ts';
 import { changeTogether, type Share } from './change-together.ts';
 import { closeRound } from './close-round.ts';
-import { type ItemOutcome, independent, loadItems, spread } from './items.ts';
+import { endSessions } from './end-sessions.ts';
+import { enterDatabase } from './enter-database.ts';
+import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
 
 /** Connections that the shares of one batch use side by side; the fourth is left to others. */
 const PARALLEL_SHARES = 3;
@@ -41,9 +45,10 @@ export async function performBatch(deps: ControlDeps, input: { batchId: string }
   for (let open = works; ; ) {
     if (open.length === 0) open = await awaitMore(deps, batch, until);
     if (open.length === 0) return CLOSED;
-    const outcomes = await carryOut(deps, place, open);
-    const crowd = expectCrowd(deps, batch, open.length);
+    const { outcomes, trouble } = await carryOut(deps, place, open);
+    const crowd = trouble === undefined ? expectCrowd(deps, batch, open.length) : undefined;
     const round = await closeRound(deps, { batch, works: open, outcomes });
+    if (trouble !== undefined) throw trouble;
     await crowd;
     open = round.open;
     if (crowd !== undefined && round.pauseMs === 0) open = [...open, ...(await claimMore(deps.db, batch))];
@@ -93,30 +98,70 @@ async function placeOf(deps: ControlDeps, batch: BatchRecord): Promise<Place> {
   return { batch, server, plainText: record?.settings.allowPlainTextPasswords ?? false };
 }
 
+/** Requests of one share of a round, and the database that they are carried out in. */
+interface Part {
+  home: string | null;
+  items: Item[];
+}
+
+/** @returns what came of each request; `trouble` is the failure that the others are tried again after */
 async function carryOut(
   deps: ControlDeps,
-  { batch, server, plainText }: Place,
+  place: Place,
   works: readonly ServerWork[],
-): Promise<Map<string, ItemOutcome>> {
-  const { serverName, lane } = batch;
-  const { items, outcomes } = await loadItems(deps, serverName, works);
+): Promise<{ outcomes: Map<string, ItemOutcome>; trouble: Failure | undefined }> {
+  const { batch } = place;
+  const { items, outcomes } = await loadItems(deps, batch.serverName, works);
   const { now, later } = independent(items);
   for (const { work } of later) outcomes.set(work.taskId, { state: 'waiting', held: false, reason: 'its turn' });
-  const settings = { lockTimeoutMs: LOCK_TIMEOUT_MS[lane], plainText };
   const homes = [...new Set(now.map(({ home }) => home))];
-  const shares = homes.flatMap((home) => {
+  const parts = homes.flatMap((home): Part[] => {
     const there = now.filter((item) => item.home === home);
-    return (home === null ? spread(there, PARALLEL_SHARES, SMALLEST_SHARE) : [there]).map((part) => ({ home, part }));
+    return (home === null ? spread(there, PARALLEL_SHARES, SMALLEST_SHARE) : [there]).map((part) => ({
+      home,
+      items: part,
+    }));
   });
-  const results = await Promise.all(
-    shares.map(({ home, part }) =>
-      onConnections(server, { batch, home }, (clients) =>
-        changeTogether(deps, { ...settings, ...clients, serverName }, part),
-      ),
-    ),
-  );
-  for (const result of results) for (const [taskId, outcome] of result) outcomes.set(taskId, outcome);
-  return outcomes;
+  const results = await Promise.allSettled(parts.map((part) => carryOutPart(deps, place, part)));
+  let trouble: Failure | undefined;
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') {
+      for (const [taskId, outcome] of result.value) outcomes.set(taskId, outcome);
+      continue;
+    }
+    const { reason } = result;
+    // Nobody foresaw it, or the worker stops: nothing is known of what came of the requests.
+    if (!(reason instanceof Failure)) throw reason;
+    const given = givenUp(parts[index]?.items ?? [], reason);
+    for (const [taskId, outcome] of given) outcomes.set(taskId, outcome);
+    if (reason.retryable && given.size < (parts[index]?.items.length ?? 0)) trouble = reason;
+  }
+  return { outcomes, trouble };
+}
+
+/**
+ * Of requests that could not be carried out at all, because the server does not answer or does not let us in, those that are not
+ * tried again: all where that cannot help, else those whose callers do not wait any longer.
+ */
+function givenUp(items: readonly Item[], failure: Failure): Map<string, ItemOutcome> {
+  const isOver = ({ work }: Item) =>
+    !failure.retryable ||
+    Date.now() - work.createdAt.getTime() >= (work.options.patienceMs ?? Number.POSITIVE_INFINITY);
+  return new Map(items.filter(isOver).map(({ work }) => [work.taskId, { state: 'failed', failure }]));
+}
+
+async function carryOutPart(
+  deps: ControlDeps,
+  { batch, server, plainText }: Place,
+  { home, items }: Part,
+): Promise<Map<string, ItemOutcome>> {
+  const settings = { lockTimeoutMs: LOCK_TIMEOUT_MS[batch.lane], plainText, serverName: batch.serverName };
+  return onConnections(server, { batch, home }, async (clients) => {
+    const outcomes = await changeTogether(deps, { ...settings, ...clients }, items);
+    return endSessions(clients.lockClient, items, outcomes);
+  }).catch((error: unknown) => {
+    throw orLoginRefused(error, server.name);
+  });
 }
 
 /** Locks are in the maintenance database, whatever database the statements run in. */
@@ -134,7 +179,7 @@ function onConnections(
   const elsewhere = home !== null && home !== server.address.maintenanceDb;
   return server.reserve(session, elsewhere ? 2 : 1, async (lease) => {
     const { client: lockClient } = await lease.connect();
-    const client = elsewhere ? (await lease.connect({ database: home })).client : lockClient;
+    const client = elsewhere ? await enterDatabase(server, lease, home) : lockClient;
     return work({ client, lockClient, facts: await recentFacts(server, lockClient) });
   });
 }

@@ -93,6 +93,7 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     ...control,
     workflows: undefined as never,
     taskQueue: 'none',
+    groupRefreshMs: null,
     allowedRoles: new Set<string>(),
     taskTimeoutMs: 60_000,
     drainMs: 0,
