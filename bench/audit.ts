@@ -62,7 +62,7 @@ export async function auditBench(args: string[]): Promise<void> {
       ]),
     );
     console.log(
-      'verify: a process of its own, with its start; memory is the peak of that process, or the growth of this one',
+      'verify and API: processes of their own; their memory is the peak of each, with what the program itself needs',
     );
   } finally {
     await db.end();

@@ -65,6 +65,7 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'GET /clusters/{cluster_id}/roles/{role_name}': {
     action: 'cluster.role_password',
     resource: 'cluster/{cluster_id}/role/{role_name}',
+    reveals: true,
   },
   'PUT /clusters/{cluster_id}/roles/{role_name}': {
     action: 'cluster.role',
@@ -120,7 +121,7 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'POST /api/v1/grants': { action: 'user.grants', resource: 'user' },
   'POST /api/v1/revokes': { action: 'user.revokes', resource: 'user' },
   'POST /api/v1/grants/refresh': { action: 'user.groups', resource: 'user' },
-  'POST /api/v1/handover/{token}': { action: 'role.password', resource: 'handover' },
+  'POST /api/v1/handover/{token}': { action: 'role.password', resource: 'handover', reveals: true },
 
   'GET /v1/audit/export': { action: 'audit.export', resource: 'audit', reveals: true },
 };

@@ -100,7 +100,7 @@ describe('a switchover', () => {
       `SELECT kind, action, actor, request_id IS NOT NULL AS known, outcome FROM audit_log WHERE task_id = $1 ORDER BY id`,
       [task.task_id],
     );
-    const common = { action: 'database.switchover', actor: 'loopback', known: true };
+    const common = { action: 'database.switchover', actor: 'admin', known: true };
     expect(audited).toEqual([
       { kind: 'intent', ...common, outcome: null },
       { kind: 'outcome', ...common, outcome: 'completed' },

@@ -7,7 +7,7 @@ import type { VersionedServer } from '../../support/versions.ts';
 
 type Answer = Awaited<ReturnType<TestStack['call']>>;
 
-/** A call of a route of the table, under a request id of its own. */
+/** A call of a route of the table. Names fill the path; `?` is a query string. */
 export type Call = (
   route: string,
   names: Record<string, string>,
@@ -30,6 +30,7 @@ export function everyChange(around: {
     ...access(around),
     ...clusters(around),
     ...environments(around),
+    ...users(around),
     ...channels(around),
   ];
 }
@@ -150,6 +151,8 @@ function access({ call, stack }: Around): Act[] {
 
 function clusters({ call, stack }: Around): Act[] {
   const made: Record<string, string> = {};
+  const ofCluster = () => ({ cluster_id: made.eid ?? '', role_name: 'user' });
+  const asMember = () => ({ Authorization: `Bearer ${made.key}` });
   return [
     [
       'POST /v1/teams',
@@ -163,20 +166,30 @@ function clusters({ call, stack }: Around): Act[] {
     [
       'PUT /v1/teams/{team_id}/members/{account_id}',
       async (route) => {
-        made.account_id = (await makeMember(stack(), { role: 'member' })).account.id;
+        const member = await makeMember(stack(), { role: 'member' });
+        made.account_id = member.account.id;
+        made.key = member.key;
         return call(route, made, { role: 'manager' });
       },
     ],
-    ['DELETE /v1/teams/{team_id}/members/{account_id}', (route) => call(route, made)],
     [
       'POST /v1/clusters',
       async (route) => {
         const answer = await call(route, {}, { server: 'host-1', team_id: made.team_id, name: 'audited' });
         made.cluster_id = answer.body.id;
+        made.eid = answer.body.eid;
         return answer;
       },
     ],
+    ['POST /clusters/{cluster_id}/roles', (route) => call(route, ofCluster(), {}, asMember())],
+    ['GET /clusters/{cluster_id}/roles/{role_name}', (route) => call(route, ofCluster(), undefined, asMember())],
+    [
+      'PUT /clusters/{cluster_id}/roles/{role_name}',
+      (route) => call(route, ofCluster(), { flavor: 'write' }, asMember()),
+    ],
+    ['DELETE /clusters/{cluster_id}/roles/{role_name}', (route) => call(route, ofCluster(), undefined, asMember())],
     ['DELETE /v1/clusters/{cluster_id}', (route) => call(route, made)],
+    ['DELETE /v1/teams/{team_id}/members/{account_id}', (route) => call(route, made)],
     ['DELETE /v1/teams/{team_id}', (route) => call(route, made)],
   ];
 }
@@ -201,6 +214,75 @@ function environments({ call, stack }: Around): Act[] {
     ['PATCH /api/v1/registry/{id}', (route) => call(route, made, { notes: 'audited' })],
     ['DELETE /api/v1/registry/{id}', (route) => call(route, made)],
     ['POST /api/v1/registry/import', (route) => call(route, {}, { entries: [entry('imported')] })],
+  ];
+}
+
+/** What identifies the account of each kind of user. */
+const KINDS: Readonly<Record<string, Record<string, string>>> = {
+  app: { servername: 'web01', port: '8080' },
+  'app-k8s': { env_prefix: 'dv', farmname: 'audited' },
+  devqa: { username: 'audited_devqa' },
+  devlead: { username: 'audited_devlead' },
+  readonly: { username: 'audited_readonly' },
+  dba: { username: 'audited_dba' },
+};
+
+function users({ call, stack }: Around): Act[] {
+  const place = { env: 'users', database: 'audited_users' };
+  const username = 'audited_devqa';
+  const usage = { on: { kind: 'schema', names: ['public'] }, privileges: ['USAGE'] };
+  const made: Record<string, string> = {};
+  const byGet = (route: string, parameters: Record<string, string>) =>
+    call(route, { '?': new URLSearchParams({ ...place, ...parameters }).toString() });
+  const byPost = (route: string, parameters: object) => call(route, {}, { ...place, ...parameters });
+  /** The same change twice is two requests all the same: the second one finds the user there. */
+  const kinds = Object.entries(KINDS).flatMap(([kind, parameters]): Act[] => [
+    [`GET /api/v1/users/${kind}`, (route) => byGet(route, parameters)],
+    [`POST /api/v1/users/${kind}`, (route) => byPost(route, parameters)],
+  ]);
+  const [first, ...others] = kinds;
+  return [
+    [
+      first?.[0] ?? '',
+      async (route) => {
+        await stack().target.query(`CREATE DATABASE ${place.database}`);
+        const [endpoint] = stack().target.address.endpoints;
+        await call(
+          'POST /api/v1/registry',
+          {},
+          {
+            env: place.env,
+            db_name: place.database,
+            hostname: endpoint?.address,
+            port: endpoint?.port,
+          },
+        );
+        return byGet(route, KINDS.app ?? {});
+      },
+    ],
+    ...others,
+    ['GET /api/v1/users/reset', (route) => byGet(route, { username })],
+    [
+      'POST /api/v1/users/reset',
+      async (route) => {
+        const answer = await byPost(route, { username, handover: 'link' });
+        made.token = new URL(answer.body.handover.url).pathname.split('/').at(-1) ?? '';
+        return answer;
+      },
+    ],
+    ['POST /api/v1/handover/{token}', (route) => call(route, made, undefined, { Authorization: '' })],
+    ['GET /api/v1/users/search-path', (route) => byGet(route, { username, schema: 'public' })],
+    ['POST /api/v1/users/search-path', (route) => byPost(route, { username, schema: 'public' })],
+    ['POST /api/v1/users/disable', (route) => byPost(route, { username })],
+    ['POST /api/v1/users/enable', (route) => byPost(route, { username })],
+    [
+      'POST /api/v1/users/bulk',
+      (route) => call(route, {}, { users: [{ ...place, kind: 'devqa', username: 'in_bulk' }] }),
+    ],
+    ['POST /api/v1/grants', (route) => byPost(route, { ...usage, to: [username] })],
+    ['POST /api/v1/revokes', (route) => byPost(route, { ...usage, from: [username] })],
+    ['POST /api/v1/grants/refresh', (route) => byPost(route, {})],
+    ['POST /api/v1/users/drop', (route) => byPost(route, { username })],
   ];
 }
 
