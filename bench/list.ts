@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
-import type { Config } from '../platform/config/config.ts';
+import type pg from 'pg';
+import { metadataOf } from './metadata.ts';
 import { type BenchStack, startBenchStack } from './stack.ts';
 import { median, table, timed } from './statistics.ts';
 
@@ -38,15 +36,6 @@ export async function listBench(args: string[]): Promise<void> {
     await client.end();
     await stack.stop();
   }
-}
-
-async function metadataOf(config: Config): Promise<pg.Client> {
-  if (config.metadata.kind !== 'embedded') throw new Error('the bench needs an embedded metadata server');
-  const password = (await readFile(join(config.home, 'postgres/metadata.password'), 'utf8')).trim();
-  const { port } = config.metadata;
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
-  await client.connect();
-  return client;
 }
 
 /** Adds databases up to a number of them, each with a specification as large as one with scripts and two services is. */

@@ -4,6 +4,7 @@ import { listBench } from './list.ts';
 import { provisionBench } from './provision.ts';
 import { rolesBench } from './roles.ts';
 import { updateBench } from './update.ts';
+import { usersBench } from './users.ts';
 
 const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([
   ['audit', auditBench],
@@ -11,6 +12,7 @@ const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map(
   ['provision', provisionBench],
   ['roles', rolesBench],
   ['update', updateBench],
+  ['users', usersBench],
 ]);
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -25,18 +25,21 @@ const FLOORS = [
 ] as const;
 const FLOOR_STATEMENTS = 600;
 const WARM_UP_CALLS = 40;
-const DATABASE = 'bench_callers';
-const PREFIX = 'bench_caller_';
+/** Database that the roles get a setting in. */
+export const DATABASE = 'bench_callers';
+export const PREFIX = 'bench_caller_';
 const ITERATIONS = 4_096;
 
-interface Side {
+/** One of the two that are compared. */
+export interface Side {
   baseUrl: string;
   headers: Record<string, string>;
   /** Call that creates the role {@link PREFIX} + name. */
   call(name: string): Call;
 }
 
-interface Bench {
+/** What turns are taken with. */
+export interface Bench {
   target: BenchTarget;
   load: Helper<LoadRequest, LoadAnswer>;
   floor: Helper<FloorRequest, FloorAnswer>;
@@ -50,7 +53,20 @@ interface Outcome {
 }
 
 /** Roles with generated passwords, made for callers that each wait for their answer, by us and by the stand-in in turn. */
-export async function benchCallers(stack: BenchStack, runs: number): Promise<void> {
+export function benchCallers(stack: BenchStack, runs: number): Promise<void> {
+  return benchSides(stack, runs, { ours: oursSide(stack) });
+}
+
+/**
+ * The same for any way of ours that makes such roles.
+ * @param of.prepare once the database is there
+ * @param of.more measures more, with the same helpers
+ */
+export async function benchSides(
+  stack: BenchStack,
+  runs: number,
+  of: { ours: Side; prepare?: () => Promise<void>; more?: (bench: Bench) => Promise<void> },
+): Promise<void> {
   const target = await openTarget(stack.config);
   const directory = await mkdtemp(join(tmpdir(), 'pgsteward-stand-in-'));
   const load = startHelper<LoadRequest, LoadAnswer>(new URL('load.ts', import.meta.url));
@@ -62,12 +78,14 @@ export async function benchCallers(stack: BenchStack, runs: number): Promise<voi
     standIn = await startStandIn({ directory, superuser, caFile: caFile(stack.config), database: DATABASE });
     console.log(`\nroles with generated passwords; ${runs} runs, by turns`);
     console.log(`stand-in of pg-user-api: ${standIn.description}, built-in server, a thread for each request`);
-    const bench = { target, load, floor, sides: { standIn: standInSide(standIn), ours: oursSide(stack) } };
+    await of.prepare?.();
+    const bench = { target, load, floor, sides: { standIn: standInSide(standIn), ours: of.ours } };
     for (const side of Object.values(bench.sides)) await turn(bench, side, { callers: 4, calls: WARM_UP_CALLS });
     await benchLoads(bench, runs);
     const calls = WARM_UP_CALLS + runs * LOADS.reduce((sum, each) => sum + each.calls, 0);
     const audited = await standIn.auditRows();
     if (audited < calls) console.log(`the stand-in lost ${calls - audited} of ${calls} rows of its audit log`);
+    await of.more?.(bench);
   } finally {
     await standIn?.stop();
     await Promise.all([load.stop(), floor.stop()]);
@@ -131,7 +149,7 @@ const newOutcome = (): Outcome => ({ perSecond: [], latencies: [] });
 let names = 0;
 
 /** One turn of one side. @throws Error unless every role is there as it was asked for */
-async function turn(bench: Bench, side: Side, of: { callers: number; calls: number }): Promise<LoadAnswer> {
+export async function turn(bench: Bench, side: Side, of: { callers: number; calls: number }): Promise<LoadAnswer> {
   const { baseUrl, headers } = side;
   const calls = Array.from({ length: of.calls }, () => {
     names += 1;
@@ -200,7 +218,7 @@ function figures({ perSecond, latencies }: Outcome): string[] {
   return [median(perSecond).toFixed(0), percentile(latencies, 0.5).toFixed(1), percentile(latencies, 0.95).toFixed(1)];
 }
 
-function percentile(values: readonly number[], share: number): number {
+export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
