@@ -3,6 +3,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { enforceRules } from './access/enforce.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
 import { nameRequest } from './caller-middleware.ts';
 import { clusterRoutes as installationRoutes } from './cluster/routes.ts';
@@ -11,6 +12,8 @@ import { clusterRoutes } from './clusters/cluster-routes.ts';
 import { limitRequests } from './clusters/limit-requests.ts';
 import { clusterManagementRoutes } from './clusters/manage/cluster-routes.ts';
 import { teamManagementRoutes } from './clusters/manage/team-routes.ts';
+import { createFlavorKeeper } from './clusters/roles/flavors.ts';
+import { clusterRoleRoutes } from './clusters/roles/routes.ts';
 import { teamRoutes } from './clusters/team-routes.ts';
 import { confineToListener } from './confined-listeners.ts';
 import { databaseRoutes } from './databases/routes.ts';
@@ -26,6 +29,7 @@ import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
+import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
 import { accessRoutes } from './roles/access-routes.ts';
@@ -48,7 +52,7 @@ import { userRoutes } from './users/routes.ts';
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(nameRequest(), logRequests(deps.log), noStore(), auditRefusals(deps), confineToListener());
+  app.use(nameRequest(), logRequests(deps.log), noStore(), confineToListener(), auditRefusals(deps));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(enforceRules(deps), limitRequests(deps.clusters), refuseSpeculativeChanges(), limitBody(), tellReplays());
   app.onError(createErrorHandler(deps.log));
@@ -69,14 +73,18 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
-  const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
-  for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
+  app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
-  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes, clusterManagementRoutes]) {
+  const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
+  for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
+  for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes]) {
     app.route('/', routes(deps));
   }
+  app.route('/', auditRoutes(deps));
+  const roleDeps = { ...serverDeps, flavors: createFlavorKeeper(serverDeps) };
+  for (const routes of [clusterManagementRoutes, clusterRoleRoutes]) app.route('/', routes(roleDeps));
   app.doc31('/v1/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'pgsteward', version: deps.version.version },

@@ -29,6 +29,8 @@ export interface ApiDeps {
   /** Ports that services without a fixed one may get, both ends included. */
   portRange: { first: number; last: number };
   allowedRoles: ReadonlySet<string>;
+  /** Role that an import registers servers with, where the import itself names none. */
+  defaultAdmin?: { user: string; password: string };
   /** Links to passwords: how long they are good for, and under which address they are reached (`null`: that of the request). */
   handover: { hours: number; publicUrl: string | null };
   access: AccessDeps;

@@ -19,6 +19,7 @@ export const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
   StaleTask: 'database_not_modifiable',
   InvalidSpec: 'invalid_input',
   NameConflict: 'invalid_input',
+  RoleConflict: 'role_conflict',
   NotAllowed: 'forbidden',
   PreflightFailed: 'invalid_input',
   ScriptFailed: 'invalid_input',

@@ -26,11 +26,14 @@ export const API_ERRORS = {
   channel_disabled: 409,
   account_already_exists: 409,
   last_administrator: 409,
+  role_conflict: 409,
+  flavors_unavailable: 409,
   team_already_exists: 409,
   team_in_use: 409,
   cluster_already_exists: 409,
   gone: 410,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   too_many_requests: 429,
   server_error: 500,
   unavailable: 503,
@@ -94,5 +97,5 @@ function respond(
   c.set('errorName', error.name);
   const status = API_ERRORS[error.name];
   const rendered = familyOf(c.req.path).refusal({ ...error, status, requestId: requestIdOf(c) });
-  return c.json(rendered.body, status, { ...headers, ...rendered.headers });
+  return c.json(rendered.body, status, { ...rendered.headers, ...headers });
 }

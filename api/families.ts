@@ -16,7 +16,7 @@ export interface Refusal {
   requestId: string;
 }
 
-/** Body of an answer, and headers that the family adds. */
+/** Body of an answer, and headers that the family adds where the error has none of its own. */
 export interface Rendering {
   body: object;
   headers?: Readonly<Record<string, string>>;

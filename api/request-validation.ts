@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler, ValidationTargets } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
 import { errorResponse, invalidInput } from './errors.ts';
+import { MAX_IMPORT_BYTES } from './registry/import/limits.ts';
 import { schemaErrorResponse } from './schema-errors.ts';
 import { schemaProblems, type ValueSource } from './schema-problems.ts';
 
@@ -26,12 +27,19 @@ interface Validation {
   data?: unknown;
 }
 
-/** Refuses bodies above 768 KiB with 413, whether or not they announce their length. */
+/** Paths that take more. */
+const LARGER_BODIES: Readonly<Record<string, number>> = { '/api/v1/registry/import': MAX_IMPORT_BYTES };
+
+/** Refuses bodies above 768 KiB with 413, whether or not they announce their length; where files are sent, above their bound. */
 export function limitBody(): MiddlewareHandler {
-  return bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: (c) => errorResponse(c, 'payload_too_large', `the body exceeds ${MAX_BODY_BYTES} bytes`),
-  });
+  const limitTo = (maxSize: number) =>
+    bodyLimit({
+      maxSize,
+      onError: (c) => errorResponse(c, 'payload_too_large', `the body exceeds ${maxSize} bytes`),
+    });
+  const usual = limitTo(MAX_BODY_BYTES);
+  const larger = new Map(Object.entries(LARGER_BODIES).map(([path, maxSize]) => [path, limitTo(maxSize)]));
+  return (c, next) => (larger.get(c.req.path) ?? usual)(c, next);
 }
 
 /**
@@ -49,8 +57,8 @@ export function requireJsonBody(): MiddlewareHandler {
     if (bytes.byteLength === 0) {
       return schemaErrorResponse(c, [{ name: 'missing_payload', message: 'missing required payload' }]);
     }
-    const problem = jsonProblem(bytes);
-    if (problem !== undefined) return schemaErrorResponse(c, [{ name: 'decode_payload', message: problem }]);
+    const decoded = decodeJson(bytes);
+    if ('problem' in decoded) return schemaErrorResponse(c, [{ name: 'decode_payload', message: decoded.problem }]);
     return next();
   };
 }
@@ -70,16 +78,18 @@ export function answerInvalidShape({ target, success, error, data }: Validation,
   return first && schemaErrorResponse(c, [first, ...rest]);
 }
 
-/** Why `bytes` are not JSON; undefined where they are. The parser's own message is not used: it repeats pieces of the body, which has passwords. */
-export function jsonProblem(bytes: ArrayBuffer): string | undefined {
+/** Reads JSON, or says why it is none. The parser's own message is not used: it repeats pieces of the body, which has passwords. */
+export function decodeJson(bytes: ArrayBuffer): { value: unknown } | { problem: string } {
   try {
-    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return undefined;
+    return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
   } catch (err) {
-    if (!(err instanceof SyntaxError)) return 'the body is not valid UTF-8';
+    if (!(err instanceof SyntaxError)) return { problem: 'the body is not valid UTF-8' };
     const position = / at position (\d+)/.exec(err.message)?.[1];
-    return position === undefined
-      ? 'the body is not valid JSON'
-      : `the body is not valid JSON: error at character ${Number(position) + 1}`;
+    return {
+      problem:
+        position === undefined
+          ? 'the body is not valid JSON'
+          : `the body is not valid JSON: error at character ${Number(position) + 1}`,
+    };
   }
 }

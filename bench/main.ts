@@ -1,4 +1,5 @@
 /** `npm run bench -- <name> [options]`: prints ratios measured in one run; absolute times say little on a shared machine. */
+import { auditBench } from './audit.ts';
 import { listBench } from './list.ts';
 import { provisionBench } from './provision.ts';
 import { rolesBench } from './roles.ts';
@@ -6,6 +7,7 @@ import { updateBench } from './update.ts';
 import { usersBench } from './users.ts';
 
 const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([
+  ['audit', auditBench],
   ['list', listBench],
   ['provision', provisionBench],
   ['roles', rolesBench],

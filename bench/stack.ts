@@ -69,7 +69,8 @@ export async function startBenchStack(env: Record<string, string>): Promise<Benc
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
   const address = server.address();

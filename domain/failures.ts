@@ -12,6 +12,8 @@ export const FAILURES = {
   InvalidSpec: { retryable: false },
   /** A role, database or object of that name exists and is not ours. */
   NameConflict: { retryable: false },
+  /** A role of a cluster exists on its server and was made by somebody else. */
+  RoleConflict: { retryable: false },
   /** The rule set (R1, R5, R10) forbids touching this object. */
   NotAllowed: { retryable: false },
   /** Schemas or roles that the service needs do not exist. */

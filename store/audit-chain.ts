@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import QueryStream from 'pg-query-stream';
 import type { ChainHead } from '../domain/audit/chain.ts';
 import type { AuditRowText } from '../domain/audit/row.ts';
 import { AUDIT_TEXT_COLUMNS, timeText } from './audit-text.ts';
 import { inTransaction, type Queryable } from './connection.ts';
+import { streamRows } from './stream-rows.ts';
 
 /** Advisory lock of the metadata database: one batch is sealed at a time. */
 const SEALING_LOCK = 7_067_325_412;
@@ -91,14 +91,12 @@ export function sealBatch(pool: pg.Pool, sealing: Sealing): Promise<SealedBatch>
 
 /** What is noted and not chained yet. A note whose row is gone stays: it is evidence. */
 function unsealedRows(tx: pg.PoolClient, limit: number): AsyncIterable<AuditRowText> {
-  return tx.query(
-    new QueryStream(
-      `SELECT ${AUDIT_TEXT_COLUMNS} FROM audit_unsealed u JOIN audit_log a ON a.id = u.audit_id
-       WHERE NOT EXISTS (SELECT FROM audit_chain c WHERE c.audit_id = a.id) ORDER BY a.id LIMIT $1`,
-      [limit],
-      { batchSize: ROWS_AT_A_TIME },
-    ),
-  );
+  return streamRows(tx, {
+    text: `SELECT ${AUDIT_TEXT_COLUMNS} FROM audit_unsealed u JOIN audit_log a ON a.id = u.audit_id
+      WHERE NOT EXISTS (SELECT FROM audit_chain c WHERE c.audit_id = a.id) ORDER BY a.id LIMIT $1`,
+    values: [limit],
+    atATime: ROWS_AT_A_TIME,
+  });
 }
 
 async function insertLinks(

@@ -61,6 +61,18 @@ export async function insertAudit(db: Queryable, row: AuditRow): Promise<void> {
   );
 }
 
+/** Several rows in one statement, in their order. */
+export async function insertAuditRows(db: Queryable, rows: readonly AuditRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await db.query(
+    `INSERT INTO audit_log (kind, actor, token_id, source, request_id, action, resource, task_id, outcome, detail)
+     SELECT kind, actor, "tokenId", source, "requestId", action, resource, "taskId", outcome, coalesce(detail, '{}')
+     FROM ROWS FROM (jsonb_to_recordset($1) AS (kind text, actor text, "tokenId" text, source text, "requestId" text, action text,
+       resource text, "taskId" uuid, outcome text, detail jsonb)) WITH ORDINALITY ORDER BY ordinality`,
+    [JSON.stringify(rows)],
+  );
+}
+
 /**
  * SQL of the row in which a task was accepted, or of nothing: who asked for it, with which token and from where.
  * @param task SQL of the task's id

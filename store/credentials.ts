@@ -9,6 +9,11 @@ export const ENGINE_OWNER = 'roles';
 /** Owner of the group roles of the user API: nobody else changes them. */
 export const GROUP_OWNER = 'users';
 
+/** Whether a role of this owner was made by a request, and has what rights it has through this control plane. */
+export function isMadeByRequest(owner: string | undefined): boolean {
+  return owner === ENGINE_OWNER || owner?.startsWith('cluster/') === true;
+}
+
 /** A role of a server that this installation manages (R8). */
 export interface CredentialRecord {
   serverName: string;
@@ -192,46 +197,58 @@ export interface RoleNote {
 
 /**
  * Records roles that the role engine made or gave a password: a row for each, and a new version with each password. A role that
- * belongs to another owner keeps it.
+ * belongs to another owner keeps it. Part of a statement; its {@link roleNoteValues} begin at `$first`.
  */
+export const NOTE_ROLES = (first: number): string => {
+  const [server, names, oids, fingerprints, owners, environments, kinds, disabled] = Array.from(
+    { length: 8 },
+    (_, index) => `$${first + index}`,
+  );
+  const noted = `(
+     SELECT * FROM unnest(${names}::text[], ${oids}::bigint[], ${fingerprints}::text[], ${owners}::text[],
+       ${environments}::text[], ${kinds}::text[], ${disabled}::boolean[])
+       AS noted (name, oid, fingerprint, owner, environment, kind, disabled)
+   )`;
+  return `INSERT INTO credentials AS c (server_name, role_name, owner, origin, version, role_oid, password_fingerprint,
+     environment, user_kind, disabled_at)
+   SELECT ${server}, name, owner, 'engine', CASE WHEN fingerprint IS NULL THEN 0 ELSE 1 END, oid, fingerprint,
+     environment, kind, CASE WHEN disabled THEN now() END
+   FROM ${noted} AS noted ORDER BY name
+   ON CONFLICT (server_name, role_name) DO UPDATE SET role_oid = excluded.role_oid,
+     version = c.version + excluded.version,
+     password_fingerprint = coalesce(excluded.password_fingerprint, c.password_fingerprint),
+     -- A role that was made anew under the name of one that is gone belongs where it was made for now.
+     environment = CASE WHEN c.role_oid = excluded.role_oid THEN coalesce(excluded.environment, c.environment)
+                        ELSE excluded.environment END,
+     user_kind = CASE WHEN c.role_oid = excluded.role_oid THEN coalesce(excluded.user_kind, c.user_kind)
+                      ELSE excluded.user_kind END,
+     disabled_at = CASE WHEN excluded.disabled_at IS NOT NULL THEN excluded.disabled_at
+                        WHEN (SELECT n.disabled FROM ${noted} AS n WHERE n.name = c.role_name) IS FALSE
+                          OR c.role_oid IS DISTINCT FROM excluded.role_oid THEN NULL
+                        ELSE c.disabled_at END`;
+};
+
+/** Values of the eight parameters of {@link NOTE_ROLES}. */
+export function roleNoteValues(input: { serverName: string; roles: readonly RoleNote[] }): unknown[] {
+  return [
+    input.serverName,
+    input.roles.map(({ roleName }) => roleName),
+    input.roles.map(({ oid }) => oid),
+    input.roles.map(({ passwordFingerprint }) => passwordFingerprint ?? null),
+    input.roles.map(({ owner }) => owner ?? ENGINE_OWNER),
+    input.roles.map(({ user }) => user?.environment ?? null),
+    input.roles.map(({ user }) => user?.kind ?? null),
+    input.roles.map(({ disabled }) => disabled ?? null),
+  ];
+}
+
+/** {@link NOTE_ROLES} alone. */
 export async function noteRoles(
   db: Queryable,
   input: { serverName: string; roles: readonly RoleNote[] },
 ): Promise<void> {
   if (input.roles.length === 0) return;
-  await db.query(
-    `WITH noted AS MATERIALIZED (
-       SELECT * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[])
-         AS noted (name, oid, fingerprint, owner, environment, kind, disabled)
-     )
-     INSERT INTO credentials AS c (server_name, role_name, owner, origin, version, role_oid, password_fingerprint,
-       environment, user_kind, disabled_at)
-     SELECT $1, name, owner, 'engine', CASE WHEN fingerprint IS NULL THEN 0 ELSE 1 END, oid, fingerprint,
-       environment, kind, CASE WHEN disabled THEN now() END
-     FROM noted ORDER BY name
-     ON CONFLICT (server_name, role_name) DO UPDATE SET role_oid = excluded.role_oid,
-       version = c.version + excluded.version,
-       password_fingerprint = coalesce(excluded.password_fingerprint, c.password_fingerprint),
-       -- A role that was made anew under the name of one that is gone belongs where it was made for now.
-       environment = CASE WHEN c.role_oid = excluded.role_oid THEN coalesce(excluded.environment, c.environment)
-                          ELSE excluded.environment END,
-       user_kind = CASE WHEN c.role_oid = excluded.role_oid THEN coalesce(excluded.user_kind, c.user_kind)
-                        ELSE excluded.user_kind END,
-       disabled_at = CASE WHEN excluded.disabled_at IS NOT NULL THEN excluded.disabled_at
-                          WHEN (SELECT disabled FROM noted n WHERE n.name = c.role_name) IS FALSE
-                            OR c.role_oid IS DISTINCT FROM excluded.role_oid THEN NULL
-                          ELSE c.disabled_at END`,
-    [
-      input.serverName,
-      input.roles.map(({ roleName }) => roleName),
-      input.roles.map(({ oid }) => oid),
-      input.roles.map(({ passwordFingerprint }) => passwordFingerprint ?? null),
-      input.roles.map(({ owner }) => owner ?? ENGINE_OWNER),
-      input.roles.map(({ user }) => user?.environment ?? null),
-      input.roles.map(({ user }) => user?.kind ?? null),
-      input.roles.map(({ disabled }) => disabled ?? null),
-    ],
-  );
+  await db.query(NOTE_ROLES(1), roleNoteValues(input));
 }
 
 /** Fingerprints of the passwords that were set last, of roles that still have the OID they had then. */

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Queryable } from './connection.ts';
+import { prepared } from './prepared.ts';
 
 /** Names a step of a task; `target` is an instance id where a step is done once per instance, else empty. */
 export interface StepKey {
@@ -23,24 +24,28 @@ const TASK_HOLDS = `EXISTS (
   WHERE t.id = $1 AND t.epoch = $2 AND (t.scope <> 'database' OR d.epoch = t.epoch) AND t.status IN ('pending', 'running', 'canceling')
     AND t.undo_began_at IS NULL)`;
 
+const BEGIN_STEP = prepared(
+  'begin_step',
+  `WITH entry AS (
+     INSERT INTO task_steps (task_id, ordinal, step, target, state)
+     SELECT $1, coalesce((SELECT max(ordinal) FROM task_steps WHERE task_id = $1), 0) + 1, $3, $4, 'started'
+     WHERE ${TASK_HOLDS}
+     ON CONFLICT (task_id, step, target) DO UPDATE SET started_at = now()
+     RETURNING (xmax = 0) AS first
+   ), line AS (
+     INSERT INTO task_log (id, task_id, message, fields)
+     SELECT $5, $1, $6, jsonb_build_object('step', $3::text) FROM entry WHERE first
+   )
+   SELECT EXISTS (SELECT FROM entry) AS began`,
+);
+
 /**
  * Enters a step in the journal and writes the log line, if the task still holds. One round trip.
  * @returns false when the task was superseded or closed: the step must change nothing.
  */
 export async function beginStep(db: Queryable, key: StepKey, message: string): Promise<boolean> {
   const { rows } = await db.query<{ began: boolean }>(
-    `WITH entry AS (
-       INSERT INTO task_steps (task_id, ordinal, step, target, state)
-       SELECT $1, coalesce((SELECT max(ordinal) FROM task_steps WHERE task_id = $1), 0) + 1, $3, $4, 'started'
-       WHERE ${TASK_HOLDS}
-       ON CONFLICT (task_id, step, target) DO UPDATE SET started_at = now()
-       RETURNING (xmax = 0) AS first
-     ), line AS (
-       INSERT INTO task_log (id, task_id, message, fields)
-       SELECT $5, $1, $6, jsonb_build_object('step', $3::text) FROM entry WHERE first
-     )
-     SELECT EXISTS (SELECT FROM entry) AS began`,
-    [key.taskId, key.epoch, key.step, key.target ?? '', uuidv7(), message],
+    BEGIN_STEP([key.taskId, key.epoch, key.step, key.target ?? '', uuidv7(), message]),
   );
   return rows[0]?.began ?? false;
 }
@@ -63,35 +68,41 @@ export async function announceSteps(
   return rows[0]?.holds ?? false;
 }
 
+/** How a step ended. */
+export interface StepEnd {
+  /** Of the log line. */
+  message: string;
+  durationMs: number;
+  /** What undo or a repetition must know. */
+  detail?: Record<string, unknown>;
+}
+
 /**
- * Closes a step with what undo or a repetition must know. One round trip.
+ * Closes a step, with a log line, and tells in `held.holds` whether the task still holds. Parts of a statement, for its WITH; their
+ * {@link endStepValues} are the first ones.
+ */
+export const END_STEP = `held AS (SELECT ${TASK_HOLDS} AS holds), entry AS (
+     UPDATE task_steps SET state = 'done', ended_at = now(), detail = detail || $5
+     WHERE task_id = $1 AND step = $3 AND target = $4
+   ), line AS (
+     INSERT INTO task_log (id, task_id, message, fields)
+     VALUES ($6, $1, $7, jsonb_build_object('step', $3::text, 'duration_ms', $8::int, 'success', true))
+   )`;
+
+export function endStepValues(key: StepKey, end: StepEnd): unknown[] {
+  const { taskId, epoch, step, target = '' } = key;
+  const { message, durationMs, detail = {} } = end;
+  return [taskId, epoch, step, target, JSON.stringify(detail), uuidv7(), message, Math.round(durationMs)];
+}
+
+const CLOSE_STEP = prepared('end_step', `WITH ${END_STEP} SELECT holds FROM held`);
+
+/**
+ * Closes a step. One round trip.
  * @returns false when the task no longer holds: what the step did must be taken back by its undo.
  */
-export async function endStep(
-  db: Queryable,
-  key: StepKey,
-  input: { message: string; detail?: Record<string, unknown>; durationMs: number },
-): Promise<boolean> {
-  const { rows } = await db.query<{ holds: boolean }>(
-    `WITH entry AS (
-       UPDATE task_steps SET state = 'done', ended_at = now(), detail = detail || $5
-       WHERE task_id = $1 AND step = $3 AND target = $4 RETURNING 1
-     ), line AS (
-       INSERT INTO task_log (id, task_id, message, fields)
-       VALUES ($6, $1, $7, jsonb_build_object('step', $3::text, 'duration_ms', $8::int, 'success', true))
-     )
-     SELECT ${TASK_HOLDS} AS holds`,
-    [
-      key.taskId,
-      key.epoch,
-      key.step,
-      key.target ?? '',
-      JSON.stringify(input.detail ?? {}),
-      uuidv7(),
-      input.message,
-      Math.round(input.durationMs),
-    ],
-  );
+export async function endStep(db: Queryable, key: StepKey, end: StepEnd): Promise<boolean> {
+  const { rows } = await db.query<{ holds: boolean }>(CLOSE_STEP(endStepValues(key, end)));
   return rows[0]?.holds ?? false;
 }
 
@@ -113,9 +124,11 @@ export async function findStep(db: Queryable, key: Omit<StepKey, 'epoch'>): Prom
   return rows[0];
 }
 
+const FIND_HOLD = prepared('task_holds', `SELECT ${TASK_HOLDS} AS holds`);
+
 /** Whether the task may still change anything (R9). */
 export async function taskHolds(db: Queryable, task: { taskId: string; epoch: number }): Promise<boolean> {
-  const { rows } = await db.query<{ holds: boolean }>(`SELECT ${TASK_HOLDS} AS holds`, [task.taskId, task.epoch]);
+  const { rows } = await db.query<{ holds: boolean }>(FIND_HOLD([task.taskId, task.epoch]));
   return rows[0]?.holds ?? false;
 }
 

@@ -67,6 +67,12 @@ export async function listEntries(
   return rows;
 }
 
+/** Whether an environment has entries. */
+export async function hasEntries(db: Queryable, env: string): Promise<boolean> {
+  const { rowCount } = await db.query('SELECT FROM registry WHERE env = $1 LIMIT 1', [env]);
+  return rowCount === 1;
+}
+
 /** Whether it is active or not. */
 export async function findEntry(db: Queryable, id: number): Promise<RegistryEntry | undefined> {
   const { rows } = await db.query<RegistryEntry>(`SELECT ${COLUMNS} FROM registry WHERE id = $1`, [id]);
@@ -105,4 +111,33 @@ export async function updateEntry(
 
 export async function deleteEntry(tx: Queryable, id: number): Promise<void> {
   await tx.query('DELETE FROM registry WHERE id = $1', [id]);
+}
+
+/** Inserts many entries, in their order. @returns the new ones; what an environment has already is left as it is */
+export async function insertEntries(
+  tx: Queryable,
+  entries: readonly (RegistryChange & { createdAt?: Date })[],
+): Promise<RegistryEntry[]> {
+  const { rows } = await tx.query<RegistryEntry>(
+    `INSERT INTO registry (env, db_name, hostname, port, active, notes, server_name, created_at)
+     SELECT env, "dbName", hostname, port, active, notes, "serverName", coalesce("createdAt", now())
+     FROM jsonb_to_recordset($1) AS (env text, "dbName" text, hostname text, port integer, active boolean, notes text,
+       "serverName" text, "createdAt" timestamptz)
+     ON CONFLICT (env, db_name) DO NOTHING RETURNING ${COLUMNS}`,
+    [JSON.stringify(entries)],
+  );
+  return rows;
+}
+
+/** The entries of these environments and names, in no particular order. */
+export async function findEntries(
+  db: Queryable,
+  keys: readonly Pick<RegistryEntry, 'env' | 'dbName'>[],
+): Promise<RegistryEntry[]> {
+  const { rows } = await db.query<RegistryEntry>(
+    `SELECT ${COLUMNS} FROM registry
+     WHERE (env, db_name) IN (SELECT env, "dbName" FROM jsonb_to_recordset($1) AS (env text, "dbName" text))`,
+    [JSON.stringify(keys.map(({ env, dbName }) => ({ env, dbName })))],
+  );
+  return rows;
 }

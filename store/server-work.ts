@@ -1,9 +1,10 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { AccessOptions } from '../domain/access/request-options.ts';
+import type { RoleFlavor } from '../domain/clusters/flavors.ts';
 import { Failure, type FailureType } from '../domain/failures.ts';
 import type { PlannedGroup } from '../domain/users/group-document.ts';
 import type { Queryable } from './connection.ts';
-import type { LogLine, ServerTaskType } from './tasks.ts';
+import { prepared } from './prepared.ts';
+import type { ServerTaskType } from './tasks.ts';
 
 /** Everything that was accepted for a task on a server: activities act on this, never on workflow arguments (R13). */
 export interface ServerWork {
@@ -23,12 +24,14 @@ export interface ServerWork {
 export const WORK_COLUMNS = `t.id AS "taskId", t.type, t.epoch, t.entity_id AS "serverName", t.actor, r.document,
   r.plan_hash AS "planHash", r.options, t.created_at AS "createdAt"`;
 
+const LOAD_WORK = prepared(
+  'load_server_work',
+  `SELECT ${WORK_COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id WHERE t.id = $1 AND t.scope = 'server'`,
+);
+
 /** @throws StaleTask when the task is unknown */
 export async function loadServerWork(db: Queryable, taskId: string): Promise<ServerWork> {
-  const { rows } = await db.query<ServerWork>(
-    `SELECT ${WORK_COLUMNS} FROM tasks t JOIN access_requests r ON r.task_id = t.id WHERE t.id = $1 AND t.scope = 'server'`,
-    [taskId],
-  );
+  const { rows } = await db.query<ServerWork>(LOAD_WORK([taskId]));
   if (rows[0] === undefined) throw new Failure('StaleTask', `task ${taskId} is unknown`);
   return rows[0];
 }
@@ -56,22 +59,6 @@ export async function noteResults(
   );
 }
 
-/** Adds to what came of a request, with lines of its log, in one statement. */
-export async function noteResultAndLog(
-  db: Queryable,
-  input: { taskId: string; result: AccessResult; log: readonly LogLine[] },
-): Promise<void> {
-  await db.query(
-    `WITH lines AS (
-       INSERT INTO task_log (id, task_id, message, fields)
-       SELECT line.id, $1, line.message, line.fields
-       FROM jsonb_to_recordset($3) AS line (id uuid, message text, fields jsonb)
-     )
-     UPDATE access_requests SET result = coalesce(result, '{}') || $2 WHERE task_id = $1`,
-    [input.taskId, JSON.stringify(input.result), JSON.stringify(input.log.map((line) => ({ id: uuidv7(), ...line })))],
-  );
-}
-
 /** What came of a request, as far as it is known. */
 export interface AccessResult {
   /** Roles that the request made. */
@@ -96,6 +83,8 @@ export interface AccessResult {
   groups?: PlannedGroup[];
   /** Roles whose later objects are not covered by what was granted. */
   uncovered?: string[];
+  /** The role of a cluster, as it was left. */
+  cluster_role?: { flavor: RoleFlavor; password_set: boolean };
   failure?: FailureType;
   [key: string]: unknown;
 }

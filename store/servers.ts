@@ -1,5 +1,7 @@
 import type { ServerFacts } from '../domain/servers/probe.ts';
 import type { Queryable } from './connection.ts';
+import { prepared } from './prepared.ts';
+import type { StoredSecret } from './secrets.ts';
 
 /** How connections to a server are protected. */
 export interface ServerTls {
@@ -57,6 +59,32 @@ export async function findServer(db: Queryable, name: string): Promise<ServerRec
   return rows[0];
 }
 
+const FIND_WITH_SECRET = prepared(
+  'find_server_with_secret',
+  `SELECT ${COLUMNS}, s.* FROM servers LEFT JOIN LATERAL (
+     SELECT id AS "secretId", owner AS "secretOwner", version AS "secretVersion", key_id AS "keyId", sealed
+     FROM secrets WHERE id = admin_secret_id ORDER BY version DESC LIMIT 1
+   ) s ON true WHERE name = $1`,
+);
+
+/** A server with the newest version of its admin role's password. */
+export async function findServerWithSecret(
+  db: Queryable,
+  name: string,
+): Promise<{ server: ServerRecord; secret: StoredSecret | undefined } | undefined> {
+  type Row = ServerRecord & { secretId: string | null; secretOwner: string; secretVersion: number } & Pick<
+      StoredSecret,
+      'keyId' | 'sealed'
+    >;
+  const { rows } = await db.query<Row>(FIND_WITH_SECRET([name]));
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { secretId, secretOwner, secretVersion, keyId, sealed, ...server } = row;
+  const secret =
+    secretId === null ? undefined : { id: secretId, owner: secretOwner, version: secretVersion, keyId, sealed };
+  return { server, secret };
+}
+
 /** Takes the row until the transaction ends: nobody changes the server or begins to use it meanwhile. */
 export async function lockServer(db: Queryable, name: string): Promise<ServerRecord | undefined> {
   const { rows } = await db.query<ServerRecord>(`SELECT ${COLUMNS} FROM servers WHERE name = $1 FOR UPDATE`, [name]);
@@ -97,6 +125,30 @@ export async function serversAt(tx: Queryable, endpoint: { address: string; port
     [JSON.stringify([endpoint])],
   );
   return rows.map(({ name }) => name);
+}
+
+/** The same for many addresses at once, without a hold on what is found. */
+export async function serversAtEach(
+  db: Queryable,
+  endpoints: readonly { address: string; port: number }[],
+): Promise<{ address: string; port: number; names: string[] }[]> {
+  const { rows } = await db.query<{ address: string; port: number; names: string[] }>(
+    `SELECT e.address, e.port, array_agg(s.name ORDER BY s.name) AS names
+     FROM jsonb_to_recordset($1) AS e (address text, port integer)
+     JOIN servers s ON s.endpoints @> jsonb_build_array(jsonb_build_object('address', e.address, 'port', e.port))
+     GROUP BY e.address, e.port`,
+    [JSON.stringify(endpoints)],
+  );
+  return rows;
+}
+
+/** Those of the names that are registered; they stay until the transaction ends. */
+export async function holdServers(tx: Queryable, names: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await tx.query<{ name: string }>(
+    'SELECT name FROM servers WHERE name = ANY ($1) ORDER BY name FOR KEY SHARE',
+    [names],
+  );
+  return new Set(rows.map(({ name }) => name));
 }
 
 /** Whether there is such a server; it then stays until the transaction ends. */

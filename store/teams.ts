@@ -156,3 +156,11 @@ export async function deleteMember(
   );
   return rows[0]?.role;
 }
+
+export async function isMember(db: Queryable, of: { teamId: string; accountId: string }): Promise<boolean> {
+  const { rowCount } = await db.query('SELECT FROM team_members WHERE team_id = $1 AND account_id = $2', [
+    of.teamId,
+    of.accountId,
+  ]);
+  return rowCount === 1;
+}

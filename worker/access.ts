@@ -1,12 +1,11 @@
 import type pg from 'pg';
 import { basicAccountName } from '../api/access/identify-basic.ts';
 import type { AccessDeps } from '../api/deps.ts';
-import { Failure } from '../domain/failures.ts';
 import { createBasicPair } from '../platform/auth/basic-pair.ts';
 import { createIssuer } from '../platform/auth/issuer.ts';
-import type { AuthConfig, Config } from '../platform/config/config.ts';
-import { readPrivateFile } from '../platform/files/private-file.ts';
+import type { Config } from '../platform/config/config.ts';
 import { insertAccount, LOOPBACK_ACCOUNT } from '../store/accounts.ts';
+import { readPassword } from './read-password.ts';
 
 /** How the API of this process knows its callers; makes the accounts of those who have no other. */
 export async function openAccess(config: Pick<Config, 'auth'>, db: pg.Pool): Promise<AccessDeps> {
@@ -21,15 +20,7 @@ export async function openAccess(config: Pick<Config, 'auth'>, db: pg.Pool): Pro
     open,
     ...(basic === undefined
       ? {}
-      : { basic: createBasicPair({ user: basic.user, password: await passwordOf(basic.password) }) }),
+      : { basic: createBasicPair({ user: basic.user, password: await readPassword(basic.password) }) }),
     ...(oidc === undefined ? {} : { issuer: { issuer: createIssuer(oidc), claim: oidc.claim, grants: oidc.grants } }),
   };
-}
-
-async function passwordOf(password: NonNullable<AuthConfig['basic']>['password']): Promise<string> {
-  if (password.kind === 'text') return password.text;
-  // An editor ends the line.
-  const text = (await readPrivateFile(password.file)).replace(/\r?\n$/, '');
-  if (text === '') throw new Failure('ConfigurationInvalid', `${password.file} holds no password`);
-  return text;
 }

@@ -6,6 +6,7 @@ import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { openAccess } from './access.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { readDefaultAdmin } from './default-admin.ts';
 import { listen } from './listen.ts';
 import { createReadiness } from './readiness.ts';
 import type { TemporalSession } from './temporal-session.ts';
@@ -48,6 +49,7 @@ export async function startApi(options: {
     parseSql: await loadSqlParser(),
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
+    ...(await readDefaultAdmin(config)),
     handover: config.handover,
     access: await openAccess(config, control.db),
     clusters: config.clusters,

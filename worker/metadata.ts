@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Config } from '../platform/config/config.ts';
 import { readPrivateFile } from '../platform/files/private-file.ts';
 import type { MetadataConnection } from '../store/connection.ts';
@@ -18,4 +19,13 @@ export async function existingMetadata(
     ...(mode === 'require' ? { ssl: { rejectUnauthorized: false } } : {}),
     ...(mode === 'verify-full' ? { ssl: { rejectUnauthorized: true } } : {}),
   };
+}
+
+/** Password file of the metadata server that `npm start` brings along. */
+export const embeddedPasswordFile = (config: Config): string => join(config.home, 'postgres/metadata.password');
+
+/** Connection of the metadata server that `npm start` brings along, for other processes while it runs. */
+export async function embeddedMetadata(config: Config, port: number): Promise<MetadataConnection> {
+  const password = (await readPrivateFile(embeddedPasswordFile(config))).trimEnd();
+  return { host: '127.0.0.1', port, database: 'postgres', user: 'postgres', password };
 }

@@ -4,7 +4,16 @@ import { taskApplicationName } from '../../domain/marker.ts';
 import { STEPS, type StepName } from '../../domain/steps.ts';
 import type { TargetSession } from '../../platform/target/target-server.ts';
 import type { Queryable } from '../../store/connection.ts';
-import { beginStep, endStep, findStep, markUndone, noteStep, taskHolds } from '../../store/journal.ts';
+import {
+  beginStep,
+  endStep,
+  findStep,
+  markUndone,
+  noteStep,
+  type StepEnd,
+  type StepKey,
+  taskHolds,
+} from '../../store/journal.ts';
 import { loadServerWork, type ServerWork } from '../../store/server-work.ts';
 import { beginUndo } from '../../store/tasks.ts';
 import { loadWork, type Work } from '../../store/work.ts';
@@ -22,6 +31,18 @@ export interface StepContext<Accepted = Work> {
   note(detail: Record<string, unknown>): Promise<void>;
   /** Throws StaleTask when the task was superseded meanwhile: to be called after effects that no transaction covers (R9). */
   assertHolds(): Promise<void>;
+  /**
+   * Records the end of the step in one statement with what came of it: the last thing that a body does. Otherwise the end is
+   * recorded after it.
+   * @param write gives whether the task still holds
+   */
+  endWith(write: (key: StepKey, end: StepEnd) => Promise<boolean>): Promise<void>;
+}
+
+/** What the body of a prepared step works with. */
+export interface PreparedStepContext<Prepared> extends StepContext<Prepared> {
+  /** The step is in the journal: before that nothing is done that others could notice. @throws Failure StaleTask */
+  entered: Promise<void>;
 }
 
 const stale = (task: TaskRef) =>
@@ -49,48 +70,69 @@ export function performServerStep<T>(
 }
 
 /**
- * The same where more is to be read from the metadata database before the body can begin: that happens while the step is entered.
+ * The same where much is to be made ready before the body can act: that begins while the step is still being entered.
  * @param prepare changes nothing, for the task may not hold any more
  */
 export function performPreparedServerStep<Prepared, T>(
   deps: ControlDeps,
   input: TaskRef & { step: StepName },
   prepare: (work: ServerWork) => Promise<Prepared>,
-  body: (context: StepContext<Prepared>) => Promise<T>,
+  body: (context: PreparedStepContext<Prepared>) => Promise<T>,
 ): Promise<T> {
-  return journalled(deps, input, async (db, taskId) => prepare(await loadServerWork(db, taskId)), body);
+  return perform(deps, input, async (frame) => {
+    const work = await prepare(await loadServerWork(deps.db, input.taskId));
+    return body({ ...frame, work });
+  });
 }
 
-async function journalled<Accepted, T>(
+function journalled<Accepted, T>(
   deps: ControlDeps,
   input: TaskRef & { step: StepName },
   load: (db: Queryable, taskId: string) => Promise<Accepted>,
   body: (context: StepContext<Accepted>) => Promise<T>,
 ): Promise<T> {
-  const { title } = STEPS[input.step];
+  return perform(deps, input, async (frame) => {
+    const [work] = await Promise.all([load(deps.db, input.taskId), frame.entered]);
+    return body({ ...frame, work });
+  });
+}
+
+/** Enters a step, runs its body and records its end. */
+async function perform<T>(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  body: (frame: Omit<PreparedStepContext<never>, 'work'>) => Promise<T>,
+): Promise<T> {
   const startedAt = performance.now();
-  const repeated = activityInfo().attempt > 1;
-  const [began, work] = await Promise.all([
-    beginStep(deps.db, input, `started: ${title}`),
-    load(deps.db, input.taskId),
-  ]);
-  if (!began) throw stale(input);
-  const before = repeated ? await findStep(deps.db, input) : undefined;
+  const entered = enter(deps, input);
+  let ended = false;
+  const endWith = async (write: (key: StepKey, end: StepEnd) => Promise<boolean>) => {
+    await entered;
+    const durationMs = performance.now() - startedAt;
+    if (!(await write(input, { message: `finished: ${STEPS[input.step].title}`, durationMs }))) throw stale(input);
+    ended = true;
+  };
   const result = await body({
-    work,
+    entered,
+    endWith,
     session: taskSession(input.taskId),
-    noted: before?.detail ?? {},
+    noted: activityInfo().attempt > 1 ? ((await findStep(deps.db, input))?.detail ?? {}) : {},
     note: (detail) => noteStep(deps.db, input, detail),
     assertHolds: async () => {
       if (!(await taskHolds(deps.db, input))) throw stale(input);
     },
   });
-  const holds = await endStep(deps.db, input, {
-    message: `finished: ${title}`,
-    durationMs: performance.now() - startedAt,
-  });
-  if (!holds) throw stale(input);
+  if (!ended) await endWith((key, end) => endStep(deps.db, key, end));
   return result;
+}
+
+function enter(deps: ControlDeps, input: TaskRef & { step: StepName }): Promise<void> {
+  const entered = beginStep(deps.db, input, `started: ${STEPS[input.step].title}`).then((holds) => {
+    if (!holds) throw stale(input);
+  });
+  // Whoever acts hears of it; a body that fails before that has its own reason.
+  entered.catch(() => undefined);
+  return entered;
 }
 
 /** What the body of an undo works with. */

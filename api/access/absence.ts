@@ -2,7 +2,7 @@
 import type { Context } from 'hono';
 import type { ScopeKind } from '../../domain/authority/scope.ts';
 import { noSuchDatabase } from '../databases/absent.ts';
-import { ApiError } from '../errors.ts';
+import { noSuchEnvironment } from '../policies/absent.ts';
 import { noSuchServer } from '../servers/require-server.ts';
 import { noSuchTask, notCancellable } from '../tasks/absent.ts';
 
@@ -17,7 +17,7 @@ export const ABSENCES = {
     throw noSuchServer(name);
   },
   environment: (_c, name) => {
-    throw new ApiError('not_found', `no environment found with the name ${JSON.stringify(name)}`);
+    throw noSuchEnvironment(name);
   },
   task: () => {
     throw noSuchTask();

@@ -35,6 +35,7 @@ const DATABASES: Subject = { handler: ['databases'] };
 const SERVERS: Subject = { handler: ['servers'] };
 const ENVIRONMENT: Subject = { kind: 'environments', parameter: 'env' };
 const ENVIRONMENTS: Subject = { handler: ['environments'] };
+const PLACES: Subject = { handler: ['environments', 'servers'] };
 
 const open = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject, openOnLoopback: true });
 const closed = (roles: RouteRule['roles'], subject: Subject): RouteRule => ({ roles, subject });
@@ -110,6 +111,11 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /clusters': closed(EVERYBODY, 'nothing'),
   'GET /clusters/{cluster_id}': closed(EVERYBODY, 'nothing'),
   'GET /clusters/{cluster_id}/status': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}/roles': closed(EVERYBODY, 'nothing'),
+  'POST /clusters/{cluster_id}/roles': closed(EVERYBODY, 'nothing'),
+  'GET /clusters/{cluster_id}/roles/{role_name}': closed(EVERYBODY, 'nothing'),
+  'PUT /clusters/{cluster_id}/roles/{role_name}': closed(EVERYBODY, 'nothing'),
+  'DELETE /clusters/{cluster_id}/roles/{role_name}': closed(EVERYBODY, 'nothing'),
   // It is the request for credentials: the handler judges the key that it comes with.
   'POST /access-tokens': open('anyone', 'nothing'),
   'DELETE /access-tokens/{token_id}': closed(EVERYBODY, 'nothing'),
@@ -132,10 +138,10 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
 
   'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
-  'POST /api/v1/registry': closed(ADMINS, ENVIRONMENTS),
-  'PATCH /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
+  'POST /api/v1/registry': closed(ADMINS, PLACES),
+  'POST /api/v1/registry/import': closed(ADMINS, 'installation'),
+  'PATCH /api/v1/registry/{id}': closed(ADMINS, PLACES),
   'DELETE /api/v1/registry/{id}': closed(ADMINS, ENVIRONMENTS),
-
   'GET /api/v1/users/all': closed(READERS, ENVIRONMENTS),
   'GET /api/v1/users/find': closed(READERS, ENVIRONMENTS),
   'GET /api/v1/users/app': closed(OPERATORS, ENVIRONMENTS),
@@ -172,4 +178,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'DELETE /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels/{channel_id}/test': closed(ADMINS, 'installation'),
   'GET /v1/notifications/deliveries': closed(ADMINS, 'installation'),
+
+  'GET /v1/audit': closed(OVERSEERS, 'installation'),
+  'GET /v1/audit/export': closed(OVERSEERS, 'installation'),
 };

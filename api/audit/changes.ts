@@ -8,6 +8,8 @@ export interface AuditedRoute {
   action: string;
   /** With parameters of the path in braces. What only the body names is not in it: it was not judged. */
   resource: string;
+  /** It changes nothing, and gives out what not everybody may have. */
+  reveals?: true;
 }
 
 /** By method and pattern of the path, as in the table of rules. */
@@ -27,7 +29,7 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
     action: 'task.cancel',
     resource: 'database/{database_id}',
   },
-  'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster' },
+  'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster', reveals: true },
 
   'POST /v1/tokens': { action: 'token.create', resource: 'token' },
   'DELETE /v1/tokens/{token_id}': { action: 'token.revoke', resource: 'token/{token_id}' },
@@ -59,15 +61,43 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'DELETE /v1/teams/{team_id}': { action: 'team.delete', resource: 'team/{team_id}' },
   'PUT /v1/teams/{team_id}/members/{account_id}': { action: 'team.put_member', resource: 'team/{team_id}' },
   'DELETE /v1/teams/{team_id}/members/{account_id}': { action: 'team.remove_member', resource: 'team/{team_id}' },
+  'POST /clusters/{cluster_id}/roles': { action: 'cluster.role', resource: 'cluster/{cluster_id}' },
+  'GET /clusters/{cluster_id}/roles/{role_name}': {
+    action: 'cluster.role_password',
+    resource: 'cluster/{cluster_id}/role/{role_name}',
+    reveals: true,
+  },
+  'PUT /clusters/{cluster_id}/roles/{role_name}': {
+    action: 'cluster.role',
+    resource: 'cluster/{cluster_id}/role/{role_name}',
+  },
+  'DELETE /clusters/{cluster_id}/roles/{role_name}': {
+    action: 'server.drop_role',
+    resource: 'cluster/{cluster_id}/role/{role_name}',
+  },
   'POST /v1/clusters': { action: 'cluster.assign', resource: 'cluster' },
   'DELETE /v1/clusters/{cluster_id}': { action: 'cluster.unassign', resource: 'cluster/{cluster_id}' },
 
   'PUT /v1/policies/{env}': { action: 'policy.put', resource: 'policy/{env}' },
   'DELETE /v1/policies/{env}': { action: 'policy.delete', resource: 'policy/{env}' },
   'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },
+  'POST /api/v1/registry/import': { action: 'registry.import', resource: 'registry' },
   'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
   'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
 
+  'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
+  'PATCH /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.change',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'DELETE /v1/notifications/channels/{channel_id}': {
+    action: 'notification_channel.delete',
+    resource: 'notification_channel/{channel_id}',
+  },
+  'POST /v1/notifications/channels/{channel_id}/test': {
+    action: 'notification_channel.test',
+    resource: 'notification_channel/{channel_id}',
+  },
   'GET /api/v1/users/app': { action: 'user.create', resource: 'user' },
   'POST /api/v1/users/app': { action: 'user.create', resource: 'user' },
   'GET /api/v1/users/app-k8s': { action: 'user.create', resource: 'user' },
@@ -91,22 +121,9 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'POST /api/v1/grants': { action: 'user.grants', resource: 'user' },
   'POST /api/v1/revokes': { action: 'user.revokes', resource: 'user' },
   'POST /api/v1/grants/refresh': { action: 'user.groups', resource: 'user' },
-  'POST /api/v1/handover/{token}': { action: 'role.password', resource: 'handover' },
-  'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
-  'PATCH /v1/notifications/channels/{channel_id}': {
-    action: 'notification_channel.change',
-    resource: 'notification_channel/{channel_id}',
-  },
-  'DELETE /v1/notifications/channels/{channel_id}': {
-    action: 'notification_channel.delete',
-    resource: 'notification_channel/{channel_id}',
-  },
-  'POST /v1/notifications/channels/{channel_id}/test': {
-    action: 'notification_channel.test',
-    resource: 'notification_channel/{channel_id}',
-  },
+  'POST /api/v1/handover/{token}': { action: 'role.password', resource: 'handover', reveals: true },
 
-  'GET /v1/audit/export': { action: 'audit.export', resource: 'audit' },
+  'GET /v1/audit/export': { action: 'audit.export', resource: 'audit', reveals: true },
 };
 
 /** Routes that only look, although their method is not GET. */

@@ -2,7 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { z as zod } from 'zod';
 import { ApiError } from '../errors.ts';
-import { jsonProblem } from '../request-validation.ts';
+import { decodeJson } from '../request-validation.ts';
 import { schemaProblemText } from '../schema-error-body.ts';
 import { schemaProblems } from '../schema-problems.ts';
 
@@ -16,9 +16,9 @@ const BODY = { root: 'body', whole: 'body' };
 export async function readJson<Schema extends z.ZodType>(c: Context, schema: Schema): Promise<z.output<Schema>> {
   const bytes = await c.req.arrayBuffer();
   if (bytes.byteLength === 0) return parseBody(schema, {});
-  const problem = jsonProblem(bytes);
-  if (problem !== undefined) throw new ApiError('invalid_input', problem);
-  return parseBody(schema, JSON.parse(new TextDecoder().decode(bytes)));
+  const decoded = decodeJson(bytes);
+  if ('problem' in decoded) throw new ApiError('invalid_input', decoded.problem);
+  return parseBody(schema, decoded.value);
 }
 
 /** What a body has to be. @throws ApiError 400 with every problem */

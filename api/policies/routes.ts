@@ -1,5 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
+import { EVERY_ENVIRONMENT } from '../../domain/registry/names.ts';
 import { findPolicy, listPolicies } from '../../store/policies.ts';
+import { hasEntries } from '../../store/registry.ts';
 import { mayUse } from '../access/may-use.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -7,6 +9,7 @@ import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders, schemaErrorSchema } from '../schemas/common.ts';
 import { policyListSchema, policyParams, policySchema, putPolicySchema } from '../schemas/policy.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
+import { noSuchEnvironment } from './absent.ts';
 import { acceptPolicy, removePolicy } from './changes.ts';
 import { renderPolicy } from './render.ts';
 
@@ -25,7 +28,12 @@ const getRoute = createRoute({
   path: '/v1/policies/{env}',
   summary: 'What holds for users of an environment',
   request: { params: policyParams },
-  responses: { 200: json(policySchema, 'Its own, that of `*`, or the default.'), 400: malformed, 403: forbidden },
+  responses: {
+    200: json(policySchema, 'Its own, that of `*`, or the default.'),
+    400: malformed,
+    403: forbidden,
+    404: refused('The environment has neither databases nor a policy.'),
+  },
 });
 
 const putRoute = createRoute({
@@ -77,7 +85,10 @@ export function policyRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(getRoute, async (c) => {
     const { env } = c.req.valid('param');
-    return c.json(renderPolicy(env, await findPolicy(deps.db, env)), 200);
+    const record = await findPolicy(deps.db, env);
+    const isThere = env === EVERY_ENVIRONMENT || record?.env === env || (await hasEntries(deps.db, env));
+    if (!isThere) throw noSuchEnvironment(env);
+    return c.json(renderPolicy(env, record), 200);
   });
 
   app.openapi(putRoute, async (c) =>

@@ -16,7 +16,7 @@ import { Failure } from '../../domain/failures.ts';
 import { DROP_FACTS_SQL, rightsSql } from '../../domain/sql/drop-role.ts';
 import { describeOwned, listDependents } from '../../platform/target/catalog/shdepend.ts';
 import type { ConnectionLease } from '../../platform/target/target-server.ts';
-import { ENGINE_OWNER } from '../../store/credentials.ts';
+import { ENGINE_OWNER, isMadeByRequest } from '../../store/credentials.ts';
 import { findRoleRecord } from '../../store/dropped-roles.ts';
 import { ensureInstallationId } from '../../store/installation.ts';
 import { findTask } from '../../store/tasks.ts';
@@ -144,7 +144,7 @@ async function judge(deps: ServerApiDeps, client: pg.ClientBase, of: Question): 
     installationId: await ensureInstallationId(deps.db),
     heir: of.heir,
   });
-  const madeHere = record?.owner === ENGINE_OWNER && record.roleOid === role.oid;
+  const madeHere = isMadeByRequest(record?.owner) && record?.roleOid === role.oid;
   return { facts, role, places, obstacles, reasons: consentReasons({ places, facts, madeHere }) };
 }
 

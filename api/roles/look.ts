@@ -3,10 +3,12 @@ import type { AccessDocument, SubmittedPassword } from '../../domain/access/docu
 import { computeImpact } from '../../domain/access/effective/impact.ts';
 import type { ObservedServer } from '../../domain/access/observed.ts';
 import type { Plan } from '../../domain/access/plan.ts';
+import type { Planning } from '../../domain/access/planner/planning.ts';
 import { type DatabaseScope, documentScope, mentionsSettings } from '../../domain/access/scope.ts';
 import { changedPasswords } from '../../platform/access/changed-passwords.ts';
 import { observeCluster, observeDatabases } from '../../platform/access/observe.ts';
-import { planOn } from '../../platform/access/plan.ts';
+import { beginPlanOn } from '../../platform/access/plan.ts';
+import { type PlanWhileReading, planWhileReading } from '../../platform/access/plan-while-reading.ts';
 import type { ConnectionLease } from '../../platform/target/target-server.ts';
 import { foreignRoles, passwordFingerprints } from '../../store/credentials.ts';
 import type { Caller } from '../caller.ts';
@@ -50,7 +52,10 @@ const whole = (name: string): DatabaseScope => ({ name, schemas: undefined, syst
 
 /** Reads a server as it is now. */
 export function lookAt(deps: ApiDeps, look: Look, scope: LookScope): Promise<ObservedServer> {
-  return withLease(deps, look, scope, async (lease) => (await read(lease, look, scope)).observed);
+  return withLease(deps, look, scope, async (lease) => {
+    const { cluster } = await readServer(lease, look, scope);
+    return readDatabases(lease, cluster, scope);
+  });
 }
 
 /** The plan of a document on a server as it is now. @throws ApiError 400 listing every problem */
@@ -80,27 +85,50 @@ export function planNow(
           ],
         };
   return withLease(deps, look, scope, async (lease) => {
-    const [{ observed, client }, foreign] = await Promise.all([
-      read(lease, look, scope),
-      foreignRoles(deps.db, look.serverName),
-    ]);
-    const changed = await changedPasswords(client, {
-      observed,
-      passwords,
-      sealer: deps.sealer,
-      fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: look.serverName, roles }),
-    });
-    const planned = planOn({
-      document,
-      observed,
-      changedPasswords: changed,
-      foreign,
-      withoutAdminRole: !look.caller.isAdmin,
-      impact: computeImpact,
-    });
+    const { client, cluster } = await readServer(lease, look, scope);
+    const { onRead, finish } = planWhileReading(
+      begin(deps, { client, cluster, document, passwords, caller: look.caller }),
+    );
+    const planned = await finish(await readDatabases(lease, cluster, scope, onRead));
     if (!planned.ok) throw invalidInput(planned.problems);
     const { plan } = planned;
     return { ...plan, impact: { ...plan.impact, sessions: await openSessions(client, plan) } };
+  });
+}
+
+async function begin(
+  deps: ApiDeps,
+  {
+    client,
+    cluster,
+    document,
+    passwords,
+    caller,
+  }: {
+    client: pg.ClientBase;
+    cluster: ObservedServer;
+    document: AccessDocument;
+    caller: Caller;
+    passwords: ReadonlyMap<string, SubmittedPassword>;
+  },
+): Promise<Planning> {
+  const { name: serverName } = cluster;
+  const [foreign, changed] = await Promise.all([
+    foreignRoles(deps.db, serverName),
+    changedPasswords(client, {
+      observed: cluster,
+      passwords,
+      sealer: deps.sealer,
+      fingerprints: (roles) => passwordFingerprints(deps.db, { serverName, roles }),
+    }),
+  ]);
+  return beginPlanOn({
+    document,
+    observed: cluster,
+    changedPasswords: changed,
+    foreign,
+    withoutAdminRole: !caller.isAdmin,
+    impact: computeImpact,
   });
 }
 
@@ -115,13 +143,19 @@ async function openSessions(client: pg.ClientBase, { impact }: Plan): Promise<{ 
   return rows;
 }
 
-async function read(lease: ConnectionLease, look: Look, scope: LookScope) {
+async function readServer(lease: ConnectionLease, { serverName }: Look, { parameters = true }: LookScope) {
   const { client } = await lease.connect();
-  const { parameters = true } = scope;
-  const cluster = await observeCluster(client, { serverName: look.serverName, parameters });
-  const scopes = scope.databases(cluster);
-  const observed = await observeDatabases(lease, { cluster, scopes, parallel: scope.connections - 1 });
-  return { client, observed };
+  return { client, cluster: await observeCluster(client, { serverName, parameters }) };
+}
+
+function readDatabases(
+  lease: ConnectionLease,
+  cluster: ObservedServer,
+  scope: LookScope,
+  onRead?: PlanWhileReading['onRead'],
+): Promise<ObservedServer> {
+  const reading = { cluster, scopes: scope.databases(cluster), parallel: scope.connections - 1 };
+  return observeDatabases(lease, { ...reading, ...(onRead === undefined ? {} : { onRead }) });
 }
 
 async function withLease<T>(

@@ -9,12 +9,12 @@ const MAX_PAGE = 1000;
 const MAX_WAIT_SECONDS = 25;
 
 const size = z.coerce.number().int().min(1).max(MAX_PAGE);
-const limit = size.default(DEFAULT_PAGE);
+export const limit = size.default(DEFAULT_PAGE);
 
 /** An identifier in the query string. */
 export const queryIdentifier = z.string().refine(isIdentifier, 'is not an identifier');
 
-const order = z
+export const order = z
   .enum(['asc', 'ascend', 'ascending', 'desc', 'descend', 'descending'])
   .default('desc')
   .transform((text) => (text.startsWith('asc') ? 'asc' : 'desc'))

@@ -22,7 +22,7 @@ const endpointSchema = z
 const tlsModeSchema = z.enum(['disable', 'require', 'verify-ca', 'verify-full']);
 /** Half the size of a certificate store of a public CA. */
 const MAX_PEM = 131_072;
-const tlsSchema = z
+export const tlsSchema = z
   .strictObject({
     mode: tlsModeSchema.describe(
       'As libpq has them. Below verify-full no authentication other than SCRAM is answered.',
@@ -32,7 +32,7 @@ const tlsSchema = z
   .openapi('ServerTls');
 
 const noNul = (text: string) => !text.includes('\0');
-const nameOnServer = z.string().min(1).max(63).refine(noNul, 'must not contain NUL');
+export const nameOnServer = z.string().min(1).max(63).refine(noNul, 'must not contain NUL');
 
 const labelsSchema = z
   .record(z.string().regex(/^[a-z0-9][a-z0-9._/-]{0,62}$/, 'label names are lower-case'), z.string().max(255))
@@ -71,12 +71,15 @@ const registration = {
 };
 const adminPassword = z.string().min(1).max(1024).refine(noNul, 'must not contain NUL');
 
+/** Whom pgsteward logs in as. */
+export const adminLogin = z.strictObject({ user: nameOnServer, password: adminPassword });
+
 /** Body of a registration. */
 export const registerServerSchema = z
   .strictObject({
     name: z.string().min(1).max(IDENTIFIER_MAX_LENGTH).refine(isIdentifier, IDENTIFIER_RULE),
     ...registration,
-    admin: z.strictObject({ user: nameOnServer, password: adminPassword }),
+    admin: adminLogin,
   })
   .openapi('RegisterServerRequest');
 

@@ -1,15 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
 import { inTransaction } from '../../store/connection.ts';
-import { attachWaitingHosts } from '../../store/hosts.ts';
-import { findNameOfCluster, findServer, insertServer, recordProbe } from '../../store/servers.ts';
-import { auditChange } from '../audit-change.ts';
+import { findNameOfCluster, findServer } from '../../store/servers.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidInput } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { type registerServerSchema, serverSchema } from '../schemas/server.ts';
-import { auditable, inspectServer, registrationOf, storeAdminPassword } from './register.ts';
+import { inspectServer, storeRegistration } from './register.ts';
 import { renderServer } from './render.ts';
 
 type Server = z.infer<typeof serverSchema>;
@@ -25,19 +23,10 @@ export function acceptRegister(deps: ApiDeps, caller: Caller, body: RegisterRequ
     const inspected = await inspectServer(deps, addressOf(body.name, body, body.admin.password));
     const { systemIdentifier } = inspected.facts;
     assertExpectedCluster(body.system_identifier, systemIdentifier);
-    const registration = registrationOf(inspected, givenBy(body));
     return inTransaction(deps.db, async (tx) => {
-      const inserted = await insertServer(tx, registration);
-      if (inserted === undefined) throw alreadyExists(body.name, await findNameOfCluster(tx, systemIdentifier));
-      await storeAdminPassword(tx, deps.sealer, inspected.address);
-      await attachWaitingHosts(tx, body.name);
-      const server = await recordProbe(tx, { name: body.name, facts: inspected.facts });
-      await auditChange(tx, caller, {
-        action: 'server.register',
-        resource: `server/${body.name}`,
-        detail: { after: auditable(registration) },
-      });
-      const answer = renderServer(server ?? inserted);
+      const server = await storeRegistration(deps, tx, caller, { inspected, ...givenBy(body) });
+      if (server === undefined) throw alreadyExists(body.name, await findNameOfCluster(tx, systemIdentifier));
+      const answer = renderServer(server);
       await change.keep(tx, answer);
       return answer;
     });

@@ -1,11 +1,22 @@
 import { Failure } from '../../domain/failures.ts';
 import type { ServerFacts, ServerProbe } from '../../domain/servers/probe.ts';
 import { endpointLabel, type TargetAddress } from '../../platform/target/address.ts';
-import { probeServer } from '../../platform/target/probe.ts';
+import { type ProbeOutcome, probeServer } from '../../platform/target/probe.ts';
 import type { Queryable } from '../../store/connection.ts';
+import { attachWaitingHosts } from '../../store/hosts.ts';
 import { metadataSystemIdentifier } from '../../store/installation.ts';
 import { currentSecrets, insertSecrets } from '../../store/secrets.ts';
-import { adminSecretId, type ServerRegistration, type ServerSettings, serverSecretOwner } from '../../store/servers.ts';
+import {
+  adminSecretId,
+  insertServer,
+  recordProbe,
+  type ServerRecord,
+  type ServerRegistration,
+  type ServerSettings,
+  serverSecretOwner,
+} from '../../store/servers.ts';
+import { auditChange } from '../audit-change.ts';
+import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 
 /** A server that answered, and may be registered. */
@@ -25,28 +36,43 @@ export async function inspectServer(
   deps: Pick<ApiDeps, 'db' | 'targets'>,
   address: TargetAddress,
 ): Promise<InspectedServer> {
+  return { address, facts: factsOf(address.name, await probeCandidate(deps, address)) };
+}
+
+/**
+ * Asks a server that is not registered, or not yet, what it is.
+ * @throws Failure NotAllowed for the metadata server itself (R3), InvalidSpec for endpoints of different clusters; what `signal` was
+ *   aborted with
+ */
+export async function probeCandidate(
+  deps: Pick<ApiDeps, 'db' | 'targets'>,
+  address: TargetAddress,
+  signal?: AbortSignal,
+): Promise<ProbeOutcome> {
   const metadata = await metadataSystemIdentifier(deps.db);
   const server = deps.targets.candidate(address);
   try {
-    const { probe, failure } = await probeServer(server, {
+    const outcome = await probeServer(server, {
       applicationName: 'pgsteward:register',
       doing: `registering server ${address.name}`,
+      ...(signal === undefined ? {} : { signal }),
     });
+    const { endpoints } = outcome.probe;
     // The rule comes first: it holds for a metadata server that cannot be used otherwise, too.
-    if (probe.endpoints.some(({ systemIdentifier }) => systemIdentifier === metadata)) throw isMetadata(address.name);
-    assertOneCluster(address.name, probe);
-    const { facts } = probe;
-    if (facts === null) throw failure ?? new Failure('ServerUnavailable', probe.problem ?? 'no answer');
-    if (facts.versionNum < OLDEST_VERSION) {
-      throw new Failure(
-        'UnsupportedVersion',
-        `server ${address.name} is older than PostgreSQL 13, the oldest version supported`,
-      );
-    }
-    return { address, facts };
+    if (endpoints.some(({ systemIdentifier }) => systemIdentifier === metadata)) throw isMetadata(address.name);
+    assertOneCluster(address.name, outcome.probe);
+    return outcome;
   } finally {
     await server.close();
   }
+}
+
+/** What a probe found. @throws Failure UnsupportedVersion, or the reason why it found nothing */
+export function factsOf(name: string, { probe, failure }: ProbeOutcome): ServerFacts {
+  const { facts } = probe;
+  if (facts === null) throw failure ?? new Failure('ServerUnavailable', probe.problem ?? 'no answer');
+  if (facts.versionNum >= OLDEST_VERSION) return facts;
+  throw new Failure('UnsupportedVersion', `server ${name} is older than PostgreSQL 13, the oldest version supported`);
 }
 
 function isMetadata(name: string): Failure {
@@ -92,6 +118,29 @@ export function registrationOf(
 export function auditable(server: ServerRegistration): object {
   const { endpoints, maintenanceDb, tls, adminUser, labels, settings, systemIdentifier } = server;
   return { endpoints, maintenanceDb, tls: tls.mode, adminUser, labels, settings, systemIdentifier };
+}
+
+/** Stores an inspected server under its name. @returns undefined when its name or its cluster is registered already */
+export async function storeRegistration(
+  deps: Pick<ApiDeps, 'sealer'>,
+  tx: Queryable,
+  caller: Caller,
+  input: { inspected: InspectedServer; labels: Record<string, string>; settings: ServerSettings },
+): Promise<ServerRecord | undefined> {
+  const { inspected, labels, settings } = input;
+  const { name } = inspected.address;
+  const registration = registrationOf(inspected, { labels, settings });
+  const inserted = await insertServer(tx, registration);
+  if (inserted === undefined) return undefined;
+  await storeAdminPassword(tx, deps.sealer, inspected.address);
+  await attachWaitingHosts(tx, name);
+  const server = await recordProbe(tx, { name, facts: inspected.facts });
+  await auditChange(tx, caller, {
+    action: 'server.register',
+    resource: `server/${name}`,
+    detail: { after: auditable(registration) },
+  });
+  return server ?? inserted;
 }
 
 /** The password of a server's admin role, where one is stored. */

@@ -1,3 +1,5 @@
+import type { FlavorInstallation } from '../clusters/flavor-groups.ts';
+import type { ClusterRoleWish } from '../clusters/role-request.ts';
 import type { DocumentFill } from './document-fill.ts';
 import type { RoleCondition } from './role-condition.ts';
 
@@ -19,6 +21,10 @@ export interface AccessOptions {
   record?: UserRecord;
   /** What is put on record of the role that the request is about: it is kept from logging in, or no longer. */
   disabled?: boolean;
+  /** The role of a cluster that the request is about; what of the document counts depends on what is there. */
+  clusterRole?: ClusterRoleWish;
+  /** What roles of a cluster have their flavors from, made beside the document: by statements of our own. */
+  flavors?: FlavorStatements;
   /** Ends the sessions of the role that the request is about, once it is committed. */
   endSessions?: true;
   /**
@@ -33,3 +39,8 @@ export interface UserRecord {
   environment: string;
   kind: string;
 }
+
+/** The group roles of flavors, or what they need in the database of the request. */
+export type FlavorStatements =
+  | { groups: { predefined: boolean } }
+  | { database: { install: FlavorInstallation; connect: boolean } };

@@ -29,6 +29,8 @@ export async function observeDatabases(
     after?: Promise<unknown>;
     /** Takes the connections that the last databases were read with; the others make room for those. */
     kept?: Map<string, LeasedConnection>;
+    /** Hears of each database that was read, while others still are. */
+    onRead?: (database: ObservedDatabase) => void;
   },
 ): Promise<ObservedServer> {
   const { cluster, scopes } = input;
@@ -40,22 +42,32 @@ export async function observeDatabases(
   arrived.catch(() => undefined);
   const found: ObservedDatabase[] = [];
   let next = 0;
+
+  async function read({ client }: LeasedConnection, scope: DatabaseScope): Promise<void> {
+    await input.after;
+    const contents = await contentsOf(client, { cluster, scope });
+    const database = (await cluster).databases.get(scope.name);
+    if (!database?.allowConnections) return;
+    const observed = { ...database, contents };
+    found.push(observed);
+    input.onRead?.(observed);
+  }
+
   const reader = async () => {
-    for (let scope = scopes[next++]; scope !== undefined; scope = scopes[next++]) {
-      if (known !== undefined && !isReadable(known, scope.name)) continue;
-      const connection = await enter(lease, scope.name, cluster);
-      if (connection === undefined) continue;
+    for (let scope = scopes[next++]; scope !== undefined; ) {
+      const connection = await enter(lease, scope.name, known ?? cluster);
+      let following: DatabaseScope | undefined;
       let keep = false;
       try {
-        await input.after;
-        const contents = await contentsOf(connection.client, { cluster, scope });
-        const database = (await cluster).databases.get(scope.name);
-        if (database?.allowConnections) found.push({ ...database, contents });
-        keep = input.kept !== undefined && next >= scopes.length;
-        if (keep) input.kept?.set(scope.name, connection);
+        if (connection !== undefined) await read(connection, scope);
+        // Claimed before the connection makes room for it: so the last ones are known.
+        following = scopes[next++];
+        keep = input.kept !== undefined && following === undefined;
       } finally {
-        if (!keep) await connection.release();
+        if (!keep) await connection?.release();
       }
+      if (keep && connection !== undefined) input.kept?.set(scope.name, connection);
+      scope = following;
     }
   };
   const readers = await Promise.allSettled(Array.from({ length: Math.max(1, input.parallel) }, reader));
@@ -73,6 +85,7 @@ async function enter(
   database: string,
   cluster: ObservedServer | Promise<ObservedServer>,
 ): Promise<LeasedConnection | undefined> {
+  if (!(cluster instanceof Promise) && !isReadable(cluster, database)) return undefined;
   try {
     return await lease.connect({ database });
   } catch (error) {
@@ -81,15 +94,19 @@ async function enter(
   }
 }
 
-/** Reads the contents of the database that the connection is in. */
+/** Reads the contents of the database that the connection is in; asked for at once, also where the server is still being read. */
 export async function observeDatabase(
   client: pg.ClientBase,
-  input: { cluster: ObservedServer; scope: DatabaseScope },
+  input: { cluster: ObservedServer | Promise<ObservedServer>; scope: DatabaseScope },
 ): Promise<ObservedDatabase> {
-  const { cluster, scope } = input;
-  const database = cluster.databases.get(scope.name);
-  if (database === undefined) throw new Error(`database ${scope.name} was not read`);
-  return { ...database, contents: await contentsOf(client, input) };
+  const contents = await contentsOf(client, input);
+  return { ...databaseOf(await input.cluster, input.scope.name), contents };
+}
+
+function databaseOf(cluster: ObservedServer, name: string): ObservedDatabase {
+  const database = cluster.databases.get(name);
+  if (database === undefined) throw new Error(`database ${name} was not read`);
+  return database;
 }
 
 function contentsOf(
@@ -105,18 +122,21 @@ function contentsOf(
 }
 
 /**
- * Reads again what a transaction can have touched in the database that the connection is in; undefined where an event trigger may
- * have gone further.
+ * Reads again what a transaction can have touched in the database that the connection is in, as {@link observeDatabase} does;
+ * undefined where an event trigger may have gone further.
  */
 export async function observeTouched(
   client: pg.ClientBase,
-  input: { cluster: ObservedServer; database: string; touched: TouchedObjects; columnNames: boolean },
+  input: {
+    cluster: ObservedServer | Promise<ObservedServer>;
+    database: string;
+    touched: TouchedObjects;
+    columnNames: boolean;
+  },
 ): Promise<ObservedDatabase | undefined> {
   const { cluster, touched, columnNames } = input;
-  const database = cluster.databases.get(input.database);
-  if (database === undefined) throw new Error(`database ${input.database} was not read`);
   const { contents, eventTriggers } = await inspectObjects(client, { cluster, columnNames, ...touched });
-  return eventTriggers ? undefined : { ...database, contents };
+  return eventTriggers ? undefined : { ...databaseOf(await cluster, input.database), contents };
 }
 
 /** The server with these databases in place of the ones of the same name. */

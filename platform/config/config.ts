@@ -23,15 +23,18 @@ export interface HostPostgresConfig {
   };
 }
 
+/** A password, or the file that has it. */
+export type PasswordSource =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'file'; readonly file: string };
+
 /** How callers are known. */
 export interface AuthConfig {
   readonly mode: AuthMode;
   /** The pair of HTTP Basic. */
   readonly basic?: {
     readonly user: string;
-    readonly password:
-      | { readonly kind: 'text'; readonly text: string }
-      | { readonly kind: 'file'; readonly file: string };
+    readonly password: PasswordSource;
   };
   /** Whose JWTs are accepted, and what the values of a claim give. */
   readonly oidc?: {
@@ -96,6 +99,8 @@ export interface Config {
   readonly notifyIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
+  /** Role that imports of a registry register servers with. */
+  readonly defaultAdmin?: { readonly user: string; readonly password: PasswordSource };
   /** Links to passwords; `publicUrl` null: under the address of the request. */
   readonly handover: { readonly hours: number; readonly publicUrl: string | null };
   /** Age at which the rights of groups of users are seen to again; null: never. */
@@ -162,6 +167,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
     notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
+    ...defaultAdminOf(set, path),
     handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
     groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
   });
@@ -198,15 +204,17 @@ function hostPostgresOf(set: OptionValues, path: (value: string) => string): Hos
   };
 }
 
+/** What is missing of the pair is reported as a conflict. */
+function defaultAdminOf(set: OptionValues, path: (value: string) => string): Pick<Config, 'defaultAdmin'> {
+  const { PG_ADMIN_USER: user, PG_ADMIN_PASS: text, PG_ADMIN_PASS_FILE: file } = set;
+  const password = passwordSource({ text, file }, path);
+  return user === undefined || password === undefined ? {} : { defaultAdmin: { user, password } };
+}
+
 /** What is missing of a pair or an issuer is reported as a conflict. */
 function authOf(set: OptionValues, path: (value: string) => string): AuthConfig {
-  const { PG_API_USER: user, PG_API_PASS: pass, PG_API_PASS_FILE: passFile } = set;
-  const password =
-    passFile === undefined
-      ? pass === undefined
-        ? undefined
-        : ({ kind: 'text', text: pass } as const)
-      : ({ kind: 'file', file: path(passFile) } as const);
+  const { PG_API_USER: user, PG_API_PASS: text, PG_API_PASS_FILE: file } = set;
+  const password = passwordSource({ text, file }, path);
   const { PGSTEWARD_OIDC_ISSUER: issuer, PGSTEWARD_OIDC_AUDIENCE: audience, PGSTEWARD_OIDC_ROLES: grants } = set;
   return {
     mode: set.PGSTEWARD_AUTH ?? 'open-loopback',
@@ -215,6 +223,14 @@ function authOf(set: OptionValues, path: (value: string) => string): AuthConfig 
       ? {}
       : { oidc: { issuer, audience, claim: set.PGSTEWARD_OIDC_CLAIM ?? 'groups', grants } }),
   };
+}
+
+function passwordSource(
+  set: { text: string | undefined; file: string | undefined },
+  path: (value: string) => string,
+): PasswordSource | undefined {
+  if (set.file !== undefined) return { kind: 'file', file: path(set.file) };
+  return set.text === undefined ? undefined : { kind: 'text', text: set.text };
 }
 
 function metadataOf(set: OptionValues, path: (value: string) => string): Config['metadata'] {

@@ -13,6 +13,7 @@ export function findConflicts(set: OptionValues, config: Config): string[] {
     ...repeatedPorts(config),
     ...portsWithinRange(config),
     ...halfOfServerControl(set),
+    ...halfOfAdminPair(set),
   ];
 }
 
@@ -96,6 +97,20 @@ function halfOfServerControl(set: OptionValues): string[] {
   return SERVER_CONTROL.filter((name) => set[name] === undefined).map(
     (name) => `${name}: is needed with PGSTEWARD_HOST_POSTGRES_DATA_DIR`,
   );
+}
+
+function halfOfAdminPair({
+  PG_ADMIN_USER: user,
+  PG_ADMIN_PASS: text,
+  PG_ADMIN_PASS_FILE: file,
+}: OptionValues): string[] {
+  if (text !== undefined && file !== undefined)
+    return ['PG_ADMIN_PASS: is set beside PG_ADMIN_PASS_FILE; set only one'];
+  const password = text ?? file;
+  if (user !== undefined && password === undefined) {
+    return ['PG_ADMIN_PASS_FILE: is needed with PG_ADMIN_USER, or PG_ADMIN_PASS'];
+  }
+  return user === undefined && password !== undefined ? ['PG_ADMIN_USER: is needed with its password'] : [];
 }
 
 /** Ports that processes of this installation listen on; 0, any free one, is none of them. */

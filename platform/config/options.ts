@@ -275,6 +275,39 @@ export const OPTIONS = {
     default: '`5`',
     meaning: 'Seconds between two looks for promoted standbys, of servers with several endpoints.',
   }),
+  PGSTEWARD_NOTIFY_SECONDS: option({
+    schema: integer(1, 86_400),
+    default: '`5`',
+    meaning: 'Seconds between two searches of the audit log for events that a notification channel is for.',
+  }),
+  PGSTEWARD_AUDIT_SEAL_SECONDS: option({
+    schema: integer(1, 86_400),
+    default: '`10`',
+    meaning: 'Seconds between two runs that chain what is new in the audit log.',
+  }),
+  PGSTEWARD_AUDIT_ANCHOR_FILE: option({
+    schema: text,
+    default: '`audit-anchors.jsonl` in `PGSTEWARD_HOME`',
+    meaning:
+      'File of a control worker that heads of the audit chain are added to. Keep copies where nobody who administers the metadata database can write.',
+  }),
+  PG_ADMIN_USER: option({
+    schema: z
+      .string()
+      .refine((role) => Buffer.byteLength(role) <= POSTGRES_NAME_MAX_BYTES, 'must be a role name of at most 63 bytes'),
+    default: 'an import registers no servers unless it names a role',
+    meaning: 'Role that an import of a registry registers servers with, where the import names none.',
+  }),
+  PG_ADMIN_PASS: option({
+    schema: text,
+    default: 'none',
+    meaning: 'Its password, as installations of pg-user-api have it. Better use `PG_ADMIN_PASS_FILE`.',
+  }),
+  PG_ADMIN_PASS_FILE: option({
+    schema: text,
+    default: 'none',
+    meaning: 'File, readable by its owner only, with the password of `PG_ADMIN_USER`.',
+  }),
   PGSTEWARD_PUBLIC_URL: option({
     schema: publicUrl,
     default: 'the address that a request came to',
@@ -291,22 +324,6 @@ export const OPTIONS = {
     default: '`60`',
     meaning:
       'Minutes after which the rights of the groups of users are seen to again, for what was created by roles that default privileges do not cover; 0 never.',
-  }),
-  PGSTEWARD_NOTIFY_SECONDS: option({
-    schema: integer(1, 86_400),
-    default: '`5`',
-    meaning: 'Seconds between two searches of the audit log for events that a notification channel is for.',
-  }),
-  PGSTEWARD_AUDIT_SEAL_SECONDS: option({
-    schema: integer(1, 86_400),
-    default: '`10`',
-    meaning: 'Seconds between two runs that chain what is new in the audit log.',
-  }),
-  PGSTEWARD_AUDIT_ANCHOR_FILE: option({
-    schema: text,
-    default: '`audit-anchors.jsonl` in `PGSTEWARD_HOME`',
-    meaning:
-      'File of a control worker that heads of the audit chain are added to. Keep copies where nobody who administers the metadata database can write.',
   }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(

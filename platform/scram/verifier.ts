@@ -1,6 +1,5 @@
-import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
-import { promisify } from 'node:util';
-import { saslprep } from './saslprep.ts';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { scramClientKeys } from './client-keys.ts';
 
 /** Input of {@link scramVerifier}. */
 export interface ScramInput {
@@ -20,7 +19,7 @@ export interface ScramInput {
  */
 export async function scramVerifier(input: ScramInput): Promise<string> {
   const salt = input.salt ?? randomBytes(SALT_BYTES);
-  const { storedKey, serverKey } = await scramKeys({ ...input, salt });
+  const { storedKey, serverKey } = await scramClientKeys({ ...input, salt });
   return `${MECHANISM}$${input.iterations}:${base64(salt)}$${base64(storedKey)}:${base64(serverKey)}`;
 }
 
@@ -38,7 +37,7 @@ export async function verifierMatches(password: string, verifier: string): Promi
   if (parsed === undefined) {
     return false;
   }
-  const keys = await scramKeys({ password, iterations: parsed.iterations, salt: parsed.salt });
+  const keys = await scramClientKeys({ password, iterations: parsed.iterations, salt: parsed.salt });
   const storedKeyMatches = timingSafeEqual(keys.storedKey, parsed.storedKey);
   const serverKeyMatches = timingSafeEqual(keys.serverKey, parsed.serverKey);
   return storedKeyMatches && serverKeyMatches;
@@ -53,26 +52,11 @@ const MAX_ITERATIONS = 2 ** 31 - 1;
 const MAX_VERIFIER_LENGTH = 512;
 const VERIFIER_PATTERN = /^SCRAM-SHA-256\$([1-9][0-9]{0,9}):([^$:]+)\$([^$:]+):([^$:]+)$/;
 
-const pbkdf2Async = promisify(pbkdf2);
-
 interface ParsedVerifier {
   iterations: number;
   salt: Buffer;
   storedKey: Buffer;
   serverKey: Buffer;
-}
-
-async function scramKeys(input: {
-  password: string;
-  iterations: number;
-  salt: Uint8Array;
-}): Promise<{ storedKey: Buffer; serverKey: Buffer }> {
-  const salted = await pbkdf2Async(saslprep(input.password), input.salt, input.iterations, KEY_BYTES, 'sha256');
-  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
-  return {
-    storedKey: createHash('sha256').update(clientKey).digest(),
-    serverKey: createHmac('sha256', salted).update('Server Key').digest(),
-  };
 }
 
 function parseVerifier(text: string): ParsedVerifier | undefined {

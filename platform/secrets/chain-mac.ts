@@ -27,7 +27,7 @@ export function createChainMac(keyring: Keyring): ChainMac {
     keyId: keyring.active.id,
     of(previous, { seq, keyId, sealedAt, absentAt, row }) {
       const number = Buffer.alloc(8);
-      number.writeBigUInt64BE(BigInt(seq));
+      number.writeBigInt64BE(BigInt(seq));
       return createHmac('sha256', keyOf(keyId))
         .update(Buffer.from(previous, 'hex'))
         .update(number)

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { quoteLiteral } from '../../domain/sql/quote.ts';
+import type { ScramKeyMaker } from '../scram/client-keys.ts';
 import { type Endpoint, type TargetAddress, tlsOptions } from './address.ts';
 import { type Authentication, createGuardedClient } from './guarded-client.ts';
 
@@ -25,6 +26,8 @@ export interface ConnectionTarget {
   user: string;
   password: string;
   database: string;
+  /** Makes the keys of SCRAM; the same for all connections that log in as the same role. */
+  keysOf?: ScramKeyMaker | undefined;
 }
 
 /** Whether the server that a connection leads to takes changes. */
@@ -78,7 +81,7 @@ export async function openConnection(
   target: ConnectionTarget,
   options: { signal?: AbortSignal | undefined; scramOnly?: boolean; timeoutMs?: number } = {},
 ): Promise<OpenConnection> {
-  const { endpoint, tls, user, password, database } = target;
+  const { endpoint, tls, user, password, database, keysOf } = target;
   const { signal, timeoutMs = CONNECT_TIMEOUT_MS } = options;
   const guarded = createGuardedClient(
     {
@@ -94,7 +97,7 @@ export async function openConnection(
       // SCRAM over a certificate that nobody checked: channel binding notices whoever stands between.
       enableChannelBinding: tls.mode === 'require' || tls.mode === 'verify-ca',
     },
-    { scramOnly: options.scramOnly ?? tls.mode !== 'verify-full' },
+    { scramOnly: options.scramOnly ?? tls.mode !== 'verify-full', keysOf },
   );
   const { client, destroy } = guarded;
   signal?.throwIfAborted();
@@ -114,7 +117,11 @@ export async function openConnection(
     countForProcess: guarded.countForProcess,
     begin: (session, { transaction }) => begin(client, session, transaction),
     reset: () => reset(client),
-    close: () => close(client, destroy),
+    async close() {
+      // The driver would wait for the answer first.
+      if (guarded.isBusy()) destroy();
+      await close(client, destroy);
+    },
   };
 }
 

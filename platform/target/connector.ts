@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Failure } from '../../domain/failures.ts';
+import { createScramKeyMemory } from '../scram/client-keys.ts';
 import { type Endpoint, endpointLabel, type TargetAddress } from './address.ts';
 import {
   ConnectError,
@@ -69,16 +70,22 @@ export interface Connector {
 export function createConnector(address: TargetAddress, budget: TargetBudget): Connector {
   const owner = {};
   const primary = createPrimaryFinder(address);
+  const adminKeys = createScramKeyMemory();
   let closed = false;
 
   function targetOf(login: Partial<TargetLogin>, endpoint: Endpoint): ConnectionTarget {
     const { user = address.adminUser, password = address.adminPassword, database = address.maintenanceDb } = login;
-    return { endpoint, tls: address.tls, user, password, database };
+    const keysOf = isAdmin({ user, password }) ? adminKeys : undefined;
+    return { endpoint, tls: address.tls, user, password, database, keysOf };
+  }
+
+  function isAdmin({ user, password }: Required<Pick<TargetLogin, 'user' | 'password'>>): boolean {
+    return user === address.adminUser && password === address.adminPassword;
   }
 
   /** Every piece of work needs the admin's connection to the maintenance database; others are not worth keeping. */
-  function isReusable({ user, password, database }: ConnectionTarget): boolean {
-    return user === address.adminUser && password === address.adminPassword && database === address.maintenanceDb;
+  function isReusable(target: ConnectionTarget): boolean {
+    return isAdmin(target) && target.database === address.maintenanceDb;
   }
 
   async function open(

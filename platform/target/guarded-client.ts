@@ -2,6 +2,8 @@ import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { Failure } from '../../domain/failures.ts';
+import { type ScramKeyMaker, scramClientKeys } from '../scram/client-keys.ts';
+import { answerScramChallenge } from '../scram/exchange.ts';
 
 /** How a server wanted to know who we are; `none` when it did not ask (trust, peer, a certificate). */
 type AuthenticationMethod = 'none' | 'scram' | 'cleartext' | 'md5';
@@ -17,9 +19,27 @@ export interface Authentication {
 
 /** What node-postgres keeps of a connection beside its documented interface. */
 interface Internals {
-  connection: EventEmitter & { stream: Duplex; attachListeners(stream: Duplex): void; ref(): void; unref(): void };
-  saslSession?: object | null;
+  connection: EventEmitter & {
+    stream: Duplex;
+    attachListeners(stream: Duplex): void;
+    sendSCRAMClientFinalMessage(text: string): void;
+    ref(): void;
+    unref(): void;
+  };
+  saslSession?: SaslSession | null;
+  _activeQuery: object | null;
+  _sentQueryQueue: readonly object[];
+  _handleAuthSASLContinue(message: { data: string }): Promise<void>;
   processID: number | null;
+}
+
+/** An exchange that is under way, as the driver's `finalizeSession` wants it. */
+interface SaslSession {
+  mechanism: string;
+  /** What was sent last. */
+  response: string;
+  message: string;
+  serverSignature?: string;
 }
 
 const METHODS = {
@@ -37,6 +57,8 @@ export interface GuardedClient {
   readonly authentication: Authentication;
   /** @throws Failure InsecureLogin for a server that does not authenticate by SCRAM, where SCRAM is demanded */
   connect(): Promise<void>;
+  /** Whether the server owes an answer. */
+  isBusy(): boolean;
   /** Ends the connection without a word: the server notices when it next reads or writes. */
   destroy(): void;
   /** Whether the connection keeps the process from ending. */
@@ -47,16 +69,19 @@ export interface GuardedClient {
  * A client of node-postgres that answers SCRAM only, unless told otherwise (R4): whoever stands between us and the server, or in
  * its place, would learn the password from any other answer. As with libpq's `require_auth=scram-sha-256` a server that lets us
  * in without any authentication is refused as well: it has not proven that it knows the verifier.
+ *
+ * Queries that are made without a wait for the one before are sent at once, and answered in their order.
+ * @param options.keysOf makes the keys of SCRAM, or remembers them; not asked where the channel is bound
  */
 export function createGuardedClient(
   config: pg.ClientConfig & { password: string },
-  options: { scramOnly: boolean },
+  options: { scramOnly: boolean; keysOf?: ScramKeyMaker | undefined },
 ): GuardedClient {
   const { password, ...rest } = config;
   const authentication: Authentication = { asked: 'none', accepted: false, byScram: false };
   const client = new pg.Client({
     ...rest,
-    ...{ scramMaxIterations: MAX_SCRAM_ITERATIONS },
+    ...{ scramMaxIterations: MAX_SCRAM_ITERATIONS, pipeline: true },
     // Asked for by the driver for each method alike, before anything is sent.
     password() {
       if (options.scramOnly && authentication.asked !== 'scram') throw insecure(authentication.asked);
@@ -78,6 +103,7 @@ export function createGuardedClient(
     authentication.byScram = authentication.asked === 'scram' && internals.saslSession === null;
   });
   catchProtocolErrors(connection);
+  answerScram(internals, password, options.keysOf ?? scramClientKeys);
   return {
     client,
     authentication,
@@ -85,8 +111,30 @@ export function createGuardedClient(
       await client.connect();
       if (options.scramOnly && !authentication.byScram) throw insecure(authentication.asked);
     },
+    isBusy: () => internals._activeQuery !== null || internals._sentQueryQueue.length > 0,
     destroy: () => void connection.stream.destroy(),
     countForProcess: (counts) => (counts ? connection.ref() : connection.unref()),
+  };
+}
+
+/**
+ * Answers the server's challenge in the driver's place, which makes the keys anew for each connection and prepares passwords
+ * otherwise than PostgreSQL. What binds the exchange to its channel is left to the driver.
+ */
+function answerScram(internals: Internals, password: string, keysOf: ScramKeyMaker): void {
+  const { connection } = internals;
+  const byDriver = internals._handleAuthSASLContinue.bind(internals);
+  internals._handleAuthSASLContinue = async (message) => {
+    const session = internals.saslSession;
+    if (session?.mechanism !== 'SCRAM-SHA-256' || session.message !== 'SASLInitialResponse') return byDriver(message);
+    try {
+      const challenge = { clientFirst: session.response, serverFirst: message.data, password, keysOf };
+      const answer = await answerScramChallenge({ ...challenge, maxIterations: MAX_SCRAM_ITERATIONS });
+      Object.assign(session, { message: 'SASLResponse', ...answer });
+      connection.sendSCRAMClientFinalMessage(answer.response);
+    } catch (error) {
+      connection.emit('error', error);
+    }
   };
 }
 

@@ -28,7 +28,10 @@ CREATE TABLE user_policies (
   updated_at     timestamptz NOT NULL DEFAULT now()
 );
 
+-- Rows of other audit logs that were imported, by a digest of what they say: a second import adds none of them again.
+CREATE TABLE imported_audit_rows (digest bytea PRIMARY KEY);
+
 -- Down Migration
 
 DROP INDEX servers_endpoints;
-DROP TABLE registry, user_policies;
+DROP TABLE registry, user_policies, imported_audit_rows;

@@ -1,4 +1,8 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/follow.ts';
 import { databaseIs, databaseIsGone, rowsOf } from './support/follow-api.ts';
 import { type Installation, makeInstallation, type Started } from './support/npm-start.ts';
 import { killProcessesBelow } from './support/processes.ts';
@@ -44,6 +48,37 @@ describe('npm start', () => {
     for (const line of lines) expect(output).toContain(`\n  ${line}`);
     expect(output).toContain(`Temporal UI  http://127.0.0.1:${ports.PGSTEWARD_TEMPORAL_UI_PORT}`);
     expect(output).toContain(`curl -X POST ${apiUrl}/v1/databases`);
+    const tokenFile = join(installation.home, 'admin-token');
+    expect(output).toContain(`Admin token  ${tokenFile}, for /v1/servers`);
+    expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
+  });
+
+  it('shows the key for clients of the cluster API at the first start, and keeps it in a file', async () => {
+    const key = (await readFile(join(installation.home, 'cbkey'), 'utf8')).trim();
+    expect(running.output().split(key)).toHaveLength(2);
+    const answer = await fetch(`${installation.apiUrl}/clusters`, { headers: { Authorization: `Bearer ${key}` } });
+    expect(await answer.json()).toMatchObject({ clusters: [{ name: 'host-1' }] });
+  });
+
+  it('makes application and postgres with passwords that log in, as clients of the cluster API look for them', async () => {
+    const headers = { Authorization: `Bearer ${(await readFile(join(installation.home, 'cbkey'), 'utf8')).trim()}` };
+    const list = await fetch(`${installation.apiUrl}/clusters`, { headers });
+    const { clusters } = (await list.json()) as { clusters: { id: string }[] };
+    const ca = await readFile(join(installation.home, 'tls/ca/ca.crt'), 'utf8');
+    for (const [name, superuser] of [
+      ['postgres', 'on'],
+      ['application', 'off'],
+    ]) {
+      const uri = await until(async () => {
+        const answer = await fetch(`${installation.apiUrl}/clusters/${clusters[0]?.id}/roles/${name}`, { headers });
+        return answer.status === 200 ? ((await answer.json()) as { uri: string }).uri : undefined;
+      });
+      const client = new pg.Client({ connectionString: uri, ssl: { ca } });
+      await client.connect();
+      const { rows } = await client.query(`SELECT current_user AS name, current_setting('is_superuser') AS superuser`);
+      await client.end();
+      expect(rows).toEqual([{ name, superuser }]);
+    }
   });
 
   it('prints a first request that works as it is', async () => {
@@ -71,7 +106,9 @@ describe('npm start', () => {
   });
 
   it('brings data and services back', async () => {
-    expect(await startAgain()).toContain('Databases: storefront');
+    const output = await startAgain();
+    expect(output).toContain('Databases: storefront');
+    expect(output).not.toContain('cbkey_');
     expect(await rowsOf(productsUrl)).toEqual(ROWS);
   });
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -73,6 +73,28 @@ it('API, control worker and host worker as three processes make a database and i
   await databaseIs(apiUrl, request.id, 'available');
   expect(await rowsOf(`http://127.0.0.1:${stack.port()}/products`)).toEqual([{ id: 1 }]);
   expect((await fetch(`${apiUrl}/readyz`)).status).toBe(200);
+});
+
+it('the API wants a token for servers, and one that is lost is made anew by whoever has its settings', async () => {
+  const file = join(stack.config.home, 'admin-token');
+  const before = await readFile(file, 'utf8');
+  const child = spawn(process.execPath, ['scripts/start.mjs', 'admin-token'], {
+    cwd: ROOT,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  expect(await once(child, 'close')).toEqual([0, null]);
+  const token = (await readFile(file, 'utf8')).trim();
+  expect(token).not.toBe(before.trim());
+  expect(said).toContain(`the token is in ${file}`);
+  expect(said).not.toContain(token);
+  const servers = (headers: Record<string, string>) => fetch(`${apiUrl}/v1/servers`, { headers });
+  expect((await servers({})).status).toBe(401);
+  expect((await servers({ Authorization: `Bearer ${token}` })).status).toBe(200);
 });
 
 it('a host worker that is asked to end does so, and its services go on', async () => {

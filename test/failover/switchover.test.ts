@@ -96,6 +96,15 @@ describe('a switchover', () => {
     const counts = await acknowledged;
     const after = await settled();
     expect([after.primaryHost, after.standbyHost]).toEqual([before.standbyHost, before.primaryHost]);
+    const { rows: audited } = await on.stack.control.db.query(
+      `SELECT kind, action, actor, request_id IS NOT NULL AS known, outcome FROM audit_log WHERE task_id = $1 ORDER BY id`,
+      [task.task_id],
+    );
+    const common = { action: 'database.switchover', actor: 'admin', known: true };
+    expect(audited).toEqual([
+      { kind: 'intent', ...common, outcome: null },
+      { kind: 'outcome', ...common, outcome: 'completed' },
+    ]);
     const [row] = await after.primary.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM items WHERE note = 'during'`,
       'shop',

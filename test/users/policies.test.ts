@@ -107,6 +107,13 @@ describe('a policy', () => {
     ]);
   });
 
+  test('is not shown for an environment that is not there', async () => {
+    await put('*', { preset: 'article' });
+    const answer = await stack.call('GET', '/v1/policies/nowhere');
+    expect([answer.status, answer.body.message]).toEqual([404, 'no environment found with the name "nowhere"']);
+    expect((await stack.call('GET', '/v1/policies/*')).body).toMatchObject({ env: '*', preset: 'article' });
+  });
+
   test('of its own fills in what it does not say, and is what requests are judged by', async () => {
     const { status, body } = await put('prod', {
       operations: ['create', 'reset'],

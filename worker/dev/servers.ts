@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import type { Config } from '../../platform/config/config.ts';
@@ -9,6 +9,7 @@ import {
 } from '../../platform/local/certificates.ts';
 import { createLocalPostgres, type LocalPostgres } from '../../platform/local/postgres.ts';
 import { createLocalTemporal, type LocalTemporal } from '../../platform/local/temporal.ts';
+import { embeddedPasswordFile } from '../metadata.ts';
 import type { TlsPair } from '../tls.ts';
 
 /** Directories of other accounts lie below: they may pass through, and see nothing. */
@@ -28,7 +29,7 @@ export function metadataServer(config: Config): LocalPostgres | undefined {
     name: 'metadata',
     dataDir: join(config.home, 'postgres/metadata'),
     logFile: join(config.home, 'postgres/metadata.log'),
-    passwordFile: join(config.home, 'postgres/metadata.password'),
+    passwordFile: embeddedPasswordFile(config),
     port: config.metadata.port,
     portVariable: 'PGSTEWARD_METADATA_PORT',
     settings: { shared_buffers: '64MB' },
@@ -46,9 +47,11 @@ export async function targetServer(
     names: ['localhost', config.host.id],
     addresses: ['127.0.0.1'],
   });
+  const dataDir = join(config.home, 'postgres', config.host.id);
   const server = createLocalPostgres({
     name: config.host.id,
-    dataDir: join(config.home, 'postgres', config.host.id),
+    dataDir,
+    superuser: await targetSuperuser(dataDir),
     logFile: join(config.home, 'postgres', `${config.host.id}.log`),
     passwordFile: join(config.home, 'postgres', `${config.host.id}.password`),
     port: config.targetPort,
@@ -56,6 +59,31 @@ export async function targetServer(
     tls,
   });
   return { server, authority };
+}
+
+/** The control plane's login on the target, so that `postgres` is a role of the cluster, which its team may use. */
+const TARGET_SUPERUSER = 'pgsteward';
+/** Superuser of targets that earlier releases made. */
+const FORMER_SUPERUSER = 'postgres';
+
+/** Kept beside the data directory: a cluster has the superuser for life that it was made with. */
+async function targetSuperuser(dataDir: string): Promise<string> {
+  const file = `${dataDir}.superuser`;
+  const known = await readIfThere(file);
+  if (known !== undefined) return known.trim();
+  const isMade = (await readIfThere(join(dataDir, 'PG_VERSION'))) !== undefined;
+  const superuser = isMade ? FORMER_SUPERUSER : TARGET_SUPERUSER;
+  await writeFile(file, `${superuser}\n`);
+  return superuser;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Certificate for the listener of the cluster API, whose command line speaks TLS only; of the same authority. */

@@ -2,6 +2,9 @@ import type { Queryable } from '../../../store/connection.ts';
 import { appendLog, type LogLine } from '../../../store/tasks.ts';
 import type { AppliedTransaction } from './apply-document.ts';
 
+/** Transactions that are committed within this time share a statement, and a wait for the disk that theirs wait for as well. */
+const TOGETHER_MS = 50;
+
 /**
  * Committed transactions of a task. Its log lists them even where a later one fails, so they are written while the next ones are
  * under way; the last ones are written together with the result.
@@ -18,6 +21,7 @@ export function createAppliedLog(db: Queryable, taskId: string): AppliedLog {
   const applied: AppliedTransaction[] = [];
   let unwritten: AppliedTransaction[] = [];
   let writing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
 
   function takeUnwritten(): LogLine[] {
     const entries = unwritten.map(describe);
@@ -25,10 +29,12 @@ export function createAppliedLog(db: Queryable, taskId: string): AppliedLog {
     return entries;
   }
 
-  /** Those that come while a statement is under way share the next one. */
-  async function write(): Promise<void> {
-    while (unwritten.length > 0) await appendLog(db, { taskId, entries: takeUnwritten() });
-    writing = undefined;
+  function write(): void {
+    timer = undefined;
+    const before = writing;
+    writing = Promise.resolve(before).then(() => appendLog(db, { taskId, entries: takeUnwritten() }));
+    // Heard of in the end.
+    writing.catch(() => undefined);
   }
 
   return {
@@ -36,12 +42,11 @@ export function createAppliedLog(db: Queryable, taskId: string): AppliedLog {
     note(entry, more) {
       applied.push(entry);
       unwritten.push(entry);
-      if (!more) return;
-      writing ??= write();
-      // Heard of in the end.
-      writing.catch(() => undefined);
+      if (more) timer ??= setTimeout(write, TOGETHER_MS);
     },
     async rest() {
+      clearTimeout(timer);
+      timer = undefined;
       await writing;
       return takeUnwritten();
     },

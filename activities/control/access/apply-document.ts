@@ -8,6 +8,8 @@ import { Failure } from '../../../domain/failures.ts';
 import { SESSION_LOCKS_SQL } from '../../../domain/sql/locks.ts';
 import { changedPasswords } from '../../../platform/access/changed-passwords.ts';
 import { observeCluster, observeDatabases } from '../../../platform/access/observe.ts';
+import { beginPlanOn } from '../../../platform/access/plan.ts';
+import { planWhileReading } from '../../../platform/access/plan-while-reading.ts';
 import { type SessionFacts, sessionFacts } from '../../../platform/target/catalog/cluster.ts';
 import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
 import type { ConnectionLease, LeasedConnection } from '../../../platform/target/target-server.ts';
@@ -15,7 +17,7 @@ import { passwordFingerprints } from '../../../store/credentials.ts';
 import type { ControlDeps } from '../deps.ts';
 import { applySteps } from './apply-steps.ts';
 import type { ChangedRole } from './note-roles.ts';
-import { planOrThrow } from './plan-or-throw.ts';
+import { type SoundPlan, soundPlan } from './plan-or-throw.ts';
 import type { AccessRequest } from './request.ts';
 import { type PasswordLiterals, passwordLiterals } from './verifiers.ts';
 
@@ -32,6 +34,8 @@ export interface Application extends AccessRequest {
   planHash: string | null;
   /** Send passwords in the clear; see {@link passwordLiterals}. */
   plainText: boolean;
+  /** Before that nothing is done that others could notice. @throws Failure StaleTask */
+  entered: Promise<void>;
   /** Throws when the task was closed meanwhile. */
   assertHolds(): Promise<void>;
   /** A transaction was committed, and others may follow. Nothing waits for what comes of it. */
@@ -66,17 +70,9 @@ export function connectionsFor(document: AccessDocument): number {
  * @throws Failure PlanChanged, DocumentInvalid, NotAllowed, VerificationFailed, Contention
  */
 export async function applyDocument(deps: ControlDeps, input: Application): Promise<ApplicationResult> {
-  const control = await input.lease.connect();
   const kept = new Map<string, LeasedConnection>();
-  const { facts, observed } = await lockAndObserve(control.client, input, kept);
-  const changed = await changedPasswords(control.client, {
-    observed,
-    passwords: input.passwords,
-    sealer: deps.sealer,
-    facts,
-    fingerprints: (roles) => passwordFingerprints(deps.db, { serverName: observed.name, roles }),
-  });
-  const { plan, changes } = planOrThrow({ ...input, observed, changedPasswords: changed });
+  const { control, facts, observed, planned } = await lockAndPlan(deps, input, kept);
+  const { plan, changes } = planned;
   if (input.planHash !== null && input.planHash !== plan.hash) {
     throw new Failure(
       'PlanChanged',
@@ -92,23 +88,54 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
   return { plan, roles, passwordsCompared: facts.readsPasswords && !input.plainText };
 }
 
+/** What is known before the first change. */
+interface Planned {
+  /** Holds the locks. */
+  control: LeasedConnection;
+  facts: SessionFacts;
+  observed: ObservedServer;
+  planned: SoundPlan;
+}
+
 /**
- * Locks what the document may change, then reads the server and the databases of the document. Nothing is read before the locks
- * are there; connections open meanwhile, and the last ones stay open.
+ * Locks what the document may change, then reads the server and the databases of the document, and plans each database while the
+ * next ones are read. Nothing is read before the locks are there; connections open meanwhile, and the last ones stay open.
  */
-async function lockAndObserve(
-  client: pg.ClientBase,
-  { lease, serverName, document, connections }: Application,
+async function lockAndPlan(
+  deps: ControlDeps,
+  input: Application,
   kept: Map<string, LeasedConnection>,
-): Promise<{ facts: SessionFacts; observed: ObservedServer }> {
-  const locked = lock(client, document);
-  const facts = locked.then(() => sessionFacts(client));
+): Promise<Planned> {
+  const { lease, serverName, document, connections, entered } = input;
+  const connecting = lease.connect();
+  const locked = connecting.then(async ({ client }) => {
+    await entered;
+    await lock(client, document);
+    return client;
+  });
+  const facts = locked.then(sessionFacts);
   const parameters = mentionsSettings(document);
-  const cluster = facts.then((known) => observeCluster(client, { serverName, facts: known, parameters }));
+  const cluster = facts.then(async (known) => observeCluster(await locked, { serverName, facts: known, parameters }));
+  const beginning = cluster.then(async (observed) => {
+    const changed = await passwordsToSet(deps, input, { client: await locked, facts: await facts, observed });
+    return beginPlanOn({ ...input, observed, changedPasswords: changed });
+  });
+  const { onRead, finish } = planWhileReading(beginning);
   const scopes = documentScope(document);
-  const reading = { cluster, scopes, parallel: connections - 1, after: locked, kept };
+  const reading = { cluster, scopes, parallel: connections - 1, after: locked, kept, onRead };
   const observed = await observeDatabases(lease, reading);
-  return { facts: await facts, observed };
+  const planned = soundPlan(await finish(observed));
+  return { control: await connecting, facts: await facts, observed, planned };
+}
+
+function passwordsToSet(
+  deps: ControlDeps,
+  { passwords }: Application,
+  { client, facts, observed }: { client: pg.ClientBase; facts: SessionFacts; observed: ObservedServer },
+): Promise<ReadonlySet<string>> {
+  const fingerprints = (roles: Parameters<typeof passwordFingerprints>[1]['roles']) =>
+    passwordFingerprints(deps.db, { serverName: observed.name, roles });
+  return changedPasswords(client, { observed, passwords, sealer: deps.sealer, facts, fingerprints });
 }
 
 async function lock(client: pg.ClientBase, document: AccessDocument): Promise<void> {

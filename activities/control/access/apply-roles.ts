@@ -1,14 +1,15 @@
-import { inTransaction } from '../../../store/connection.ts';
-import { noteResultAndLog, type ServerWork } from '../../../store/server-work.ts';
+import type { TargetServer } from '../../../platform/target/target-server.ts';
+import { endAppliedStep } from '../../../store/applied-step.ts';
+import type { ServerWork } from '../../../store/server-work.ts';
 import { findServer } from '../../../store/servers.ts';
 import { appendLog } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
-import { performPreparedServerStep } from '../step.ts';
+import { type PreparedStepContext, performPreparedServerStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
 import { type AppliedLog, createAppliedLog } from './applied-log.ts';
 import { type ApplicationResult, applyDocument, connectionsFor } from './apply-document.ts';
-import { noteChangedRoles } from './note-roles.ts';
-import { openRequest } from './request.ts';
+import { roleNotes } from './note-roles.ts';
+import { type AccessRequest, openRequest } from './request.ts';
 
 /** Carries out an accepted document. Repeated, it finds done what was done and does the rest. */
 export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsToProve: boolean }> {
@@ -20,6 +21,7 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsT
     async (context) => {
       const { work, request, server, plainText } = context.work;
       const { serverName, taskId } = work;
+      const { entered, assertHolds } = context;
       const connections = connectionsFor(request.document);
       const log = createAppliedLog(deps.db, taskId);
       const session = context.session(`applying roles on server ${serverName}`);
@@ -27,7 +29,7 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsT
         const application = { ...request, serverName, lease, connections, planHash: work.planHash, plainText };
         let result: ApplicationResult;
         try {
-          result = await applyDocument(deps, { ...application, assertHolds: context.assertHolds, applied: log.note });
+          result = await applyDocument(deps, { ...application, entered, assertHolds, applied: log.note });
         } catch (error) {
           // What failed says more than a log that cannot be written.
           await log
@@ -36,37 +38,36 @@ export function applyRoles(deps: ControlDeps, input: TaskRef): Promise<{ loginsT
             .catch(() => undefined);
           throw error;
         }
-        return noteResult(deps, { work, result, log, plainText });
+        return noteResult(deps, context, { result, log });
       });
     },
   );
 }
 
-async function prepare(deps: ControlDeps, work: ServerWork) {
+interface Prepared {
+  work: ServerWork;
+  request: AccessRequest;
+  server: TargetServer;
+  plainText: boolean;
+}
+
+async function prepare(deps: ControlDeps, work: ServerWork): Promise<Prepared> {
   const { serverName } = work;
-  const [request, server, record] = await Promise.all([
-    openRequest(deps, work),
-    deps.targets.get(serverName),
-    findServer(deps.db, serverName),
-  ]);
+  const [request, server] = await Promise.all([openRequest(deps, work), deps.targets.get(serverName)]);
+  const record = request.passwords.size === 0 ? undefined : await findServer(deps.db, serverName);
   return { work, request, server, plainText: record?.settings.allowPlainTextPasswords ?? false };
 }
 
 async function noteResult(
   deps: ControlDeps,
-  input: {
-    work: ServerWork;
-    result: ApplicationResult;
-    log: AppliedLog;
-    plainText: boolean;
-  },
+  { work: { work, plainText }, endWith }: PreparedStepContext<Prepared>,
+  { result, log }: { result: ApplicationResult; log: AppliedLog },
 ): Promise<{ loginsToProve: boolean }> {
-  const { work, result, log } = input;
-  const { serverName, taskId } = work;
+  const { serverName } = work;
   const { roles, passwordsCompared } = result;
   const passwordsSet = roles.filter(({ passwordSet }) => passwordSet !== undefined).map(({ name }) => name);
   const inPlainText = roles
-    .filter(({ passwordSet }) => input.plainText && passwordSet?.kind === 'password')
+    .filter(({ passwordSet }) => plainText && passwordSet?.kind === 'password')
     .map(({ name }) => name);
   const { hash, notes } = result.plan;
   const noted = {
@@ -77,14 +78,9 @@ async function noteResult(
     passwords_compared: passwordsCompared,
     ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText }),
   };
-  const outcome = { taskId, result: noted, log: await log.rest() };
-  if (roles.length === 0) await noteResultAndLog(deps.db, outcome);
-  else {
-    await inTransaction(deps.db, async (tx) => {
-      await noteChangedRoles(deps, tx, { serverName, changed: roles });
-      await noteResultAndLog(tx, outcome);
-    });
-  }
+  const lines = await log.rest();
+  const applied = { serverName, result: noted, log: lines, roles: roleNotes(deps.sealer, serverName, roles) };
+  await endWith((key, end) => endAppliedStep(deps.db, key, end, applied));
   const compared = passwordsCompared && work.options.proveLogin !== true;
   return { loginsToProve: passwordsSet.length > 0 && !compared };
 }

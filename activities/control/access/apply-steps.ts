@@ -37,7 +37,7 @@ interface Transaction {
   /** Database that it runs in; null: the maintenance database. */
   home: string | null;
   steps: readonly PlanStep[];
-  /** What is still to be done, seen from within the transaction. */
+  /** What is still to be done, seen from within the transaction. Asked for at once, also while its statements are under way. */
   remaining(client: pg.ClientBase): Promise<readonly PlanStep[]>;
   /** No other transaction follows. */
   isOnly?: true;
@@ -66,8 +66,10 @@ export async function applySteps(
   if (others.length === 0) {
     const home = only === undefined ? undefined : { name: only, changes: touched.get(only) ?? [] };
     const remaining = async (client: pg.ClientBase) => {
-      if (server.length > 0) cluster = await clusterNow(client, around);
-      return leftOfAll(client, around, { home, cluster });
+      const now = server.length > 0 ? clusterNow(client, around) : Promise.resolve(around.observed);
+      const [left, seen] = await Promise.all([leftOfAll(client, around, { home, cluster: now }), now]);
+      cluster = seen;
+      return left;
     };
     await commit(around, { home: only ?? null, steps: plan.steps, remaining, isOnly: true }, locksHold);
     return cluster;
@@ -135,15 +137,18 @@ async function commitOn(
 ): Promise<void> {
   const { steps } = transaction;
   let atOnce = true;
+  // A lock connection that broke has given its locks back: somebody else may be at work.
+  const stillOurs = async () => {
+    const locks = client === around.control.client ? undefined : locksHold();
+    await Promise.all([locks, around.assertHolds()]);
+  };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const warnings = await (atOnce ? beginAndRun : beginAndRunSteps)(client, around, steps);
-      const remaining = await transaction.remaining(client);
-      if (remaining.length > 0) throw notAsPlanned(remaining, warnings);
+      const { running, looking } = (atOnce ? runAndLook : runThenLook)(client, around, transaction);
+      const warnings = await running;
+      const holding = stillOurs();
+      await Promise.all([holding, assertDone(looking, warnings)]);
       await assertPasswordsStored(client, steps, around.literals, around.facts);
-      // A lock connection that broke has given its locks back: somebody else may be at work.
-      const locks = client === around.control.client ? undefined : locksHold();
-      await Promise.all([locks, around.assertHolds()]);
       await client.query('COMMIT');
       return;
     } catch (error) {
@@ -156,20 +161,45 @@ async function commitOn(
   }
 }
 
-/** With the beginning of the transaction in the same message, unless that must keep a verifier out of the server's log. */
-async function beginAndRun(client: pg.ClientBase, around: Surroundings, steps: readonly PlanStep[]): Promise<string[]> {
-  if (!holdsVerifiers(steps)) return runAtOnce(client, steps, around.literals, ['BEGIN']);
-  await client.query(beginSql(around.facts.admin));
-  return runAtOnce(client, steps, around.literals);
+async function assertDone(looking: Promise<readonly PlanStep[]>, warnings: readonly string[]): Promise<void> {
+  const remaining = await looking;
+  if (remaining.length > 0) throw notAsPlanned(remaining, warnings);
 }
 
-async function beginAndRunSteps(
-  client: pg.ClientBase,
-  around: Surroundings,
-  steps: readonly PlanStep[],
-): Promise<string[]> {
+/** Statements that are under way, with the warnings that come of them, and the look at what they did. */
+interface UnderWay {
+  running: Promise<string[]>;
+  looking: Promise<readonly PlanStep[]>;
+}
+
+/** Beginning, statements and look are sent together, unless the beginning must keep a verifier out of the server's log first. */
+function runAndLook(client: pg.ClientBase, around: Surroundings, transaction: Transaction): UnderWay {
+  const { steps } = transaction;
+  if (holdsVerifiers(steps)) {
+    const running = begin(client, around, steps).then(() => runAtOnce(client, steps, around.literals));
+    return lookAfter(running, client, transaction);
+  }
+  const running = runAtOnce(client, steps, around.literals, ['BEGIN']);
+  const looking = transaction.remaining(client);
+  // Where a statement fails so does the look, and the statement's reason counts.
+  looking.catch(() => undefined);
+  return { running, looking };
+}
+
+function runThenLook(client: pg.ClientBase, around: Surroundings, transaction: Transaction): UnderWay {
+  const { steps } = transaction;
+  const running = begin(client, around, steps).then(() => runSteps(client, steps, around.literals));
+  return lookAfter(running, client, transaction);
+}
+
+function lookAfter(running: Promise<string[]>, client: pg.ClientBase, transaction: Transaction): UnderWay {
+  const looking = running.then(() => transaction.remaining(client));
+  looking.catch(() => undefined);
+  return { running, looking };
+}
+
+async function begin(client: pg.ClientBase, around: Surroundings, steps: readonly PlanStep[]): Promise<void> {
   await client.query(holdsVerifiers(steps) ? beginSql(around.facts.admin) : 'BEGIN');
-  return runSteps(client, steps, around.literals);
 }
 
 /** A database that a transaction changes. */
@@ -182,14 +212,15 @@ interface Home {
 async function leftOfAll(
   client: pg.ClientBase,
   around: Surroundings,
-  transaction: { home: Home | undefined; cluster: ObservedServer },
+  transaction: { home: Home | undefined; cluster: Promise<ObservedServer> },
 ): Promise<readonly PlanStep[]> {
   const { home, cluster } = transaction;
   const { document } = around;
+  const looking = home === undefined ? undefined : lookAgain(client, around, { home, cluster });
+  const [server, seen] = await Promise.all([cluster, looking]);
   const others = document.databases.filter(({ name }) => name !== home?.name).map(databaseItself);
-  const seen = home === undefined ? undefined : await lookAgain(client, around, { home, cluster });
   const databases = seen === undefined ? others : [...others, seen.desired];
-  const observed = withDatabases(withoutContents(cluster, others), seen === undefined ? [] : [seen.observed]);
+  const observed = withDatabases(withoutContents(server, others), seen === undefined ? [] : [seen.observed]);
   return stepsLeft(around, { ...document, databases }, observed);
 }
 
@@ -214,7 +245,7 @@ async function leftOfDatabase(
 async function lookAgain(
   client: pg.ClientBase,
   around: Surroundings,
-  { home, cluster }: { home: Home; cluster: ObservedServer },
+  { home, cluster }: { home: Home; cluster: ObservedServer | Promise<ObservedServer> },
 ): Promise<{ desired: DesiredDatabase; observed: ObservedDatabase }> {
   const desired = around.document.databases.find(({ name }) => name === home.name);
   if (desired === undefined) throw new Error(`the document does not mention database ${home.name}`);

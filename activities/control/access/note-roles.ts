@@ -1,5 +1,6 @@
 import type { SubmittedPassword } from '../../../domain/access/document.ts';
 import { passwordFingerprint } from '../../../platform/access/changed-passwords.ts';
+import type { Sealer } from '../../../platform/secrets/seal.ts';
 import type { Queryable } from '../../../store/connection.ts';
 import { noteRoles, type RoleNote } from '../../../store/credentials.ts';
 import type { ControlDeps } from '../deps.ts';
@@ -16,6 +17,22 @@ export interface ChangedRole {
 /** What else is put on record of a role. */
 export type MoreToNote = Pick<RoleNote, 'owner' | 'user' | 'disabled'>;
 
+/** What was done to roles, for their credential rows. */
+export function roleNotes(
+  sealer: Sealer,
+  serverName: string,
+  changed: readonly (ChangedRole & MoreToNote)[],
+): RoleNote[] {
+  return changed.map(({ name, oid, passwordSet, created: _, ...more }) => ({
+    ...more,
+    roleName: name,
+    oid,
+    ...(passwordSet === undefined
+      ? {}
+      : { passwordFingerprint: passwordFingerprint(sealer, serverName, name, passwordSet) }),
+  }));
+}
+
 /** Keeps what was done to roles in their credential rows. */
 export async function noteChangedRoles(
   deps: Pick<ControlDeps, 'sealer'>,
@@ -25,16 +42,6 @@ export async function noteChangedRoles(
     changed: readonly (ChangedRole & MoreToNote)[];
   },
 ): Promise<void> {
-  const { serverName } = input;
-  await noteRoles(db, {
-    serverName,
-    roles: input.changed.map(({ name, oid, passwordSet, created: _, ...more }) => ({
-      ...more,
-      roleName: name,
-      oid,
-      ...(passwordSet === undefined
-        ? {}
-        : { passwordFingerprint: passwordFingerprint(deps.sealer, serverName, name, passwordSet) }),
-    })),
-  });
+  const { serverName, changed } = input;
+  await noteRoles(db, { serverName, roles: roleNotes(deps.sealer, serverName, changed) });
 }

@@ -9,7 +9,7 @@ import { DROP_FACTS_SQL, reachableRolesSql } from '../../../domain/sql/drop-role
 import { quoteIdentifier } from '../../../domain/sql/quote.ts';
 import { listDependents } from '../../../platform/target/catalog/shdepend.ts';
 import type { ConnectionLease } from '../../../platform/target/target-server.ts';
-import { ENGINE_OWNER } from '../../../store/credentials.ts';
+import { ENGINE_OWNER, isMadeByRequest } from '../../../store/credentials.ts';
 import { findRoleRecord } from '../../../store/dropped-roles.ts';
 import type { ControlDeps } from '../deps.ts';
 import { performServerStep } from '../step.ts';
@@ -61,7 +61,7 @@ async function look(
   const standing = standingObstacles(obstacles, request);
   if (standing.length > 0) throw new Failure('NotAllowed', obstacleLines(standing));
   const places = countByPlace(dependents);
-  const madeHere = record?.owner === ENGINE_OWNER && record.roleOid === role.oid;
+  const madeHere = isMadeByRequest(record?.owner) && record?.roleOid === role.oid;
   const reasons = request.reassignOwned ? [] : consentReasons({ places, facts, madeHere });
   if (reasons.length > 0) {
     throw new Failure(

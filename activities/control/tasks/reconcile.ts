@@ -9,6 +9,7 @@ import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempot
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
 import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
+import { prepareClusters } from './prepare-clusters.ts';
 import { refreshGroups } from './refresh-groups.ts';
 
 /** Tasks looked at in one pass; the next pass takes the rest. */
@@ -30,6 +31,7 @@ export async function reconcileTasks(
     pruneTaskSecrets(deps.db, IDEMPOTENCY_WINDOW_MINUTES),
     pruneHandovers(deps.db),
     refreshGroups(deps),
+    prepareClusters(deps),
   ]);
   await reconcileBatches(deps, input);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });

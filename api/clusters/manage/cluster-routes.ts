@@ -1,11 +1,12 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { findCluster, listClusters } from '../../../store/clusters.ts';
 import { type ApiVariables, callerOf } from '../../caller.ts';
-import type { ApiDeps } from '../../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../../request-validation.ts';
 import { idempotencyHeaders, schemaErrorSchema } from '../../schemas/common.ts';
 import { json, malformed, refused } from '../../schemas/responses.ts';
 import { cutPage, pageOf } from '../paging.ts';
+import type { ClusterRoleDeps } from '../roles/context.ts';
+import { prepareCluster } from '../roles/prepare.ts';
 import { assignServer, noSuchCluster, unassignServer } from './clusters.ts';
 import { renderCluster } from './render.ts';
 import { clusterIdParam, clusterListSchema, clusterPageSchema, clusterSchema, newClusterSchema } from './schemas.ts';
@@ -64,7 +65,7 @@ const unassignRoute = createRoute({
 });
 
 /** Assignments of servers to teams, for administrators. */
-export function clusterManagementRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
+export function clusterManagementRoutes(deps: ClusterRoleDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
   app.openapi(listRoute, async (c) => {
@@ -74,7 +75,12 @@ export function clusterManagementRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables
     return c.json({ clusters: rows.map(renderCluster), ...paging }, 200);
   });
 
-  app.openapi(assignRoute, async (c) => c.json(await assignServer(deps, callerOf(c), c.req.valid('json')), 201));
+  app.openapi(assignRoute, async (c) => {
+    const caller = callerOf(c);
+    const cluster = await assignServer(deps, caller, c.req.valid('json'));
+    await prepareCluster(deps, caller, cluster.id);
+    return c.json(cluster, 201);
+  });
 
   app.openapi(getRoute, async (c) => {
     const cluster = await findCluster(deps.db, c.req.valid('param').cluster_id);

@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import { forgetClusterRoles } from '../../../store/cluster-roles.ts';
 import {
   type ClusterRecord,
   deleteCluster,
@@ -73,6 +74,7 @@ export function unassignServer(deps: ApiDeps, caller: Caller, id: string): Promi
     inTransaction(deps.db, async (tx) => {
       const cluster = await lockCluster(tx, id);
       if (cluster === undefined) throw noSuchCluster();
+      await forgetClusterRoles(tx, id);
       await deleteCluster(tx, id);
       const { serverName: server, teamId, name } = cluster;
       await auditChange(tx, caller, {

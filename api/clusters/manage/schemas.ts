@@ -49,8 +49,10 @@ export const clusterSchema = z
     team_id: z.uuid(),
     created_at: timestamp,
   })
-  .openapi('Cluster');
-export const clusterListSchema = z.object({ clusters: z.array(clusterSchema), ...pagingShape }).openapi('ClusterList');
+  .openapi('AssignedCluster');
+export const clusterListSchema = z
+  .object({ clusters: z.array(clusterSchema), ...pagingShape })
+  .openapi('AssignedClusterList');
 
 export const newClusterSchema = z
   .strictObject({

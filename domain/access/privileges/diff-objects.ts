@@ -4,17 +4,27 @@ import { diffPrivileges } from './diff-privileges.ts';
 import type { DiffContext, Findings } from './findings.ts';
 import { simulatePrivileges } from './simulate.ts';
 
-/**
- * Differences in what databases contain: owners first, then privileges as the new owners have them, then default privileges.
- * Changes are in the order in which they are to be made. Memberships count as they are in the observed state.
- */
-export function diffObjects({ document, observed }: DiffContext): Findings {
+/** In the order in which their changes are to be made. */
+export const PARTS = ['owners', 'privileges', 'defaults'] as const;
+
+/** Differences in what databases contain, by what they are of. */
+export type ObjectParts = Record<(typeof PARTS)[number], Findings>;
+
+/** Privileges are compared as the new owners have them. Memberships count as they are in the observed state. */
+export function diffParts({ document, observed }: DiffContext): ObjectParts {
   const owners = diffOwners({ document, observed });
   const owned = simulatePrivileges(observed, owners.changes);
-  const parts = [owners, diffPrivileges({ document, observed: owned }), diffDefaults({ document, observed })];
+  const privileges = diffPrivileges({ document, observed: owned });
+  return { owners, privileges, defaults: diffDefaults({ document, observed }) };
+}
+
+/** {@link diffParts} together: owners first, then privileges, then default privileges. */
+export function diffObjects(context: DiffContext): Findings {
+  const parts = diffParts(context);
+  const all = PARTS.map((name) => parts[name]);
   return {
-    changes: parts.flatMap(({ changes }) => changes),
-    problems: parts.flatMap(({ problems }) => problems),
-    notes: parts.flatMap(({ notes }) => notes),
+    changes: all.flatMap(({ changes }) => changes),
+    problems: all.flatMap(({ problems }) => problems),
+    notes: all.flatMap(({ notes }) => notes),
   };
 }

@@ -24,9 +24,13 @@ export function noFindings(): Findings {
   return { changes: [], problems: [], notes: [] };
 }
 
+/** Documents are never changed, and one is compared with many databases. */
+const namesOfRoles = new WeakMap<AccessDocument['roles'], ReadonlySet<string>>();
+
 /** Roles that are there or that the same document makes. */
 export function knownRoles({ document, observed }: DiffContext): (role: string) => boolean {
-  const desired = new Set(document.roles.map(({ name }) => name));
+  const desired = namesOfRoles.get(document.roles) ?? new Set(document.roles.map(({ name }) => name));
+  namesOfRoles.set(document.roles, desired);
   return (role) => observed.roles.has(role) || desired.has(role);
 }
 

@@ -43,11 +43,12 @@ export interface ObjectPlan {
  * goes along with a revoked grant option, or with the columns of a revoked table privilege, is granted again by the owner.
  */
 export function planObject(task: ObjectTask): ObjectPlan {
-  const work = rightsOf(task.object);
   const plan: ObjectPlan = {
     ...{ first: [], revokes: [], grants: [], restored: [], keptByPublic: [], unreachable: [] },
-    entries: 0,
+    entries: task.object.acl.length,
   };
+  if (isAsAsked(task)) return plan;
+  const work = rightsOf(task.object);
   if (task.exact.size > 0 || task.revoked.size > 0) removeSurplus(task, work, plan);
   addMissing(task, work, plan);
   notePublic(task, work, plan);
@@ -55,8 +56,36 @@ export function planObject(task: ObjectTask): ObjectPlan {
   return plan;
 }
 
+const NOBODY: ReadonlyMap<string, Held> = new Map();
+
+/**
+ * Whether there is plainly nothing to do: most objects of a document that was applied before have one entry by their owner for
+ * each grantee, and none for columns. What is less plain is looked at as a whole.
+ */
+function isAsAsked({ object, granted, revoked, exact }: ObjectTask): boolean {
+  const { owner, acl, columns } = object;
+  const wanted = granted.get(undefined) ?? NOBODY;
+  if (revoked.size > 0 || (columns?.size ?? 0) > 0 || granted.size > (granted.has(undefined) ? 1 : 0)) return false;
+  let missing = wanted.has(owner) ? wanted.size - 1 : wanted.size;
+  for (const { grantee, grantor, privileges, grantable } of acl) {
+    if (grantee === owner) continue;
+    const asked = wanted.get(grantee);
+    if (asked === undefined) {
+      if (exact.has(grantee)) return false;
+      continue;
+    }
+    if (grantor !== owner || (asked.privileges & ~privileges) !== 0 || (asked.grantable & ~grantable) !== 0)
+      return false;
+    const surplus = (privileges & ~asked.privileges) | (grantable & ~asked.grantable);
+    if (surplus !== 0 && exact.has(grantee)) return false;
+    missing -= 1;
+  }
+  return missing === 0;
+}
+
 /** As {@link planObject}, with what is asked for granted first and not after the revokes. */
 export function planSchema(task: ObjectTask): ObjectPlan {
+  if (isAsAsked(task)) return planObject(task);
   const { grants } = planObject({ ...task, revoked: new Map(), exact: new Set() });
   if (task.exact.size === 0 && task.revoked.size === 0) return { ...planObject(task), first: grants, grants: [] };
   const given = rightsOf(task.object);
@@ -247,9 +276,11 @@ function addMissing(task: ObjectTask, work: ObjectRights, plan: ObjectPlan): voi
     if (had === undefined && granted === undefined) continue;
     const has = heldByGrantee(listAt(work, place)?.values() ?? []);
     const onWhole = place === undefined ? undefined : heldByGrantee(work.acl.values());
-    for (const grantee of new Set([...(had?.keys() ?? []), ...(granted?.keys() ?? [])])) {
+    const grantees = had === undefined ? (granted?.keys() ?? []) : new Set([...had.keys(), ...(granted?.keys() ?? [])]);
+    for (const grantee of grantees) {
       const now = has.get(grantee) ?? NOTHING_HELD;
-      const kept = keptOf(task, place, grantee, had?.get(grantee) ?? NOTHING_HELD, now);
+      const kept =
+        had === undefined ? NOTHING_HELD : keptOf(task, place, grantee, had.get(grantee) ?? NOTHING_HELD, now);
       const asked = askedOf(task, grantee, granted?.get(grantee), onWhole?.get(grantee));
       if ((kept.privileges | kept.grantable) !== 0) restored.add(grantee);
       const grantable = (kept.grantable | asked.grantable) & ~now.grantable;

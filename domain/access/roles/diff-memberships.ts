@@ -24,6 +24,7 @@ export function diffMemberships(context: AccessContext): AccessDiff {
   const diff = emptyDiff();
   const wanted = wantedMemberships(document, observed);
   diff.problems.push(...wanted.problems);
+  if (wanted.pairs.size + wanted.completeGroups.size + wanted.completeMembers.size === 0) return diff;
   const comparison = createComparison(context, wanted, diff);
   const plans = [...comparison.touchedRoles()].map((role) => comparison.plan(role));
   if (diff.problems.length > 0) return diff;

@@ -4,9 +4,16 @@ import type { ObservedMembership } from '../observed.ts';
 /** Memberships by member. */
 export type MembershipGraph = ReadonlyMap<string, readonly ObservedMembership[]>;
 
+/** Observed memberships are never changed, and the same ones are looked at many times. */
+const graphs = new WeakMap<readonly ObservedMembership[], MembershipGraph>();
+
 /** Groups memberships by member. */
-export function membershipGraph(memberships: Iterable<ObservedMembership>): MembershipGraph {
-  return groupBy(memberships, ({ member }) => member);
+export function membershipGraph(memberships: readonly ObservedMembership[]): MembershipGraph {
+  const known = graphs.get(memberships);
+  if (known !== undefined) return known;
+  const graph = groupBy(memberships, ({ member }) => member);
+  graphs.set(memberships, graph);
+  return graph;
 }
 
 /** Which memberships a path follows (ROLERECURSE_MEMBERS, ROLERECURSE_PRIVS and ROLERECURSE_SETROLE). */

@@ -26,6 +26,7 @@ const NO_OID = 0;
  * passed over. `observed` itself is not changed. Created roles have OID 0, settings are as in the changes.
  */
 export function simulateRoles(observed: ObservedServer, changes: readonly Change[]): ObservedServer {
+  if (changes.length === 0) return observed;
   const state = createState(observed);
   for (const change of changes) {
     const apply = EFFECTS[change.type] as ((state: State, change: Change) => void) | undefined;

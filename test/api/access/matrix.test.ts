@@ -14,6 +14,7 @@ import { createErrorHandler } from '../../../api/error-handler.ts';
 import { GLOBAL_ROLES, type GlobalRole } from '../../../domain/authority/roles.ts';
 import type { Scope } from '../../../domain/authority/scope.ts';
 import { insertDatabase } from '../../../store/databases.ts';
+import { insertEntry } from '../../../store/registry.ts';
 import { findServer, insertServer } from '../../../store/servers.ts';
 import { insertTask } from '../../../store/tasks.ts';
 import { makePerson } from '../../support/accounts.ts';
@@ -55,6 +56,10 @@ beforeAll(async () => {
   await insertServer(db, { ...known, name: FOREIGN.servers ?? '', systemIdentifier: '1' });
   for (const name of [OWN.servers, FOREIGN.servers] as string[]) {
     tasks.set(`servers ${name}`, await taskOf('server', name));
+  }
+  for (const env of [OWN.environments, FOREIGN.environments] as string[]) {
+    const entry = { env, dbName: 'shop', hostname: 'pg', port: 5432, active: true, notes: null };
+    await insertEntry(db, { ...entry, serverName: 'host-1' });
   }
   for (const role of GLOBAL_ROLES) {
     for (const scope of SCOPES) {

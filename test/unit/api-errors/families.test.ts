@@ -122,3 +122,53 @@ test.each(['/', '/v1/databases', '/apis', '/api-docs', '/v1/api/v1'])('%s is of 
   expect(familyOf(path)).toBe(familyOf('/v1'));
   expect(familyOf(path)).not.toBe(familyOf('/api/v1'));
 });
+
+describe('below /clusters and its like', () => {
+  const app = new OpenAPIHono({ defaultHook: answerInvalidShape });
+  let thrown: unknown;
+  app.onError(createErrorHandler({ error: () => {} }));
+  app.notFound(answerNotFound);
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }), limitBody());
+  app.get('/clusters/fail', () => {
+    throw thrown;
+  });
+  app.post('/clusters/body', requireJsonBody(), (c) => c.json({}));
+  const refusalOf = async (failure: unknown) => {
+    thrown = failure;
+    return answerOf(app.request('/clusters/fail'));
+  };
+  const shape = (message: unknown, transient: boolean) => ({
+    code: null,
+    is_transient: transient,
+    message,
+    request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
+
+  test.each(Object.entries(API_ERRORS))(
+    'the application error %s keeps its status and has its text',
+    async (name, expected) => {
+      const { status, body } = await refusalOf(new ApiError(name as ApiErrorName, 'a sentence'));
+      expect([status, body]).toEqual([expected, shape('a sentence', [429, 500, 503].includes(expected))]);
+    },
+  );
+
+  test('what nobody foresaw is not shown, and may pass', async () => {
+    const { status, body } = await refusalOf(new Error('secret'));
+    expect([status, body]).toEqual([500, shape(expect.stringMatching(/^internal error; the log has it/), true)]);
+  });
+
+  test.each([
+    [404, '/teams/x/y/z', {}],
+    [404, '/access-tokens', {}],
+    [405, '/clusters/fail', { method: 'DELETE' }],
+    [415, '/clusters/body', { method: 'POST', body: 'x', headers: { 'Content-Type': 'text/plain' } }],
+    [400, '/clusters/body', { method: 'POST', body: '{', headers: { 'Content-Type': 'application/json' } }],
+  ])('%i has the same shape: %s', async (expected, path, init) => {
+    const { status, body } = await answerOf(app.request(path, init));
+    expect([status, body]).toEqual([expected, shape(expect.any(String), false)]);
+  });
+
+  test.each(['/v1/clusters', '/v1/teams', '/accounts', '/clustersx'])('%s is of another family', (path) => {
+    expect(familyOf(path)).not.toBe(familyOf('/clusters'));
+  });
+});

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { claimGrantsSchema, grantOf } from '../../../domain/authority/claims.ts';
 import { commonRole, GLOBAL_ROLES, includesRole } from '../../../domain/authority/roles.ts';
 import { covers, intersection, isWithin, type Scope, scopeSchema, union } from '../../../domain/authority/scope.ts';
-import { formatOf, shownPart } from '../../../domain/authority/token-format.ts';
+import { formatOf, shownPart, TOKEN_FORMATS, type TokenFormatName } from '../../../domain/authority/token-format.ts';
 import { makeToken } from '../../../platform/secrets/token.ts';
 
 describe('roles', () => {
@@ -87,13 +87,17 @@ describe('claims', () => {
   });
 });
 
-test('a token has 256 random bits after its prefix, and shows the first 30 of them', () => {
-  const tokens = Array.from({ length: 100 }, () => makeToken());
-  expect(new Set(tokens.map(({ text }) => text)).size).toBe(100);
-  for (const { text, shown, hash, format } of tokens) {
-    expect(text).toMatch(/^pgst_[\w-]{43}$/);
-    expect([shown, hash.length, formatOf(text)]).toEqual([text.slice(0, 10), 32, format]);
-    expect(shownPart(format, text)).toBe(shown);
-  }
-  expect(formatOf('cbkey_not-yet')).toBeUndefined();
-});
+test.each(Object.keys(TOKEN_FORMATS) as TokenFormatName[])(
+  'a token of the format %s has 256 random bits after its prefix, and shows the first 30 of them',
+  (name) => {
+    const { prefix } = TOKEN_FORMATS[name];
+    const tokens = Array.from({ length: 100 }, () => makeToken(name));
+    expect(new Set(tokens.map(({ text }) => text)).size).toBe(100);
+    for (const { text, shown, hash, format } of tokens) {
+      expect(text.slice(prefix.length)).toMatch(/^[\w-]{43,}$/);
+      expect([shown, hash.length, format, formatOf(text)]).toEqual([text.slice(0, prefix.length + 5), 32, name, name]);
+      expect(shownPart(format, text)).toBe(shown);
+    }
+    expect(formatOf(`un${prefix}`)).toBeUndefined();
+  },
+);

@@ -99,6 +99,8 @@ describe('the configuration', () => {
         PGSTEWARD_MONITOR_SECONDS: '2',
         PGSTEWARD_MONITOR_GRACE_SECONDS: '5',
         PGSTEWARD_FAILOVER_SECONDS: '2',
+        PG_ADMIN_USER: 'role_create',
+        PG_ADMIN_PASS_FILE: 'admin.pass',
         PGSTEWARD_PUBLIC_URL: 'https://pgsteward.example.com/',
         PGSTEWARD_HANDOVER_HOURS: '2',
         PGSTEWARD_GROUP_REFRESH_MINUTES: '0',
@@ -171,6 +173,7 @@ describe('the configuration', () => {
       groupRefreshMs: null,
       notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
+      defaultAdmin: { user: 'role_create', password: { kind: 'file', file: '/srv/app/admin.pass' } },
     });
     expect(
       configOf({
@@ -256,6 +259,9 @@ describe('a wrong configuration', () => {
     ['PGSTEWARD_MONITOR_GRACE_SECONDS', '1.5', 'must be a whole number from 1'],
     ['PGSTEWARD_ALLOWED_ROLES', 'reporting,pg_read_all_data', 'must not name predefined roles'],
     ['PGSTEWARD_ALLOWED_ROLES', 'é'.repeat(32), 'must be role names of at most 63 bytes'],
+    ['PG_ADMIN_USER', 'role_create', 'PG_ADMIN_PASS_FILE: is needed with PG_ADMIN_USER, or PG_ADMIN_PASS'],
+    ['PG_ADMIN_PASS', 'canary', 'PG_ADMIN_USER: is needed with its password'],
+    ['PG_ADMIN_USER', 'é'.repeat(32), 'must be a role name of at most 63 bytes'],
     ['PGSTEWARD_METADATA_PASSWORD_FILE', 'file', 'is set without PGSTEWARD_METADATA_URL'],
     ['PGSTEWARD_AUTH', 'none', 'must be open-loopback or required'],
     ['PGSTEWARD_USERS_LISTEN', '127.0.0.1:3000', 'is the port of PGSTEWARD_PORT too'],
@@ -297,6 +303,12 @@ describe('a wrong configuration', () => {
       expect(() => readConfig({ PGSTEWARD_LISTEN: listen }, MACHINE)).not.toThrow();
     },
   );
+
+  test('with the password of the default admin in two places is refused, with one of them is not', () => {
+    const pair = { PG_ADMIN_USER: 'role_create', PG_ADMIN_PASS: 'secret' };
+    expect(() => readConfig({ ...pair, PG_ADMIN_PASS_FILE: 'file' }, MACHINE)).toThrow('set only one');
+    expect(configOf(pair).defaultAdmin).toEqual({ user: 'role_create', password: { kind: 'text', text: 'secret' } });
+  });
 
   test('with two different ports for the API is refused, with twice the same one is not', () => {
     const twice = (port: string) => ({ PGSTEWARD_LISTEN: '127.0.0.1:3000', PGSTEWARD_PORT: port });

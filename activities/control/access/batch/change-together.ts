@@ -20,6 +20,7 @@ import type { ChangedRole } from '../note-roles.ts';
 import { planOrThrow } from '../plan-or-throw.ts';
 import { beginSql, notAsPlanned, runAtOnce, runSteps } from '../run-steps.ts';
 import { type PasswordLiterals, passwordLiterals } from '../verifiers.ts';
+import { flavorSteps, noteWhatIsAboutToChange, type PlannedClusterRole, planClusterRoleOf } from './cluster-roles.ts';
 import type { Item, ItemOutcome } from './items.ts';
 import { membershipsLast } from './memberships-last.ts';
 import { divide, madeBefore, outcomeOfFollower } from './together.ts';
@@ -101,6 +102,8 @@ interface Planned {
   madeBefore: ReadonlySet<string>;
   steps: readonly PlanStep[];
   changes: readonly Change[];
+  /** Role of a cluster that it is about. */
+  clusterRole: PlannedClusterRole | undefined;
 }
 
 async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
@@ -214,16 +217,26 @@ async function planItems(
   for (const item of input.items) {
     try {
       const { document: submitted, foreign } = item.request;
-      const filled = fillDocument(submitted, item.work.options.fill, observed, foreign);
+      const clusterRole = planClusterRoleOf(deps, item, observed);
+      if (clusterRole?.state === 'unsettled') {
+        outcomes.set(item.work.taskId, { state: 'waiting', held: false, reason: 'another request comes first' });
+        continue;
+      }
+      const filled = fillDocument(clusterRole?.document ?? submitted, item.work.options.fill, observed, foreign);
       const document = withMarkers(deps, item, filled.document, observed);
       const { plan, changes } = planOrThrow({ ...item.request, document, observed, changedPasswords: changed });
-      planned.push({ item, filled, steps: plan.steps, changes, madeBefore: madeBefore(item, observed) });
+      const steps = [...plan.steps, ...flavorSteps(item)];
+      planned.push({ item, filled, steps, changes, clusterRole, madeBefore: madeBefore(item, observed) });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       outcomes.set(item.work.taskId, { state: 'failed', failure: error });
     }
   }
-  return { planned, outcomes };
+  const stale = await noteWhatIsAboutToChange(deps, share.serverName, planned);
+  for (const taskId of stale) {
+    outcomes.set(taskId, { state: 'failed', failure: new Failure('StaleTask', 'the server is no cluster any more') });
+  }
+  return { planned: planned.filter(({ item }) => !stale.has(item.work.taskId)), outcomes };
 }
 
 /** A new role without a comment gets the one that tells which request made it: after a crash, the request knows its own. */
@@ -292,6 +305,7 @@ const rolesOf = ({ document }: FilledDocument): string[] => document.roles.map((
 
 function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>): ItemOutcome {
   const { groups, uncovered } = plan.filled;
+  const { clusterRole } = plan;
   const created = createdIn(plan.changes);
   const own = new Set(plan.steps.flatMap(verifiersIn));
   const roles = rolesOf(plan.filled).map(
@@ -299,13 +313,21 @@ function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>):
       name,
       oid: oids.get(name) ?? 0,
       created: created.has(name) || plan.madeBefore.has(name),
-      passwordSet: own.has(name) || plan.madeBefore.has(name) ? plan.item.request.passwords.get(name) : undefined,
+      passwordSet:
+        own.has(name) || plan.madeBefore.has(name) || clusterRole?.setsPassword === true
+          ? plan.item.request.passwords.get(name)
+          : undefined,
     }),
   );
   const { plainText, facts } = share;
   const steps = plan.steps.map(({ summary }) => summary);
-  const more = { ...(groups.length > 0 && { groups }), ...(uncovered.length > 0 && { uncovered }) };
-  return { state: 'done', roles, steps, plainText, passwordsCompared: facts.readsPasswords && !plainText, more };
+  const more = {
+    ...(groups.length > 0 && { groups }),
+    ...(uncovered.length > 0 && { uncovered }),
+    ...(clusterRole && { cluster_role: { flavor: clusterRole.flavor, password_set: clusterRole.setsPassword } }),
+  };
+  const passwordsCompared = facts.readsPasswords && !plainText;
+  return { state: 'done', roles, steps, plainText, passwordsCompared, more, ...(clusterRole && { clusterRole }) };
 }
 
 /** Errors after which the connection is of no more use; what a statement alone got wrong is not among them. */

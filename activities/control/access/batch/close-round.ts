@@ -1,3 +1,4 @@
+import { clusterOwner } from '../../../../domain/clusters/role-request.ts';
 import type { FailureType } from '../../../../domain/failures.ts';
 import { startBatch } from '../../../../platform/temporal/start-batch.ts';
 import { type BatchRecord, claimMore, separate } from '../../../../store/batches.ts';
@@ -9,12 +10,13 @@ import { auditAction } from '../../../../store/tasks.ts';
 import { noteGroups } from '../../../../store/user-groups.ts';
 import type { ControlDeps } from '../../deps.ts';
 import { type ChangedRole, type MoreToNote, noteChangedRoles } from '../note-roles.ts';
+import { settleClusterRoles } from './cluster-roles.ts';
 import type { ItemOutcome } from './items.ts';
 
 /** Between two looks at locks that others hold: short at first, longer with the age of the oldest request. */
 const PAUSE_MS = { least: 20, most: 1_000, shareOfAge: 0.1 };
 
-interface Ended {
+export interface Ended {
   work: ServerWork;
   status: 'completed' | 'failed';
   error?: string;
@@ -85,11 +87,12 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
       return (outcome.more?.groups ?? []).map((group) => ({ serverName, database, ...group }));
     }),
   );
+  await settleClusterRoles(deps, tx, serverName, ended);
 }
 
 function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & MoreToNote)[] {
   if (outcome.state !== 'done') return [];
-  const { record, disabled, fill } = options;
+  const { record, disabled, fill, clusterRole } = options;
   const ofGroups = fill !== undefined && 'groups' in fill;
   const groups = new Set(outcome.more?.groups?.map(({ role }) => role));
   return outcome.roles
@@ -100,6 +103,7 @@ function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & More
     .map((role) => ({
       ...role,
       ...(ofGroups && { owner: GROUP_OWNER }),
+      ...(clusterRole !== undefined && { owner: clusterOwner(clusterRole.clusterId) }),
       ...(record !== undefined && { user: record }),
       ...(disabled !== undefined && { disabled }),
     }));

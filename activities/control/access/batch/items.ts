@@ -1,11 +1,14 @@
 import { documentLocks, documentTargets, type LockKeys } from '../../../../domain/access/locks.ts';
 import type { RoleFacts } from '../../../../domain/access/role-condition.ts';
+import type { ClusterRoleRecord } from '../../../../domain/clusters/role-request.ts';
 import { Failure } from '../../../../domain/failures.ts';
+import { clusterRoleRecords, recordKey } from '../../../../store/cluster-roles.ts';
 import { roleFacts } from '../../../../store/role-facts.ts';
 import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
 import type { ControlDeps } from '../../deps.ts';
 import type { ChangedRole } from '../note-roles.ts';
 import { type AccessRequest, openTogether, requestOf } from '../request.ts';
+import type { ChangedClusterRole } from './cluster-roles.ts';
 import { NO_FACTS } from './together.ts';
 
 /** One request of a batch. */
@@ -20,6 +23,8 @@ export interface Item {
   together: string | undefined;
   /** What metadata knows of the role that the request's condition is about. */
   facts: RoleFacts;
+  /** What is on record of the role of a cluster that it is about. */
+  clusterRole: ClusterRoleRecord | undefined;
 }
 
 /** What came of a request in one round. */
@@ -30,6 +35,8 @@ export type ItemOutcome =
       steps: string[];
       passwordsCompared: boolean;
       plainText: boolean;
+      /** Role of a cluster that it is about. */
+      clusterRole?: ChangedClusterRole;
       /** For the result of the task, beside what the rest says. */
       more?: AccessResult;
     }
@@ -44,9 +51,13 @@ export async function loadItems(
   works: readonly ServerWork[],
 ): Promise<{ items: Item[]; outcomes: Map<string, ItemOutcome> }> {
   const taskIds = works.map(({ taskId }) => taskId);
-  const [{ passwords, foreign }, facts] = await Promise.all([
+  const [{ passwords, foreign }, facts, clusterRoles] = await Promise.all([
     openTogether(deps, serverName, taskIds),
     factsOf(deps, serverName, works),
+    clusterRoleRecords(
+      deps.db,
+      works.flatMap(({ options }) => options.clusterRole ?? []),
+    ),
   ]);
   const items: Item[] = [];
   const outcomes = new Map<string, ItemOutcome>();
@@ -62,6 +73,7 @@ export async function loadItems(
         ...keysOf(request),
         together: togetherKey(work),
         facts: { ...known, foreignOwner: foreign.get(role) },
+        clusterRole: work.options.clusterRole && clusterRoles.get(recordKey(work.options.clusterRole)),
       });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -83,7 +95,9 @@ function factsOf(
 
 function togetherKey({ options, document }: ServerWork): string | undefined {
   // Who may ask for it is judged for each of them.
-  if (options.shared === true) return JSON.stringify([document, options.fill]);
+  if (options.shared === true) {
+    return JSON.stringify([document, options.fill, options.clusterRole, options.flavors]);
+  }
   return options.condition?.when === 'absent' ? `absent:${options.condition.role}` : undefined;
 }
 

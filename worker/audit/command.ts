@@ -1,0 +1,71 @@
+import { access } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { EXIT_CODES, reportOf } from '../../domain/audit/report.ts';
+import type { Config } from '../../platform/config/config.ts';
+import { loadKeyring } from '../../platform/secrets/keyring.ts';
+import { createMetadataPool } from '../../store/connection.ts';
+import { embeddedMetadata, existingMetadata } from '../metadata.ts';
+import { verifyAudit } from './verify.ts';
+
+const USAGE = `usage: pgsteward audit verify [--anchors FILE…]
+
+Verifies the audit log against its chain and against anchors: of the files given, or of the file that the settings name.
+Exit code: 0 intact, 1 not intact, 2 cannot be said.`;
+
+/** `audit verify`: reads the metadata database, the keyring and the anchors, and writes nothing. */
+export async function runAudit(
+  config: Config,
+  out: { words: readonly string[]; say: (line: string) => void; complain: (line: string) => void },
+): Promise<number> {
+  const given = parseWords(out.words);
+  if (given === undefined) {
+    out.complain(USAGE);
+    return EXIT_CODES.cannotSay;
+  }
+  try {
+    const { code, lines } = await verify(config, given.anchorFiles);
+    for (const line of lines) out.say(line);
+    return code;
+  } catch (error) {
+    out.complain(`the audit log cannot be verified: ${error instanceof Error ? error.message : String(error)}`);
+    return EXIT_CODES.cannotSay;
+  }
+}
+
+async function verify(config: Config, files: readonly string[]): Promise<{ code: number; lines: string[] }> {
+  const { metadata } = config;
+  const keyring = await loadKeyring(config.files.sealKeyring);
+  const connection =
+    metadata.kind === 'existing' ? await existingMetadata(metadata) : await embeddedMetadata(config, metadata.port);
+  const db = createMetadataPool({ ...connection, maxConnections: 1 });
+  try {
+    const anchorFiles = files.length > 0 ? files : await ownAnchors(config);
+    return reportOf(await verifyAudit(db, { keyring, anchorFiles }));
+  } finally {
+    await db.end();
+  }
+}
+
+/** The file of the settings, where it is there: on a machine without a control worker it is not. */
+async function ownAnchors({ files }: Config): Promise<string[]> {
+  return access(files.auditAnchors).then(
+    () => [files.auditAnchors],
+    () => [],
+  );
+}
+
+function parseWords(words: readonly string[]): { anchorFiles: string[] } | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      options: { anchors: { type: 'string', multiple: true } },
+      allowPositionals: true,
+    });
+    const [command, ...more] = positionals;
+    const anchorFiles = [...(values.anchors ?? []), ...more];
+    if (command !== 'verify' || (more.length > 0 && values.anchors === undefined)) return undefined;
+    return { anchorFiles };
+  } catch {
+    return undefined;
+  }
+}
