@@ -27,6 +27,7 @@ function itemOf(n: number, document: unknown, options: AccessOptions): Item {
     targets: documentTargets(parsed.document),
     together,
     facts: NO_FACTS,
+    clusterRole: undefined,
   };
 }
 
