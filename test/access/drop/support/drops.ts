@@ -151,9 +151,10 @@ export function dyingBeforeTheEnd(deps: ControlDeps): ControlDeps {
   const db = new Proxy(deps.db, {
     get(pool, property, receiver) {
       if (property !== 'query') return Reflect.get(pool, property, receiver);
-      return (text: string, values?: unknown[]) => {
+      return (query: string | pg.QueryConfig, values?: unknown[]) => {
+        const text = typeof query === 'string' ? query : query.text;
         if (text.includes(`SET state = 'done'`)) return Promise.reject(new Error('the worker died'));
-        return pool.query(text, values);
+        return pool.query(query, values);
       };
     },
   });
