@@ -35,44 +35,61 @@ export async function observeDatabases(
 ): Promise<ObservedServer> {
   const { cluster, scopes } = input;
   let known = cluster instanceof Promise ? undefined : cluster;
-  const arrived = Promise.resolve(cluster).then((server) => {
+  let mayRead = input.after === undefined;
+  // Whoever needs them hears of their failure.
+  noteWhen(Promise.resolve(cluster), (server) => {
     known = server;
   });
-  // Whoever needs it hears of its failure.
-  arrived.catch(() => undefined);
+  noteWhen(Promise.resolve(input.after), () => {
+    mayRead = true;
+  });
   const found: ObservedDatabase[] = [];
   let next = 0;
 
-  async function read({ client }: LeasedConnection, scope: DatabaseScope): Promise<void> {
-    await input.after;
-    const contents = await contentsOf(client, { cluster, scope });
-    const database = (await cluster).databases.get(scope.name);
-    if (!database?.allowConnections) return;
-    const observed = { ...database, contents };
-    found.push(observed);
-    input.onRead?.(observed);
+  /** @returns its connection, where there can be one */
+  async function read(scope: DatabaseScope): Promise<LeasedConnection | undefined> {
+    let reading: Promise<DatabaseContents> | undefined;
+    const begin = (client: pg.ClientBase) => {
+      if (mayRead) reading = contentsOf(client, { cluster, scope });
+      reading?.catch(() => undefined);
+    };
+    const connection = await enter(lease, scope.name, { cluster: known ?? cluster, begin });
+    if (connection === undefined) return undefined;
+    try {
+      await input.after;
+      const contents = await (reading ?? contentsOf(connection.client, { cluster, scope }));
+      const database = (await cluster).databases.get(scope.name);
+      if (database?.allowConnections) {
+        const observed = { ...database, contents };
+        found.push(observed);
+        input.onRead?.(observed);
+      }
+      return connection;
+    } catch (error) {
+      await connection.release();
+      throw error;
+    }
   }
 
-  const reader = async () => {
+  async function reader(): Promise<void> {
     for (let scope = scopes[next++]; scope !== undefined; ) {
-      const connection = await enter(lease, scope.name, known ?? cluster);
-      let following: DatabaseScope | undefined;
-      let keep = false;
-      try {
-        if (connection !== undefined) await read(connection, scope);
-        // Claimed before the connection makes room for it: so the last ones are known.
-        following = scopes[next++];
-        keep = input.kept !== undefined && following === undefined;
-      } finally {
-        if (!keep) await connection?.release();
-      }
-      if (keep && connection !== undefined) input.kept?.set(scope.name, connection);
+      const connection = await read(scope);
+      // Claimed before the connection makes room for it: so the last ones are known.
+      const following = scopes[next++];
+      if (connection !== undefined && following === undefined && input.kept !== undefined) {
+        input.kept.set(scope.name, connection);
+      } else await connection?.release();
       scope = following;
     }
-  };
+  }
+
   const readers = await Promise.allSettled(Array.from({ length: Math.max(1, input.parallel) }, reader));
   for (const result of readers) if (result.status === 'rejected') throw result.reason;
   return withDatabases(await cluster, found);
+}
+
+function noteWhen<T>(promise: Promise<T>, note: (value: T) => void): void {
+  promise.then(note, () => undefined);
 }
 
 function isReadable(cluster: ObservedServer, name: string): boolean {
@@ -83,11 +100,11 @@ function isReadable(cluster: ObservedServer, name: string): boolean {
 async function enter(
   lease: ConnectionLease,
   database: string,
-  cluster: ObservedServer | Promise<ObservedServer>,
+  { cluster, begin }: { cluster: ObservedServer | Promise<ObservedServer>; begin: (client: pg.ClientBase) => void },
 ): Promise<LeasedConnection | undefined> {
   if (!(cluster instanceof Promise) && !isReadable(cluster, database)) return undefined;
   try {
-    return await lease.connect({ database });
+    return await lease.connect({ database }, begin);
   } catch (error) {
     if (isReadable(await cluster, database)) throw error;
     return undefined;

@@ -43,17 +43,23 @@ export function createTargetBudget(): TargetBudget {
   return createConnectionBudget<Kept>(CONNECTIONS);
 }
 
+/** How a connection is prepared. */
+export interface Preparation {
+  transaction: boolean;
+  /**
+   * Makes the first queries as soon as the preparation is on its way: they are answered after it, in the same round trip. Called
+   * again where another endpoint is tried. Where the preparation fails their answers count for nothing.
+   */
+  alongside?: ((client: pg.ClientBase) => void) | undefined;
+}
+
 /** Opens connections to the primary of one server, in reserved places of a budget. */
 export interface Connector {
   /**
    * A connection prepared for a piece of work, with `transaction` inside a transaction.
    * @throws ConnectError, Failure ServerUnavailable where no endpoint takes changes, TwoPrimaries
    */
-  acquire(
-    login: Partial<TargetLogin>,
-    session: TargetSession,
-    options: { transaction: boolean },
-  ): Promise<PlacedConnection>;
+  acquire(login: Partial<TargetLogin>, session: TargetSession, options: Preparation): Promise<PlacedConnection>;
   /** Gives a connection back that is in order: kept for later work or closed. */
   release(connection: PlacedConnection): Promise<void>;
   /** Only connects, answering nothing but SCRAM. @throws ConnectError */
@@ -129,10 +135,12 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
   }
 
   /** @throws Failure ServerUnavailable where the server takes no changes; the connection is closed then */
-  async function prepare(connection: Kept, session: TargetSession, transaction: boolean): Promise<Kept> {
+  async function prepare(connection: Kept, session: TargetSession, preparation: Preparation): Promise<Kept> {
     session.signal?.addEventListener('abort', connection.destroy, { once: true });
     try {
-      const { inRecovery, readOnly } = await connection.begin(session, { transaction });
+      const beginning = connection.begin(session, preparation);
+      preparation.alongside?.(connection.client);
+      const { inRecovery, readOnly } = await beginning;
       const where = endpointLabel(connection.endpoint);
       if (inRecovery) {
         throw new Failure('ServerUnavailable', `server ${address.name}: ${where} is a standby and takes no changes`);
@@ -156,12 +164,16 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
   }
 
   /** A kept connection, unless all of them have broken meanwhile or lead to a server that takes no changes any more. */
-  async function reuse(endpoint: Endpoint, session: TargetSession, transaction: boolean): Promise<Kept | undefined> {
+  async function reuse(
+    endpoint: Endpoint,
+    session: TargetSession,
+    preparation: Preparation,
+  ): Promise<Kept | undefined> {
     const isOurs = (kept: Kept) => kept.owner === owner && kept.endpoint === endpoint;
     for (let kept = budget.take(isOurs); kept !== undefined; kept = budget.take(isOurs)) {
       kept.wake();
       try {
-        return await prepare(kept, session, transaction);
+        return await prepare(kept, session, preparation);
       } catch {
         session.signal?.throwIfAborted();
       }
@@ -170,14 +182,14 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
   }
 
   return {
-    async acquire(login, session, { transaction }) {
+    async acquire(login, session, preparation) {
       // What is remembered of the primary may be out of date: then all endpoints are asked, once.
       for (let mayRetry = address.endpoints.length > 1; ; mayRetry = false) {
         try {
           const endpoint = await findPrimary(session);
           const target = targetOf(login, endpoint);
-          const kept = isReusable(target) ? await reuse(endpoint, session, transaction) : undefined;
-          return kept ?? (await prepare(await open(target, session), session, transaction));
+          const kept = isReusable(target) ? await reuse(endpoint, session, preparation) : undefined;
+          return kept ?? (await prepare(await open(target, session), session, preparation));
         } catch (error) {
           session.signal?.throwIfAborted();
           primary.forget();

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Failure } from '../../domain/failures.ts';
 import type { TargetSession } from './connection.ts';
-import type { Connector, PlacedConnection, TargetLogin } from './connector.ts';
+import type { Connector, PlacedConnection, Preparation, TargetLogin } from './connector.ts';
 import { backendPid } from './guarded-client.ts';
 
 type Work<T> = (client: pg.ClientBase) => Promise<T>;
@@ -23,8 +23,9 @@ export interface ConnectionLease {
   /**
    * Opens one of the reserved connections without waiting for other work: on the primary, with the settings of the session and
    * `search_path = pg_catalog`, outside a transaction. In the maintenance database as the admin role, unless given.
+   * @param alongside makes the first queries; see {@link Preparation}
    */
-  connect(login?: Partial<TargetLogin>): Promise<LeasedConnection>;
+  connect(login?: Partial<TargetLogin>, alongside?: (client: pg.ClientBase) => void): Promise<LeasedConnection>;
 }
 
 /** A lease as its owner sees it. */
@@ -60,11 +61,11 @@ export function createLease(connector: Connector, session: TargetSession, size: 
     });
   }
 
-  async function open(login: Partial<TargetLogin>, transaction: boolean): Promise<PlacedConnection> {
+  async function open(login: Partial<TargetLogin>, preparation: Preparation): Promise<PlacedConnection> {
     if (over) throw new Error(`${session.doing}: its connections have been given back already`);
     if (taken === size) throw new Error(`${session.doing}: more than the ${size} connections that were reserved`);
     taken += 1;
-    const acquired = connector.acquire(login, session, { transaction });
+    const acquired = connector.acquire(login, session, preparation);
     opening.add(acquired);
     try {
       const connection = await acquired;
@@ -81,8 +82,8 @@ export function createLease(connector: Connector, session: TargetSession, size: 
   }
 
   return {
-    async connect(login = {}) {
-      const connection = await open(login, false);
+    async connect(login = {}, alongside) {
+      const connection = await open(login, { transaction: false, alongside });
       const { client } = connection;
       return {
         client,
@@ -96,7 +97,7 @@ export function createLease(connector: Connector, session: TargetSession, size: 
         release: async () => held.get(connection)?.(true),
       };
     },
-    connectInTransaction: async (login) => (await open(login, true)).client,
+    connectInTransaction: async (login) => (await open(login, { transaction: true })).client,
     async end(outcome) {
       over = true;
       // One that is cut off while it is opened would count on the server for a while.

@@ -108,16 +108,21 @@ async function lockAndPlan(
 ): Promise<Planned> {
   const { lease, serverName, document, connections, entered } = input;
   const connecting = lease.connect();
-  const locked = connecting.then(async ({ client }) => {
+  const ready = connecting.then(async ({ client }) => {
     await entered;
-    await lock(client, document);
-    return client;
+    // Sent together: the server answers the second when it has given the locks.
+    return { client, locked: lock(client, document), facts: sessionFacts(client) };
   });
-  const facts = locked.then(sessionFacts);
+  const locked = ready.then((begun) => begun.locked);
+  const facts = ready.then((begun) => begun.facts);
   const parameters = mentionsSettings(document);
-  const cluster = facts.then(async (known) => observeCluster(await locked, { serverName, facts: known, parameters }));
+  const cluster = facts.then(async (known) => {
+    await locked;
+    return observeCluster((await ready).client, { serverName, facts: known, parameters });
+  });
   const beginning = cluster.then(async (observed) => {
-    const changed = await passwordsToSet(deps, input, { client: await locked, facts: await facts, observed });
+    const { client } = await ready;
+    const changed = await passwordsToSet(deps, input, { client, facts: await facts, observed });
     return beginPlanOn({ ...input, observed, changedPasswords: changed });
   });
   const { onRead, finish } = planWhileReading(beginning);

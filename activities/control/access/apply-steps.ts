@@ -107,12 +107,19 @@ async function releaseOthers(kept: Surroundings['kept'], databases: readonly str
   );
 }
 
-async function commit(around: Surroundings, transaction: Transaction, locksHold: () => Promise<void>): Promise<void> {
+/** @throws where the connection that holds the locks is gone */
+type LocksHold = () => Promise<void>;
+
+async function commit(around: Surroundings, transaction: Transaction, locksHold: LocksHold): Promise<void> {
   const { home, steps, isOnly = false } = transaction;
-  const connection = home === null ? around.control : await connectionTo(around, home);
+  let begun: UnderWay | undefined;
+  const begin = (client: pg.ClientBase) => {
+    begun = runAndLook(client, around, transaction);
+  };
+  const connection = home === null ? around.control : await connectionTo(around, home, begin);
   let released: Promise<void> | undefined;
   try {
-    await commitOn(connection.client, around, transaction, locksHold);
+    await commitOn(connection.client, around, { transaction, begun, locksHold });
   } finally {
     if (connection !== around.control) released = connection.release();
   }
@@ -122,21 +129,26 @@ async function commit(around: Surroundings, transaction: Transaction, locksHold:
   if (!isOnly) await released;
 }
 
-async function connectionTo(around: Surroundings, database: string): Promise<LeasedConnection> {
+/** @param begin makes the first queries where the connection is a new one */
+async function connectionTo(
+  around: Surroundings,
+  database: string,
+  begin: (client: pg.ClientBase) => void,
+): Promise<LeasedConnection> {
   const kept = around.kept.get(database);
   around.kept.delete(database);
-  return kept ?? around.lease.connect({ database });
+  return kept ?? around.lease.connect({ database }, begin);
 }
 
 /** All statements in one message; where that fails, again step by step, so that the failing step has a name. */
 async function commitOn(
   client: pg.ClientBase,
   around: Surroundings,
-  transaction: Transaction,
-  locksHold: () => Promise<void>,
+  { transaction, begun, locksHold }: { transaction: Transaction; begun: UnderWay | undefined; locksHold: LocksHold },
 ): Promise<void> {
   const { steps } = transaction;
   let atOnce = true;
+  let current = begun;
   // A lock connection that broke has given its locks back: somebody else may be at work.
   const stillOurs = async () => {
     const locks = client === around.control.client ? undefined : locksHold();
@@ -144,7 +156,8 @@ async function commitOn(
   };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { running, looking } = (atOnce ? runAndLook : runThenLook)(client, around, transaction);
+      const { running, looking } = current ?? (atOnce ? runAndLook : runThenLook)(client, around, transaction);
+      current = undefined;
       const warnings = await running;
       const holding = stillOurs();
       await Promise.all([holding, assertDone(looking, warnings)]);
@@ -179,11 +192,7 @@ function runAndLook(client: pg.ClientBase, around: Surroundings, transaction: Tr
     const running = begin(client, around, steps).then(() => runAtOnce(client, steps, around.literals));
     return lookAfter(running, client, transaction);
   }
-  const running = runAtOnce(client, steps, around.literals, ['BEGIN']);
-  const looking = transaction.remaining(client);
-  // Where a statement fails so does the look, and the statement's reason counts.
-  looking.catch(() => undefined);
-  return { running, looking };
+  return underWay(runAtOnce(client, steps, around.literals, ['BEGIN']), transaction.remaining(client));
 }
 
 function runThenLook(client: pg.ClientBase, around: Surroundings, transaction: Transaction): UnderWay {
@@ -193,8 +202,15 @@ function runThenLook(client: pg.ClientBase, around: Surroundings, transaction: T
 }
 
 function lookAfter(running: Promise<string[]>, client: pg.ClientBase, transaction: Transaction): UnderWay {
-  const looking = running.then(() => transaction.remaining(client));
-  looking.catch(() => undefined);
+  return underWay(
+    running,
+    running.then(() => transaction.remaining(client)),
+  );
+}
+
+/** Where a statement fails so does the look, and where a connection is not good for anything both do: the first reason counts. */
+function underWay(running: Promise<string[]>, looking: Promise<readonly PlanStep[]>): UnderWay {
+  for (const promise of [running, looking]) promise.catch(() => undefined);
   return { running, looking };
 }
 

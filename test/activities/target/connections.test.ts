@@ -116,6 +116,21 @@ describe('work that has reserved connections', () => {
     });
   });
 
+  test('makes its first queries with its settings, and goes on whatever comes of them', async () => {
+    const first = await fresh().reserve(session, 1, async (lease) => {
+      let answers: Promise<PromiseSettledResult<pg.QueryResult>[]> | undefined;
+      const { client } = await lease.connect({ database: 'other' }, (early) => {
+        const queries = ['SHOW search_path', 'SHOW application_name', 'SELECT 1 / 0', 'SELECT 1 AS one'];
+        answers = Promise.allSettled(queries.map((text) => early.query(text)));
+      });
+      const { rows } = await client.query('SELECT 2 AS two');
+      expect(rows).toEqual([{ two: 2 }]);
+      return answers;
+    });
+    const values = first?.map((each) => (each.status === 'fulfilled' ? each.value.rows[0] : each.reason.code));
+    expect(values).toEqual([{ search_path: 'pg_catalog' }, { application_name: 'test' }, '22012', { one: 1 }]);
+  });
+
   test('hears warnings and nothing less', async () => {
     const heard: (string | undefined)[] = [];
     await fresh().onMaintenance(session, async (client) => {

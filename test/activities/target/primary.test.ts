@@ -79,6 +79,19 @@ describe('with a primary and a standby', () => {
     });
   });
 
+  test('first queries that reach a standby fail with the work, and change nothing', async () => {
+    const server = open({ endpoints: [twins.right] });
+    let first: Promise<unknown> | undefined;
+    const work = server.reserve({ applicationName: 'test', doing: 'testing' }, 1, (lease) =>
+      lease.connect({ database: 'postgres' }, (client) => {
+        first = client.query('CREATE ROLE on_a_standby').catch((error: Error) => error);
+      }),
+    );
+    await expect(work).rejects.toMatchObject({ type: 'ServerUnavailable' });
+    expect(await first).toBeInstanceOf(Error);
+    expect(await twins.left.query(`SELECT 1 FROM pg_roles WHERE rolname = 'on_a_standby'`)).toEqual([]);
+  });
+
   test('a primary that is made read-only takes no work, kept connections or not, until it is writable again', async () => {
     const server = open();
     await workPort(server);
