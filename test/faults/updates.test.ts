@@ -71,8 +71,11 @@ describe.concurrent('an update that fails for good', () => {
 });
 
 describe.concurrent('an update that is cancelled', () => {
+  let tries = 0;
   it.each(UNDOABLE_POINTS)('%s gives everything back', async (_, point) => {
-    const id = shopId('uc', point.activity, point.when);
+    // A database of its own for each try: what a failed one left must not decide the next.
+    tries += 1;
+    const id = `${shopId('uc', point.activity, point.when)}${tries}`;
     await createShop(stack, id);
     const before = await stateOf(stack, id);
     const held = faults.hold({ ...point, subject: id });
