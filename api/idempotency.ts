@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
-import type { Queryable } from '../store/connection.ts';
+import type pg from 'pg';
+import { inTransaction, type Queryable } from '../store/connection.ts';
 import { findAnswer, storeAnswer } from '../store/idempotency.ts';
 import { type ApiVariables, type Caller, callerOf } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
@@ -17,6 +18,8 @@ export interface ChangeRequest<Answer> {
    * such requests share one operation.
    */
   once(accept: () => Promise<Answer>, join?: () => Promise<Answer | undefined>): Promise<Answer>;
+  /** The same for a change that is made at once, in one transaction that keeps its answer as well. */
+  atOnce(make: (tx: pg.PoolClient) => Promise<Answer>): Promise<Answer>;
   /** Keeps the answer for retries, in the accepting transaction. @throws ApiError when the key was used meanwhile */
   keep(tx: Queryable, answer: Answer): Promise<void>;
 }
@@ -50,7 +53,7 @@ export function changeRequest<Answer>(
     return request.answer.parse(kept.response);
   }
 
-  return {
+  const change: ChangeRequest<Answer> = {
     hash,
     isSameAs: (other) => other !== null && deps.sealer.matchesFingerprint(text, other),
     async once(accept, join = async () => undefined) {
@@ -67,12 +70,21 @@ export function changeRequest<Answer>(
         return concurrent;
       }
     },
+    atOnce: (make) =>
+      change.once(() =>
+        inTransaction(deps.db, async (tx) => {
+          const answer = await make(tx);
+          await change.keep(tx, answer);
+          return answer;
+        }),
+      ),
     async keep(tx, answer) {
       if (key === undefined) return;
       const kept = await storeAnswer(tx, { account, route, key, requestHash: hash }, answer);
       if (!kept) throw keyConflict();
     },
   };
+  return change;
 }
 
 function keyConflict(): ApiError {

@@ -8,7 +8,7 @@ import {
   lockAdministrators,
   updateAccount,
 } from '../../store/accounts.ts';
-import { inTransaction, type Queryable } from '../../store/connection.ts';
+import type { Queryable } from '../../store/connection.ts';
 import { auditChange } from '../audit-change.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -26,18 +26,14 @@ const RESERVED: ReadonlySet<string> = new Set([LOOPBACK_ACCOUNT, 'anonymous', 's
 export function createAccount(deps: ApiDeps, caller: Caller, body: z.infer<typeof newAccountSchema>): Promise<Account> {
   const change = changeRequest(deps, { caller, route: 'POST /v1/accounts', content: body, answer: accountSchema });
   if (RESERVED.has(body.name)) throw invalidInput([{ path: 'name', message: 'is a name of this program itself' }]);
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const account = await insertAccount(tx, { ...body, origin: 'made' });
-      if (account === undefined) {
-        throw new ApiError('account_already_exists', `an account with the name "${body.name}" exists already`);
-      }
-      await audit(tx, caller, 'account.create', account);
-      const answer = renderAccount(account);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const account = await insertAccount(tx, { ...body, origin: 'made' });
+    if (account === undefined) {
+      throw new ApiError('account_already_exists', `an account with the name "${body.name}" exists already`);
+    }
+    await audit(tx, caller, 'account.create', account);
+    return renderAccount(account);
+  });
 }
 
 /** @throws ApiError 404, 403 for accounts that follow something else, 409 for the last administrator */
@@ -49,27 +45,23 @@ export function changeAccount(
   const { id, route, change } = request;
   const content = { id, change };
   const keyed = changeRequest(deps, { caller, route, content, answer: accountSchema });
-  return keyed.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      // The same order for all, so that two requests never wait for each other crosswise.
-      const administrators = await lockAdministrators(tx);
-      const before = await lockAccount(tx, id);
-      if (before === undefined) throw noSuchAccount();
-      assertChangeable(before, change);
-      const account = await updateAccount(tx, { id, change });
-      if (account === undefined) throw noSuchAccount();
-      if (administrators.length === 1 && administrators[0] === id && !administersAll(account)) {
-        throw new ApiError(
-          'last_administrator',
-          `account "${account.name}" is the last one that can administer everything; make another one first`,
-        );
-      }
-      await audit(tx, caller, 'account.change', account, before);
-      const answer = renderAccount(account);
-      await keyed.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return keyed.atOnce(async (tx) => {
+    // The same order for all, so that two requests never wait for each other crosswise.
+    const administrators = await lockAdministrators(tx);
+    const before = await lockAccount(tx, id);
+    if (before === undefined) throw noSuchAccount();
+    assertChangeable(before, change);
+    const account = await updateAccount(tx, { id, change });
+    if (account === undefined) throw noSuchAccount();
+    if (administrators.length === 1 && administrators[0] === id && !administersAll(account)) {
+      throw new ApiError(
+        'last_administrator',
+        `account "${account.name}" is the last one that can administer everything; make another one first`,
+      );
+    }
+    await audit(tx, caller, 'account.change', account, before);
+    return renderAccount(account);
+  });
 }
 
 function administersAll({ role, scope, disabledAt }: AccountRecord): boolean {

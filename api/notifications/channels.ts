@@ -60,62 +60,54 @@ export function acceptChange(
   const { id, body } = request;
   const route = 'PATCH /v1/notifications/channels/{channel_id}';
   const change = changeRequest(deps, { caller, route, content: request, answer: channelSchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const before = await lockChannel(tx, id);
-      if (before === undefined) throw noSuchChannel();
-      const stored = await openChannelSecret(tx, deps.sealer, id);
-      const { config, secret } =
-        body.config === undefined
-          ? { config: before.config, secret: stored?.text }
-          : changedDestination(before, stored?.text, body.config);
-      const newSecret = secret !== stored?.text;
-      const secretId = newSecret
-        ? await storeChannelSecret(tx, deps.sealer, {
-            channelId: id,
-            text: secret,
-            version: (stored?.version ?? 0) + 1,
-          })
-        : before.secretId;
-      const { name = before.name, events = before.events } = body;
-      const { environments = before.environments, enabled = before.enabled } = body;
-      const wanted = { id, name, kind: before.kind, config, secretId, events, environments, enabled };
-      const after = await updateChannel(tx, wanted);
-      if (after === undefined) throw alreadyExists(name);
-      if (!enabled) await giveUpChannel(tx, { channelId: id, reason: 'the channel was disabled' });
-      await auditChange(tx, caller, {
-        action: 'notification_channel.change',
-        resource: resourceOf(id),
-        detail: { before: auditable(before), after: auditable(after), newSecret },
-      });
-      const answer = renderChannel(after);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const before = await lockChannel(tx, id);
+    if (before === undefined) throw noSuchChannel();
+    const stored = await openChannelSecret(tx, deps.sealer, id);
+    const { config, secret } =
+      body.config === undefined
+        ? { config: before.config, secret: stored?.text }
+        : changedDestination(before, stored?.text, body.config);
+    const newSecret = secret !== stored?.text;
+    const secretId = newSecret
+      ? await storeChannelSecret(tx, deps.sealer, {
+          channelId: id,
+          text: secret,
+          version: (stored?.version ?? 0) + 1,
+        })
+      : before.secretId;
+    const { name = before.name, events = before.events } = body;
+    const { environments = before.environments, enabled = before.enabled } = body;
+    const wanted = { id, name, kind: before.kind, config, secretId, events, environments, enabled };
+    const after = await updateChannel(tx, wanted);
+    if (after === undefined) throw alreadyExists(name);
+    if (!enabled) await giveUpChannel(tx, { channelId: id, reason: 'the channel was disabled' });
+    await auditChange(tx, caller, {
+      action: 'notification_channel.change',
+      resource: resourceOf(id),
+      detail: { before: auditable(before), after: auditable(after), newSecret },
+    });
+    return renderChannel(after);
+  });
 }
 
 /** Removes a channel with its secret. What was sent to it stays readable. @throws ApiError */
 export function acceptDelete(deps: ApiDeps, caller: Caller, id: string): Promise<ShownChannel> {
   const route = 'DELETE /v1/notifications/channels/{channel_id}';
   const change = changeRequest(deps, { caller, route, content: { id }, answer: channelSchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const before = await lockChannel(tx, id);
-      if (before === undefined) throw noSuchChannel();
-      await deleteChannel(tx, id);
-      await deleteSecretsOf(tx, channelSecretId(id));
-      await giveUpChannel(tx, { channelId: id, reason: 'the channel was deleted' });
-      await auditChange(tx, caller, {
-        action: 'notification_channel.delete',
-        resource: resourceOf(id),
-        detail: { before: auditable(before) },
-      });
-      const answer = renderChannel(before);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const before = await lockChannel(tx, id);
+    if (before === undefined) throw noSuchChannel();
+    await deleteChannel(tx, id);
+    await deleteSecretsOf(tx, channelSecretId(id));
+    await giveUpChannel(tx, { channelId: id, reason: 'the channel was deleted' });
+    await auditChange(tx, caller, {
+      action: 'notification_channel.delete',
+      resource: resourceOf(id),
+      detail: { before: auditable(before) },
+    });
+    return renderChannel(before);
+  });
 }
 
 export const resourceOf = (channelId: string): string => `notification_channel/${channelId}`;

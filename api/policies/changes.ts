@@ -1,5 +1,4 @@
 import type { z } from '@hono/zod-openapi';
-import { inTransaction } from '../../store/connection.ts';
 import { deletePolicy, putPolicy } from '../../store/policies.ts';
 import { auditChange } from '../audit-change.ts';
 import type { Caller } from '../caller.ts';
@@ -20,37 +19,29 @@ export function acceptPolicy(
 ): Promise<Policy> {
   const route = 'PUT /v1/policies/{env}';
   const change = changeRequest(deps, { caller, route, content: { env, body }, answer: policySchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const { before, after } = await putPolicy(tx, { env, stored: storedPolicyOf(body) });
-      await auditChange(tx, caller, {
-        action: 'policy.put',
-        resource: `policy/${env}`,
-        detail: { ...(before === undefined ? {} : { before }), after: after.stored },
-      });
-      const answer = renderPolicy(env, after);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const { before, after } = await putPolicy(tx, { env, stored: storedPolicyOf(body) });
+    await auditChange(tx, caller, {
+      action: 'policy.put',
+      resource: `policy/${env}`,
+      detail: { ...(before === undefined ? {} : { before }), after: after.stored },
+    });
+    return renderPolicy(env, after);
+  });
 }
 
 /** Takes back what was set; then that of `*` holds, or the default. @returns what was set */
 export function removePolicy(deps: ApiDeps, caller: Caller, env: string): Promise<Policy> {
   const route = 'DELETE /v1/policies/{env}';
   const change = changeRequest(deps, { caller, route, content: { env }, answer: policySchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const before = await deletePolicy(tx, env);
-      if (before === undefined) throw new ApiError('not_found', `environment ${JSON.stringify(env)} has no policy`);
-      await auditChange(tx, caller, {
-        action: 'policy.delete',
-        resource: `policy/${env}`,
-        detail: { before: before.stored },
-      });
-      const answer = renderPolicy(env, before);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const before = await deletePolicy(tx, env);
+    if (before === undefined) throw new ApiError('not_found', `environment ${JSON.stringify(env)} has no policy`);
+    await auditChange(tx, caller, {
+      action: 'policy.delete',
+      resource: `policy/${env}`,
+      detail: { before: before.stored },
+    });
+    return renderPolicy(env, before);
+  });
 }

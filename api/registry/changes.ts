@@ -1,5 +1,4 @@
 import type { z } from '@hono/zod-openapi';
-import { inTransaction } from '../../store/connection.ts';
 import {
   deleteEntry,
   insertEntry,
@@ -28,23 +27,19 @@ export function registerEntry(
 ): Promise<Entry> {
   const route = 'POST /api/v1/registry';
   const change = changeRequest(deps, { caller, route, content: body, answer: entrySchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      assertMayUse(caller, body.env);
-      const serverName = await linkServer(tx, caller, body);
-      const { env, db_name: dbName, hostname, port, active, notes } = body;
-      const entry = await insertEntry(tx, { env, dbName, hostname, port, active, notes, serverName });
-      if (entry === undefined) throw alreadyExists(body.env, body.db_name);
-      await auditChange(tx, caller, {
-        action: 'registry.create',
-        resource: resourceOf(entry),
-        detail: { after: auditable(entry) },
-      });
-      const answer = renderEntryWithServer(entry);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    assertMayUse(caller, body.env);
+    const serverName = await linkServer(tx, caller, body);
+    const { env, db_name: dbName, hostname, port, active, notes } = body;
+    const entry = await insertEntry(tx, { env, dbName, hostname, port, active, notes, serverName });
+    if (entry === undefined) throw alreadyExists(body.env, body.db_name);
+    await auditChange(tx, caller, {
+      action: 'registry.create',
+      resource: resourceOf(entry),
+      detail: { after: auditable(entry) },
+    });
+    return renderEntryWithServer(entry);
+  });
 }
 
 /** Changes an entry. At another address it is on the server that is registered there, unless the request names one. */
@@ -56,47 +51,39 @@ export function changeEntry(
 ): Promise<Entry> {
   const route = 'PATCH /api/v1/registry/{id}';
   const change = changeRequest(deps, { caller, route, content: { id, body }, answer: entrySchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const before = await lockVisible(tx, caller, id);
-      if (body.env !== undefined) assertMayUse(caller, body.env);
-      const { db_name: dbName = before.dbName, server, ...rest } = body;
-      const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-      const wanted: RegistryEntry = { ...before, dbName, ...given };
-      const moved = wanted.hostname !== before.hostname || wanted.port !== before.port;
-      if (moved || server !== undefined) wanted.serverName = await linkServer(tx, caller, { ...wanted, server });
-      const after = await updateEntry(tx, wanted);
-      if (after === undefined) throw alreadyExists(wanted.env, wanted.dbName);
-      await auditChange(tx, caller, {
-        action: 'registry.change',
-        resource: resourceOf(after),
-        detail: { before: auditable(before), after: auditable(after) },
-      });
-      const answer = renderEntryWithServer(after);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const before = await lockVisible(tx, caller, id);
+    if (body.env !== undefined) assertMayUse(caller, body.env);
+    const { db_name: dbName = before.dbName, server, ...rest } = body;
+    const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+    const wanted: RegistryEntry = { ...before, dbName, ...given };
+    const moved = wanted.hostname !== before.hostname || wanted.port !== before.port;
+    if (moved || server !== undefined) wanted.serverName = await linkServer(tx, caller, { ...wanted, server });
+    const after = await updateEntry(tx, wanted);
+    if (after === undefined) throw alreadyExists(wanted.env, wanted.dbName);
+    await auditChange(tx, caller, {
+      action: 'registry.change',
+      resource: resourceOf(after),
+      detail: { before: auditable(before), after: auditable(after) },
+    });
+    return renderEntryWithServer(after);
+  });
 }
 
 /** Forgets an entry; on its server nothing changes. */
 export function removeEntry(deps: ApiDeps, caller: Caller, id: number): Promise<Entry> {
   const route = 'DELETE /api/v1/registry/{id}';
   const change = changeRequest(deps, { caller, route, content: { id }, answer: entrySchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const entry = await lockVisible(tx, caller, id);
-      await deleteEntry(tx, id);
-      await auditChange(tx, caller, {
-        action: 'registry.delete',
-        resource: resourceOf(entry),
-        detail: { before: auditable(entry) },
-      });
-      const answer = renderEntryWithServer(entry);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const entry = await lockVisible(tx, caller, id);
+    await deleteEntry(tx, id);
+    await auditChange(tx, caller, {
+      action: 'registry.delete',
+      resource: resourceOf(entry),
+      detail: { before: auditable(entry) },
+    });
+    return renderEntryWithServer(entry);
+  });
 }
 
 /** @throws ApiError 404, also for an entry of an environment that the caller may not see (R6) */

@@ -1,5 +1,4 @@
 import type { z } from '@hono/zod-openapi';
-import { inTransaction } from '../../store/connection.ts';
 import { deleteSecretsOf } from '../../store/secrets.ts';
 import { deleteServer, lockServer, serverSecretOwner, usersOfServer } from '../../store/servers.ts';
 import { auditChange } from '../audit-change.ts';
@@ -23,24 +22,20 @@ export function acceptDelete(deps: ApiDeps, caller: Caller, name: string): Promi
     content: { name },
     answer: serverSchema,
   });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const server = await lockServer(tx, name);
-      if (server === undefined) throw noSuchServer(name);
-      const users = await usersOfServer(tx, name);
-      if (users.length > 0) throw inUse(name, users);
-      await deleteServer(tx, name);
-      await deleteSecretsOf(tx, serverSecretOwner(name));
-      await auditChange(tx, caller, {
-        action: 'server.delete',
-        resource: `server/${name}`,
-        detail: { before: auditable(server) },
-      });
-      const answer = renderServer(server);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const server = await lockServer(tx, name);
+    if (server === undefined) throw noSuchServer(name);
+    const users = await usersOfServer(tx, name);
+    if (users.length > 0) throw inUse(name, users);
+    await deleteServer(tx, name);
+    await deleteSecretsOf(tx, serverSecretOwner(name));
+    await auditChange(tx, caller, {
+      action: 'server.delete',
+      resource: `server/${name}`,
+      detail: { before: auditable(server) },
+    });
+    return renderServer(server);
+  });
 }
 
 function inUse(name: string, users: readonly string[]): ApiError {

@@ -7,7 +7,7 @@ import {
   insertCluster,
   lockCluster,
 } from '../../../store/clusters.ts';
-import { inTransaction, type Queryable } from '../../../store/connection.ts';
+import type { Queryable } from '../../../store/connection.ts';
 import { lockServer } from '../../../store/servers.ts';
 import { lockTeam } from '../../../store/teams.ts';
 import { auditChange } from '../../audit-change.ts';
@@ -25,14 +25,10 @@ type Cluster = z.infer<typeof clusterSchema>;
 /** Makes a registered server a cluster of a team (R5). @throws ApiError 404, 409 for a server that is one, or a name that is taken */
 export function assignServer(deps: ApiDeps, caller: Caller, body: z.infer<typeof newClusterSchema>): Promise<Cluster> {
   const change = changeRequest(deps, { caller, route: 'POST /v1/clusters', content: body, answer: clusterSchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const { server: serverName, team_id: teamId, name } = body;
-      const answer = renderCluster(await recordAssignment(tx, caller, { serverName, teamId, name }));
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const { server: serverName, team_id: teamId, name } = body;
+    return renderCluster(await recordAssignment(tx, caller, { serverName, teamId, name }));
+  });
 }
 
 /** The same within a transaction, with its audit rows. */
@@ -70,23 +66,19 @@ async function taken(tx: Queryable, { serverName, name }: { serverName: string; 
 export function unassignServer(deps: ApiDeps, caller: Caller, id: string): Promise<Cluster> {
   const route = 'DELETE /v1/clusters/{cluster_id}';
   const change = changeRequest(deps, { caller, route, content: { id }, answer: clusterSchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const cluster = await lockCluster(tx, id);
-      if (cluster === undefined) throw noSuchCluster();
-      await forgetClusterRoles(tx, id);
-      await deleteCluster(tx, id);
-      const { serverName: server, teamId, name } = cluster;
-      await auditChange(tx, caller, {
-        action: 'cluster.unassign',
-        resource: resourceOf(cluster),
-        detail: { before: { server, teamId, name } },
-      });
-      const answer = renderCluster(cluster);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const cluster = await lockCluster(tx, id);
+    if (cluster === undefined) throw noSuchCluster();
+    await forgetClusterRoles(tx, id);
+    await deleteCluster(tx, id);
+    const { serverName: server, teamId, name } = cluster;
+    await auditChange(tx, caller, {
+      action: 'cluster.unassign',
+      resource: resourceOf(cluster),
+      detail: { before: { server, teamId, name } },
+    });
+    return renderCluster(cluster);
+  });
 }
 
 export function noSuchCluster(): ApiError {

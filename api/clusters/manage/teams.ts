@@ -2,7 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import type { TeamRole } from '../../../domain/clusters/teams.ts';
 import { findAccount } from '../../../store/accounts.ts';
 import { listClusters } from '../../../store/clusters.ts';
-import { inTransaction, type Queryable } from '../../../store/connection.ts';
+import type { Queryable } from '../../../store/connection.ts';
 import {
   deleteMember,
   deleteTeam,
@@ -28,17 +28,13 @@ type Member = z.infer<typeof memberSchema>;
 /** @throws ApiError 409 for a name that is taken */
 export function createTeam(deps: ApiDeps, caller: Caller, body: z.infer<typeof newTeamSchema>): Promise<Team> {
   const change = changeRequest(deps, { caller, route: 'POST /v1/teams', content: body, answer: teamSchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const { name, default_role_flavor: defaultRoleFlavor } = body;
-      const team = await insertTeam(tx, { name, defaultRoleFlavor });
-      if (team === undefined) throw nameTaken(name);
-      await auditChange(tx, caller, { action: 'team.create', resource: resourceOf(team), detail: detailOf(team) });
-      const answer = renderTeam(team);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const { name, default_role_flavor: defaultRoleFlavor } = body;
+    const team = await insertTeam(tx, { name, defaultRoleFlavor });
+    if (team === undefined) throw nameTaken(name);
+    await auditChange(tx, caller, { action: 'team.create', resource: resourceOf(team), detail: detailOf(team) });
+    return renderTeam(team);
+  });
 }
 
 /** @throws ApiError 404, 409 for a name that is taken */
@@ -50,46 +46,38 @@ export function changeTeam(
 ): Promise<Team> {
   const route = 'PATCH /v1/teams/{team_id}';
   const change = changeRequest(deps, { caller, route, content: { id, body }, answer: teamSchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const before = await takeTeam(tx, id);
-      const { name = before.name, default_role_flavor: defaultRoleFlavor = before.defaultRoleFlavor } = body;
-      const team = await updateTeam(tx, { id, name, defaultRoleFlavor });
-      if (team === undefined) throw nameTaken(name);
-      await auditChange(tx, caller, {
-        action: 'team.change',
-        resource: resourceOf(team),
-        detail: { ...detailOf(team), before: detailOf(before) },
-      });
-      const answer = renderTeam(team);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const before = await takeTeam(tx, id);
+    const { name = before.name, default_role_flavor: defaultRoleFlavor = before.defaultRoleFlavor } = body;
+    const team = await updateTeam(tx, { id, name, defaultRoleFlavor });
+    if (team === undefined) throw nameTaken(name);
+    await auditChange(tx, caller, {
+      action: 'team.change',
+      resource: resourceOf(team),
+      detail: { ...detailOf(team), before: detailOf(before) },
+    });
+    return renderTeam(team);
+  });
 }
 
 /** Forgets a team with its memberships. @throws ApiError 404, 409 while it has clusters */
 export function removeTeam(deps: ApiDeps, caller: Caller, id: string): Promise<Team> {
   const route = 'DELETE /v1/teams/{team_id}';
   const change = changeRequest(deps, { caller, route, content: { id }, answer: teamSchema });
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const team = await takeTeam(tx, id);
-      const [cluster] = await listClusters(tx, { teamId: id }, { orderField: 'name', order: 'asc', limit: 1 });
-      if (cluster !== undefined) {
-        throw new ApiError('team_in_use', `team "${team.name}" has the cluster "${cluster.name}"; unassign it first`);
-      }
-      await deleteTeam(tx, id);
-      await auditChange(tx, caller, {
-        action: 'team.delete',
-        resource: resourceOf(team),
-        detail: { before: detailOf(team) },
-      });
-      const answer = renderTeam(team);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const team = await takeTeam(tx, id);
+    const [cluster] = await listClusters(tx, { teamId: id }, { orderField: 'name', order: 'asc', limit: 1 });
+    if (cluster !== undefined) {
+      throw new ApiError('team_in_use', `team "${team.name}" has the cluster "${cluster.name}"; unassign it first`);
+    }
+    await deleteTeam(tx, id);
+    await auditChange(tx, caller, {
+      action: 'team.delete',
+      resource: resourceOf(team),
+      detail: { before: detailOf(team) },
+    });
+    return renderTeam(team);
+  });
 }
 
 /** Makes an account a member of a team, or changes what it may do there. @throws ApiError 404, 403 for a built-in account */
@@ -101,32 +89,28 @@ export function setMember(
   const route = 'PUT /v1/teams/{team_id}/members/{account_id}';
   const change = changeRequest(deps, { caller, route, content: member, answer: memberSchema });
   const { teamId, accountId, role } = member;
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const team = await takeTeam(tx, teamId);
-      const account = await findAccount(tx, accountId);
-      if (account === undefined) throw noSuchAccount();
-      if (account.origin === 'built_in') {
-        throw new ApiError('forbidden', `account "${account.name}" is of this program itself and is in no team`);
-      }
-      const before = await putMember(tx, member);
-      await auditChange(tx, caller, {
-        action: 'team.put_member',
-        resource: resourceOf(team),
-        detail: {
-          account: account.name,
-          accountId,
-          role,
-          ...(before === undefined ? {} : { before: { role: before } }),
-        },
-      });
-      const now = (await listMembers(tx, teamId)).find((one) => one.accountId === accountId);
-      if (now === undefined) throw new Error('a member was not recorded');
-      const answer = renderMember(now);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const team = await takeTeam(tx, teamId);
+    const account = await findAccount(tx, accountId);
+    if (account === undefined) throw noSuchAccount();
+    if (account.origin === 'built_in') {
+      throw new ApiError('forbidden', `account "${account.name}" is of this program itself and is in no team`);
+    }
+    const before = await putMember(tx, member);
+    await auditChange(tx, caller, {
+      action: 'team.put_member',
+      resource: resourceOf(team),
+      detail: {
+        account: account.name,
+        accountId,
+        role,
+        ...(before === undefined ? {} : { before: { role: before } }),
+      },
+    });
+    const now = (await listMembers(tx, teamId)).find((one) => one.accountId === accountId);
+    if (now === undefined) throw new Error('a member was not recorded');
+    return renderMember(now);
+  });
 }
 
 /** Ends a membership; the account's roles on servers stay until somebody deletes them. @throws ApiError 404 */
@@ -138,22 +122,18 @@ export function removeMember(
   const route = 'DELETE /v1/teams/{team_id}/members/{account_id}';
   const change = changeRequest(deps, { caller, route, content: member, answer: memberSchema });
   const { teamId, accountId } = member;
-  return change.once(() =>
-    inTransaction(deps.db, async (tx) => {
-      const team = await takeTeam(tx, teamId);
-      const before = (await listMembers(tx, teamId)).find((one) => one.accountId === accountId);
-      if (before === undefined) throw new ApiError('not_found', 'the account is not a member of this team');
-      await deleteMember(tx, member);
-      await auditChange(tx, caller, {
-        action: 'team.remove_member',
-        resource: resourceOf(team),
-        detail: { account: before.accountName, accountId, before: { role: before.role } },
-      });
-      const answer = renderMember(before);
-      await change.keep(tx, answer);
-      return answer;
-    }),
-  );
+  return change.atOnce(async (tx) => {
+    const team = await takeTeam(tx, teamId);
+    const before = (await listMembers(tx, teamId)).find((one) => one.accountId === accountId);
+    if (before === undefined) throw new ApiError('not_found', 'the account is not a member of this team');
+    await deleteMember(tx, member);
+    await auditChange(tx, caller, {
+      action: 'team.remove_member',
+      resource: resourceOf(team),
+      detail: { account: before.accountName, accountId, before: { role: before.role } },
+    });
+    return renderMember(before);
+  });
 }
 
 /** @throws ApiError 404 */
