@@ -14,13 +14,11 @@ import {
 } from '../store/accounts.ts';
 import { inTransaction, type Queryable } from '../store/connection.ts';
 import { findPresentedToken, insertToken } from '../store/tokens.ts';
+import { START_UP } from './start-up-actor.ts';
 
 /** Account of the first administrator. */
 export const FIRST_ADMINISTRATOR = 'admin';
 const TOKEN_NAME = 'first start';
-
-/** Whoever starts this process may administer what it serves. */
-const ACTOR = { account: 'start-up' };
 
 interface Options {
   /** Gets the token, with mode 0600. */
@@ -52,7 +50,7 @@ export function ensureAdministrator(db: pg.Pool, { file, when }: Options): Promi
     const account = await administrator(tx, known);
     const token = await tokenFor(tx, file, when === 'always');
     const { id, shown } = await insertToken(tx, { ...token, accountId: account.id, name: TOKEN_NAME });
-    await auditChange(tx, ACTOR, {
+    await auditChange(tx, START_UP, {
       action: 'token.create',
       resource: `token/${id}`,
       detail: { after: { account: account.name, shown } },
@@ -68,7 +66,7 @@ async function administrator(tx: Queryable, known: AccountRecord | undefined): P
       ? await insertAccount(tx, { name: FIRST_ADMINISTRATOR, role: 'admin', origin: 'made' })
       : await updateAccount(tx, { id: known.id, change: { role: 'admin', scope: null, disabled: false } });
   if (account === undefined) throw new Error('the first administrator could not be made');
-  await auditChange(tx, ACTOR, {
+  await auditChange(tx, START_UP, {
     action: known === undefined ? 'account.create' : 'account.change',
     resource: `account/${account.id}`,
     detail: { after: { name: account.name, role: 'admin', scope: null } },

@@ -9,13 +9,11 @@ import { inTransaction, type Queryable } from '../store/connection.ts';
 import { insertTeam, listTeams, putMember, type TeamRecord } from '../store/teams.ts';
 import { insertToken } from '../store/tokens.ts';
 import { FIRST_ADMINISTRATOR } from './first-administrator.ts';
+import { START_UP } from './start-up-actor.ts';
 
 const TEAM_NAME = 'administrators';
 const KEY_NAME = 'cluster API';
 const MAX_NAME = 50;
-
-/** Whoever starts this process may administer what it serves. */
-const ACTOR = { account: 'start-up' };
 
 /** What the first administrator was given. */
 export interface FirstTeam {
@@ -40,12 +38,12 @@ export function ensureFirstTeam(
     if (known !== undefined || account === undefined || account.disabledAt !== null) return undefined;
     const team = await makeTeam(tx, account.id);
     const clusterName = nameFor(serverName);
-    await recordAssignment(tx, ACTOR, { serverName, teamId: team.id, name: clusterName });
+    await recordAssignment(tx, START_UP, { serverName, teamId: team.id, name: clusterName });
     const { text: key, ...token } = makeToken('cbkey');
     // The file first: a key that nobody has is of no use, and a file without a key is written over at the next start.
     await writePrivateFile(file, `${key}\n`);
     const { id, shown } = await insertToken(tx, { ...token, accountId: account.id, name: KEY_NAME });
-    await auditChange(tx, ACTOR, {
+    await auditChange(tx, START_UP, {
       action: 'token.create',
       resource: `token/${id}`,
       detail: { account: account.name, shown },
@@ -59,8 +57,8 @@ async function makeTeam(tx: Queryable, accountId: string): Promise<TeamRecord> {
   if (team === undefined) throw new Error('the first team could not be made');
   await putMember(tx, { teamId: team.id, accountId, role: 'admin' });
   const resource = `team/${team.id}`;
-  await auditChange(tx, ACTOR, { action: 'team.create', resource, detail: { name: team.name } });
-  await auditChange(tx, ACTOR, {
+  await auditChange(tx, START_UP, { action: 'team.create', resource, detail: { name: team.name } });
+  await auditChange(tx, START_UP, {
     action: 'team.put_member',
     resource,
     detail: { account: FIRST_ADMINISTRATOR, accountId, role: 'admin' },

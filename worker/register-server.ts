@@ -7,6 +7,7 @@ import { inTransaction } from '../store/connection.ts';
 import { attachServer } from '../store/hosts.ts';
 import { insertServer, lockServer, recordProbe, type ServerRegistration, updateServer } from '../store/servers.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { START_UP } from './start-up-actor.ts';
 
 /** A PostgreSQL server to administer, and the host whose server it is. */
 export interface TargetRegistration {
@@ -15,9 +16,6 @@ export interface TargetRegistration {
   /** Of a server that is not registered yet. */
   labels?: Record<string, string>;
 }
-
-/** Whoever starts this process registers the servers that it brings along. */
-const ACTOR = { account: 'start-up' };
 
 /**
  * Registers a PostgreSQL server, or what changed about it, after logging in to it; and names it as a host's server. Labels and
@@ -39,7 +37,7 @@ export async function registerServer(control: ControlPlane, input: TargetRegistr
     await recordProbe(tx, { name, facts: inspected.facts });
     await attachServer(tx, { hostId: input.hostId, serverName: name });
     if (known !== undefined && !newPassword && isDeepStrictEqual(whereIs(known), whereIs(saved))) return;
-    await auditChange(tx, ACTOR, {
+    await auditChange(tx, START_UP, {
       action: known === undefined ? 'server.register' : 'server.change',
       resource: `server/${name}`,
       detail: {
