@@ -7,7 +7,7 @@ import type { Log } from '../platform/log.ts';
 import { openAccess } from './access.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { readDefaultAdmin } from './default-admin.ts';
-import { listen } from './listen.ts';
+import { type ListenerOptions, listenAll, stopAll } from './listen.ts';
 import { createReadiness } from './readiness.ts';
 import type { TemporalSession } from './temporal-session.ts';
 import { loadTls, renewTls, type TlsPair } from './tls.ts';
@@ -58,49 +58,37 @@ export async function startApi(options: {
   });
   const files = config.tls;
   const tls = files === undefined ? undefined : await loadTls(files);
-  const main = await listen({
-    ...config.listen,
-    variable: 'PGSTEWARD_PORT',
-    owner: 'the API',
-    fetch: app.fetch,
-    tls,
-  });
-  const confined = (only: ConfinedListener): Parameters<typeof listen>[0]['fetch'] => {
+  const confined = (only: ConfinedListener): ListenerOptions['fetch'] => {
     return (request, env) => app.fetch(request, { ...env, only });
   };
-  const users =
-    config.usersListen === undefined
-      ? undefined
-      : await listen({
-          ...config.usersListen,
-          variable: 'PGSTEWARD_USERS_LISTEN',
-          owner: 'the listener for /api/v1',
-          fetch: confined('users'),
-          tls,
-        }).catch(async (error: unknown) => {
-          await main.stop();
-          throw error;
-        });
-  const clusters =
-    config.clustersListen === undefined
-      ? undefined
-      : await listen({
-          ...config.clustersListen,
-          variable: 'PGSTEWARD_CLUSTERS_LISTEN',
-          owner: 'the listener for the cluster API',
-          fetch: confined('clusters'),
-          tls: tls ?? options.clustersTls,
-        });
-  const listeners = [main, users, clusters].filter((listener) => listener !== undefined);
-  const secure = listeners.flatMap((listener) => listener.tls ?? []);
+  const { main, others, all } = await listenAll(
+    { ...config.listen, variable: 'PGSTEWARD_PORT', owner: 'the API', fetch: app.fetch, tls },
+    {
+      users: {
+        at: config.usersListen,
+        variable: 'PGSTEWARD_USERS_LISTEN',
+        owner: 'the listener for /api/v1',
+        fetch: confined('users'),
+        tls,
+      },
+      clusters: {
+        at: config.clustersListen,
+        variable: 'PGSTEWARD_CLUSTERS_LISTEN',
+        owner: 'the listener for the cluster API',
+        fetch: confined('clusters'),
+        tls: tls ?? options.clustersTls,
+      },
+    },
+  );
+  const secure = all.flatMap((listener) => listener.tls ?? []);
   const renewal = files === undefined ? undefined : renewTls(secure, { files, log });
   return {
     url: main.url,
-    usersUrl: users?.url,
-    clustersUrl: clusters?.url,
+    usersUrl: others.users?.url,
+    clustersUrl: others.clusters?.url,
     async stop() {
       renewal?.stop();
-      await Promise.all(listeners.map((listener) => listener.stop()));
+      await stopAll(all);
     },
   };
 }
