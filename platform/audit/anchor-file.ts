@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ChainHead } from '../../domain/audit/chain.ts';
+import { syncDirectory } from '../files/sync-directory.ts';
 
 const NEWLINE = 0x0a;
 
@@ -27,13 +28,4 @@ export async function appendAnchor(file: string, { seq, mac, keyId, sealedAt }: 
 async function lastByte(handle: FileHandle, size: number): Promise<number | undefined> {
   const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
   return buffer[0];
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

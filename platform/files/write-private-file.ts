@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncDirectory } from './sync-directory.ts';
 
 /** Owner of a file or process, by number. */
 export interface Account {
@@ -30,15 +31,5 @@ export async function writePrivateFile(path: string, text: string, owner?: Accou
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
-  }
-}
-
-/** A rename is on disk once its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
