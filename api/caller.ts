@@ -56,3 +56,8 @@ export function callerOf(c: Context<ApiVariables>): Caller {
 export function assertAdmin(caller: Caller, what: string): void {
   if (!caller.isAdmin) throw new ApiError('forbidden', `${what} needs the admin role`);
 }
+
+/** The caller of a request that it did not ask for itself: its key belongs to what it asked for. */
+export function withoutKey({ idempotencyKey: _, ...caller }: Caller): Caller {
+  return caller;
+}

@@ -5,6 +5,19 @@ import { findTask } from '../../store/tasks.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
+import type { CarriedOut } from './change.ts';
+
+/** The password that counts after a change that was to set one: another request's, where that was carried out for this one, too (R8). */
+export async function passwordAfter(
+  deps: Pick<ApiDeps, 'db' | 'sealer'>,
+  caller: Caller,
+  of: { done: CarriedOut; role: string; generated: string },
+): Promise<string | null> {
+  const { done, role, generated } = of;
+  const { shared_with: leader } = done.result;
+  if (leader === undefined && done.fresh) return generated;
+  return revealPassword(deps, caller, { taskId: leader ?? done.taskId, role });
+}
 
 /**
  * The password that a request gave a role, while the request may be repeated (R7): a reveal like any other. Whether the caller may

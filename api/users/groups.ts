@@ -4,7 +4,7 @@ import { groupRequest, type WantedGroup } from '../../domain/users/group-request
 import { samePrivileges } from '../../domain/users/rights.ts';
 import type { Place } from '../../store/registry.ts';
 import { type GroupPlace, listGroups, takeStaleGroups, type UserGroup } from '../../store/user-groups.ts';
-import type { Caller } from '../caller.ts';
+import { type Caller, withoutKey } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { acceptServerTask } from '../roles/accept-server-task.ts';
 import { changeNow } from '../roles/change.ts';
@@ -108,11 +108,6 @@ export function createGroupKeeper(deps: ServerApiDeps): GroupKeeper {
 const placeKey = ({ serverName, database }: GroupPlace): string => `${serverName}\0${database}`;
 const whereOf = ({ entry }: Place): GroupPlace => ({ serverName: entry.serverName, database: entry.dbName });
 const wantedOf = ({ kind, privileges }: UserGroup): WantedGroup => ({ kind, privileges });
-
-/** The caller of a request that it did not ask for itself: its key belongs to what it asked for. */
-function withoutKey({ idempotencyKey: _, ...caller }: Caller): Caller {
-  return caller;
-}
 
 async function seeTo(
   deps: ServerApiDeps,

@@ -7,7 +7,7 @@ import type { Caller } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { type CarriedOut, changeNow, type DocumentChange } from '../roles/change.ts';
-import { revealPassword } from '../roles/reveal.ts';
+import { passwordAfter } from '../roles/reveal.ts';
 import type { userAnswerSchema } from '../schemas/users.ts';
 import { createHandover, type HandoverWish, linkOfTask } from './handover.ts';
 import { shownPlace } from './place.ts';
@@ -91,23 +91,11 @@ export async function answerWithPassword(
   const { place, username, status, done, generated, handover } = of;
   const shown = { ...shownPlace(place), username, status };
   if (handover === undefined)
-    return { ...shown, password: await passwordOf(deps, caller, { username, done, generated }) };
+    return { ...shown, password: await passwordAfter(deps, caller, { role: username, done, generated }) };
   const { taskId } = done;
   const known = done.fresh ? undefined : await linkOfTask(deps, taskId, handover);
   if (known !== undefined) return { ...shown, password: null, handover: known };
-  const password = await passwordOf(deps, caller, { username, done, generated });
+  const password = await passwordAfter(deps, caller, { role: username, done, generated });
   const link = password && (await createHandover(deps, caller, { place, username, taskId, password, wish: handover }));
   return { ...shown, password: null, handover: link || null };
-}
-
-/** The password that counts: another request's, where that was carried out for this one, too (R8). */
-function passwordOf(
-  deps: ServerApiDeps,
-  caller: Caller,
-  of: { username: string; done: CarriedOut; generated: string },
-): Promise<string | null> {
-  const { username: role, done, generated } = of;
-  const { shared_with: leader } = done.result;
-  if (leader === undefined && done.fresh) return Promise.resolve(generated);
-  return revealPassword(deps, caller, { taskId: leader ?? done.taskId, role });
 }

@@ -6,7 +6,7 @@ import { makeRolePassword } from '../../../platform/secrets/role-password.ts';
 import { findClusterRole } from '../../../store/cluster-roles.ts';
 import { ApiError, invalidInput } from '../../errors.ts';
 import { changeNow } from '../../roles/change.ts';
-import { revealPassword } from '../../roles/reveal.ts';
+import { passwordAfter } from '../../roles/reveal.ts';
 import { gone } from './absent.ts';
 import { type ClusterRoleDeps, isSuperuser, type RoleContext, requireMember } from './context.ts';
 import { credentialOf } from './credential.ts';
@@ -60,7 +60,7 @@ export async function changeRole(
     content: { clusterId: cluster.id, role: role.name, flavor: change.flavor, rotate: change.rotate },
     ...roleRequest(wish, generated),
   });
-  const { shared_with: leader, cluster_role: settled } = done.result;
+  const { cluster_role: settled } = done.result;
   if (settled === undefined) throw new Error(`nothing is known of role ${role.name} after its change`);
   if (!settled.password_set) {
     const credential = await credentialOf(deps, context);
@@ -69,10 +69,7 @@ export async function changeRole(
   }
   const found = await findClusterRole(deps.db, { clusterId: cluster.id, name: role.name });
   if (found === undefined) throw gone(role.name);
-  const password =
-    leader === undefined && done.fresh
-      ? generated
-      : await revealPassword(deps, caller, { taskId: leader ?? done.taskId, role: role.name });
+  const password = await passwordAfter(deps, caller, { done, role: role.name, generated });
   return { row: found.row, flavor: settled.flavor, password: password ?? (await credentialOf(deps, context)).password };
 }
 

@@ -1,11 +1,10 @@
 import { databaseRequests, groupsRequest, type OwnRequest } from '../../../domain/clusters/flavor-requests.ts';
 import { type FlavorFacts, realiseFlavors } from '../../../domain/clusters/realise-flavors.ts';
 import { readFlavorFacts } from '../../../platform/target/catalog/flavors.ts';
-import type { Caller } from '../../caller.ts';
+import { type Caller, withoutKey } from '../../caller.ts';
 import type { ServerApiDeps } from '../../deps.ts';
 import { ApiError } from '../../errors.ts';
 import { changeAllNow, changeNow } from '../../roles/change.ts';
-import { withoutKey } from './own-caller.ts';
 
 /** Sees to it that roles of a server can have flavors. */
 export interface FlavorKeeper {

@@ -1,11 +1,10 @@
 import { CLUSTER_OWN_ROLES } from '../../../domain/clusters/role-names.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { findCluster } from '../../../store/clusters.ts';
-import type { Caller } from '../../caller.ts';
+import { type Caller, withoutKey } from '../../caller.ts';
 import { ApiError } from '../../errors.ts';
 import { changeRole } from './change-role.ts';
 import type { ClusterRoleDeps, RoleContext } from './context.ts';
-import { withoutKey } from './own-caller.ts';
 
 /** How long whoever assigns a server waits for its roles; they are made all the same. */
 const PATIENCE_MS = 5_000;

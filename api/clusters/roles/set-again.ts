@@ -2,10 +2,10 @@ import { roleRequest } from '../../../domain/clusters/flavor-requests.ts';
 import type { ClusterRoleWish } from '../../../domain/clusters/role-request.ts';
 import { makeRolePassword } from '../../../platform/secrets/role-password.ts';
 import { type ClusterRoleRow, findClusterRole } from '../../../store/cluster-roles.ts';
+import { withoutKey } from '../../caller.ts';
 import { changeNow } from '../../roles/change.ts';
 import { missing } from './absent.ts';
 import { type ClusterRoleDeps, isSuperuser, type RoleContext } from './context.ts';
-import { withoutKey } from './own-caller.ts';
 import { openSecret } from './secret.ts';
 
 /** A role with the password that logs in. */
