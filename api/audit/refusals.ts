@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { matchedRoutes } from 'hono/route';
 import { insertAudit } from '../../store/audit.ts';
+import { type MatchedRoute, routeOf } from '../access/route.ts';
 import { askedBy } from '../audit-intent.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -36,7 +36,7 @@ export function auditRefusals(deps: Pick<ApiDeps, 'db' | 'log'>) {
         kind: 'refusal',
         ...askedBy(caller),
         action: route.action,
-        resource: resourceOf(c, route),
+        resource: resourceOf(route),
         outcome: status < 500 ? 'refused' : 'failed',
         detail: {
           route: route.key,
@@ -51,36 +51,24 @@ export function auditRefusals(deps: Pick<ApiDeps, 'db' | 'log'>) {
   });
 }
 
-interface MatchedRoute extends AuditedRoute {
-  /** Method and pattern, as in the table. */
-  key: string;
-  /** With parameters as `:name`. */
-  pattern: string;
-}
+interface RefusedRoute extends AuditedRoute, MatchedRoute {}
 
 /** A request for headers alone (HEAD) is no request of the route that it is answered by. */
-function auditedRouteOf(c: Context): MatchedRoute | undefined {
-  const pattern = matchedRoutes(c).find(({ method }) => method !== 'ALL')?.path;
-  if (pattern === undefined) return undefined;
-  const key = `${c.req.method} ${pattern.replaceAll(/:(\w+)/g, '{$1}')}`;
-  const route = AUDITED_ROUTES[key];
-  return route && { ...route, key, pattern };
+function auditedRouteOf(c: Context): RefusedRoute | undefined {
+  const matched = c.req.method === 'HEAD' ? undefined : routeOf(c);
+  const route = matched && AUDITED_ROUTES[matched.key];
+  return route && { ...route, ...matched };
 }
 
-function resourceOf(c: Context, { pattern, resource }: MatchedRoute): string {
-  const names = pattern.split('/');
-  const values = c.req.path.split('/');
-  const filled = resource.replaceAll(/\{(\w+)\}/g, (_, name: string) => decoded(values[names.indexOf(`:${name}`)]));
-  return filled.slice(0, MAX_RESOURCE_LENGTH);
+function resourceOf({ resource, parameter }: RefusedRoute): string {
+  return resource
+    .replaceAll(/\{(\w+)\}/g, (_, name: string) => withoutControls(parameter(name)))
+    .slice(0, MAX_RESOURCE_LENGTH);
 }
 
 /** Without control characters: PostgreSQL stores no NUL, and nobody should be able to write lines of their own into a log. */
-function decoded(value = ''): string {
-  try {
-    return decodeURIComponent(value).replaceAll(/\p{Cc}/gu, '\u{fffd}');
-  } catch {
-    return value;
-  }
+function withoutControls(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\u{fffd}');
 }
 
 /** The name that the answer has in the shape of the published API, also where its family has another shape. */
