@@ -1,3 +1,4 @@
+import { openStored } from '../../platform/secrets/open-stored.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES } from '../../store/idempotency.ts';
 import { secretsOf, taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
@@ -42,7 +43,5 @@ export async function revealPassword(
     resource: `server/${task.entityId}/role/${of.role}`,
     taskId: of.taskId,
   });
-  const identity = { secretId: secret.id, owner: secret.owner, version: secret.version };
-  const text = deps.sealer.open(identity, { keyId: secret.keyId, bytes: secret.sealed });
-  return (JSON.parse(text) as { password: string }).password;
+  return (JSON.parse(openStored(deps.sealer, secret)) as { password: string }).password;
 }

@@ -1,5 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { openStored } from '../../platform/secrets/open-stored.ts';
+import { hashToken } from '../../platform/secrets/token.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { inTransaction } from '../../store/connection.ts';
 import {
@@ -56,8 +58,6 @@ export interface Revealed {
   env: string;
 }
 
-const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
-
 /** A link as answers have it; null: its password has been shown. */
 export type HandoverLink = { url: string; expires_at: string } | null;
 
@@ -77,7 +77,7 @@ export async function createHandover(
   const { serverName, env: environment, dbName: databaseName } = place.entry;
   const isNew = await inTransaction(deps.db, async (tx) => {
     const common = { id, taskId, serverName, roleName: username, environment, databaseName, expiresAt };
-    const inserted = await insertHandover(tx, { ...common, actor: caller.account, tokenHash: hashOf(token) });
+    const inserted = await insertHandover(tx, { ...common, actor: caller.account, tokenHash: hashToken(token) });
     if (inserted) await insertSecrets(tx, [{ id: secretId, owner: secretId, version: 1, keyId, sealed: bytes }]);
     return inserted;
   });
@@ -109,13 +109,12 @@ async function open(
   const secretId = handoverSecretId(id);
   const secret = (await currentSecrets(db, [secretId])).get(secretId);
   if (secret === undefined) return undefined;
-  const identity = { secretId, owner: secret.owner, version: secret.version };
-  return JSON.parse(deps.sealer.open(identity, { keyId: secret.keyId, bytes: secret.sealed })) as Sealed;
+  return JSON.parse(openStored(deps.sealer, secret)) as Sealed;
 }
 
 /** Until when a link can be opened; nothing of what is behind it. @throws ApiError 404 */
 export async function lookAtHandover(deps: Pick<Deps, 'db'>, token: string): Promise<{ expiresAt: Date }> {
-  const found = await findHandover(deps.db, hashOf(token));
+  const found = await findHandover(deps.db, hashToken(token));
   if (found === undefined) throw gone();
   return { expiresAt: found.expiresAt };
 }
@@ -127,7 +126,7 @@ export function openHandover(
   token: string,
 ): Promise<Revealed> {
   return inTransaction(deps.db, async (tx) => {
-    const handover = await redeemHandover(tx, hashOf(token));
+    const handover = await redeemHandover(tx, hashToken(token));
     const sealed = handover && (await open(deps, tx, handover.id));
     if (handover === undefined || sealed === undefined) throw gone();
     await deleteSecretsOf(tx, handoverSecretId(handover.id));

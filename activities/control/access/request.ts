@@ -2,6 +2,7 @@ import { parseDocument } from '../../../domain/access/document/parse.ts';
 import type { AccessDocument, SubmittedPassword } from '../../../domain/access/document.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { formatProblems } from '../../../domain/spec/problems.ts';
+import { openStored } from '../../../platform/secrets/open-stored.ts';
 import { foreignRoles } from '../../../store/credentials.ts';
 import { secretsOf, taskSecretId, taskSecretOwner } from '../../../store/secrets.ts';
 import type { ServerWork } from '../../../store/server-work.ts';
@@ -70,8 +71,7 @@ async function openPasswords(
   const passwords = new Map<string, Map<string, SubmittedPassword>>();
   for (const secret of await secretsOf(deps.db, [...byOwner.keys()])) {
     const taskId = byOwner.get(secret.owner) ?? '';
-    const identity = { secretId: secret.id, owner: secret.owner, version: secret.version };
-    const text = deps.sealer.open(identity, { keyId: secret.keyId, bytes: secret.sealed });
+    const text = openStored(deps.sealer, secret);
     const ofTask = passwords.get(taskId) ?? new Map<string, SubmittedPassword>();
     ofTask.set(secret.id.slice(taskSecretId(taskId, '').length), JSON.parse(text) as SubmittedPassword);
     passwords.set(taskId, ofTask);

@@ -7,6 +7,7 @@ import { slackPayload } from '../../../domain/notifications/slack.ts';
 import { webexPayload } from '../../../domain/notifications/webex.ts';
 import { sendMail } from '../../../platform/notifications/mail.ts';
 import { postWebhook } from '../../../platform/notifications/webhook.ts';
+import { openStored } from '../../../platform/secrets/open-stored.ts';
 import type { ChannelRecord } from '../../../store/notification-channels.ts';
 import { beginAttempt, recordAttemptError, recordSent } from '../../../store/notification-deliveries.ts';
 import { currentSecrets } from '../../../store/secrets.ts';
@@ -54,9 +55,7 @@ export async function sendNotification(deps: ControlDeps, input: { deliveryId: s
 async function openSecret({ db, sealer }: ControlDeps, { secretId }: ChannelRecord): Promise<string | undefined> {
   if (secretId === null) return undefined;
   const sealed = (await currentSecrets(db, [secretId])).get(secretId);
-  if (sealed === undefined) return undefined;
-  const { id, owner, version, keyId, sealed: bytes } = sealed;
-  return sealer.open({ secretId: id, owner, version }, { keyId, bytes });
+  return sealed && openStored(sealer, sealed);
 }
 
 async function handOver({ channel, secret, message, origin }: Attempt, signal: AbortSignal): Promise<Result> {

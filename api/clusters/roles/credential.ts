@@ -1,10 +1,10 @@
+import { openStored } from '../../../platform/secrets/open-stored.ts';
 import { type ClusterCredential, type ClusterRoleRow, findClusterRole } from '../../../store/cluster-roles.ts';
 import { taskEnd } from '../../../store/completions.ts';
 import { ApiError } from '../../errors.ts';
 import { WAIT_MS } from '../../roles/wait.ts';
 import { gone, whyAbsent } from './absent.ts';
 import type { ClusterRoleDeps, RoleContext } from './context.ts';
-import { openSecret } from './secret.ts';
 import { type Credential, setAgain } from './set-again.ts';
 
 /**
@@ -23,9 +23,9 @@ export async function credentialOf(deps: ClusterRoleDeps, context: RoleContext):
   if (found === undefined || found.row.state === 'creating') throw await whyAbsent(deps, context);
   if (found.row.state === 'deleting') throw gone(context.role.name);
   if (found.secret === undefined || found.row.inDoubt || isLost(found.row)) {
-    return setAgain(deps, context, found.secret && openSecret(deps, found.secret));
+    return setAgain(deps, context, found.secret && openStored(deps.sealer, found.secret));
   }
-  return { row: found.row, password: openSecret(deps, found.secret) };
+  return { row: found.row, password: openStored(deps.sealer, found.secret) };
 }
 
 /** A change that was begun, and ended in a way that nobody has put on record. */

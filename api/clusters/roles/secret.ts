@@ -1,15 +1,8 @@
 import { roleResource } from '../../../domain/clusters/flavor-requests.ts';
 import { insertAudit } from '../../../store/audit.ts';
-import type { StoredSecret } from '../../../store/secrets.ts';
 import { askedBy } from '../../audit-intent.ts';
 import type { Caller } from '../../caller.ts';
 import type { ClusterRoleDeps, RoleContext } from './context.ts';
-
-/** The password of a role. */
-export function openSecret({ sealer }: Pick<ClusterRoleDeps, 'sealer'>, secret: StoredSecret): string {
-  const { id: secretId, owner, version, keyId, sealed } = secret;
-  return sealer.open({ secretId, owner, version }, { keyId, bytes: sealed });
-}
 
 /** Puts on record that a password was shown that the request did not set. */
 export async function noteReveal(deps: ClusterRoleDeps, caller: Caller, { cluster, role }: RoleContext): Promise<void> {

@@ -1,12 +1,12 @@
 import { roleRequest } from '../../../domain/clusters/flavor-requests.ts';
 import type { ClusterRoleWish } from '../../../domain/clusters/role-request.ts';
+import { openStored } from '../../../platform/secrets/open-stored.ts';
 import { makeRolePassword } from '../../../platform/secrets/role-password.ts';
 import { type ClusterRoleRow, findClusterRole } from '../../../store/cluster-roles.ts';
 import { withoutKey } from '../../caller.ts';
 import { changeNow } from '../../roles/change.ts';
 import { missing } from './absent.ts';
 import { type ClusterRoleDeps, isSuperuser, type RoleContext } from './context.ts';
-import { openSecret } from './secret.ts';
 
 /** A role with the password that logs in. */
 export interface Credential {
@@ -41,5 +41,5 @@ export async function setAgain(
   const found = await findClusterRole(deps.db, { clusterId: cluster.id, name: role.name });
   if (found === undefined) throw await missing(deps, context);
   if (found.secret === undefined) throw new Error(`role ${role.name} has no password after it was set`);
-  return { row: found.row, password: openSecret(deps, found.secret) };
+  return { row: found.row, password: openStored(deps.sealer, found.secret) };
 }
