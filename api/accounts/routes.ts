@@ -11,22 +11,20 @@ import {
   accountSchema,
   newAccountSchema,
 } from '../schemas/account.ts';
-import { idempotencyHeaders, schemaErrorSchema } from '../schemas/common.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
+import { json, malformed, notAllowed, notJson, refused } from '../schemas/responses.ts';
 import { changeAccount, createAccount, noSuchAccount } from './change.ts';
 import { renderAccount } from './render.ts';
 
 const params = z.object({ account_id: accountIdParam });
-const forbidden = refused('The role or the scope of the caller does not allow it.');
 const notFound = refused('There is no such account.');
-const notJson = json(schemaErrorSchema, 'The body is not JSON.');
 
 const listRoute = createRoute({
   method: 'get',
   path: '/v1/accounts',
   summary: 'Accounts, oldest first',
   request: { query: accountPageSchema },
-  responses: { 200: json(accountListSchema, 'A page of accounts.'), 400: malformed, 403: forbidden },
+  responses: { 200: json(accountListSchema, 'A page of accounts.'), 400: malformed, 403: notAllowed },
 });
 
 const createAccountRoute = createRoute({
@@ -41,7 +39,7 @@ const createAccountRoute = createRoute({
   responses: {
     201: json(accountSchema, 'The account.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     409: refused('The name is taken, or the Idempotency-Key was used otherwise.'),
     415: notJson,
   },
@@ -52,7 +50,7 @@ const getRoute = createRoute({
   path: '/v1/accounts/{account_id}',
   summary: 'One account',
   request: { params },
-  responses: { 200: json(accountSchema, 'The account.'), 400: malformed, 403: forbidden, 404: notFound },
+  responses: { 200: json(accountSchema, 'The account.'), 400: malformed, 403: notAllowed, 404: notFound },
 });
 
 const changeRoute = createRoute({
@@ -68,7 +66,7 @@ const changeRoute = createRoute({
   responses: {
     200: json(accountSchema, 'As it is now; in effect with the next request.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: notFound,
     409: refused('Nobody could administer everything any more, or the Idempotency-Key was used otherwise.'),
     415: notJson,
@@ -83,7 +81,7 @@ const disableRoute = createRoute({
   responses: {
     200: json(accountSchema, 'As it is now.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: notFound,
     409: refused('Nobody could administer everything any more.'),
   },

@@ -10,10 +10,10 @@ import type { ApiDeps } from '../deps.ts';
 import { withTopologies } from '../nodes/topologies.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { plannedSchema } from '../schemas/change-plan.ts';
-import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
 import { databasePageSchema } from '../schemas/paging.ts';
-import { conflict, json, malformed, refused } from '../schemas/responses.ts';
+import { conflict, json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { noSuchDatabase } from './absent.ts';
 import { acceptCreate } from './accept-create.ts';
 import { acceptDelete } from './accept-delete.ts';
@@ -65,8 +65,8 @@ const createDatabaseRoute = createRoute({
     ),
     400: malformed,
     409: conflict,
-    413: refused('The body is too large.'),
-    415: json(schemaErrorSchema, 'The body is not JSON.'),
+    413: tooLarge,
+    415: notJson,
   },
 });
 
@@ -113,8 +113,8 @@ const updateRoute = createRoute({
     400: malformed,
     404: notFound,
     409: conflict,
-    413: refused('The body is too large.'),
-    415: json(schemaErrorSchema, 'The body is not JSON.'),
+    413: tooLarge,
+    415: notJson,
   },
 });
 

@@ -2,9 +2,9 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
-import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
+import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
 import { acceptedTaskSchema } from '../schemas/database.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { json, malformed, notJson, refused } from '../schemas/responses.ts';
 import { switchoverSchema } from '../schemas/switchover.ts';
 import { acceptSwitchover } from './accept-switchover.ts';
 
@@ -29,7 +29,7 @@ const switchoverRoute = createRoute({
     403: refused('Every database on the server is affected: only administrators may ask for it.'),
     404: refused('There is no such database or node, or it has no primary.'),
     409: refused('Another operation is under way, or an earlier use of the Idempotency-Key does not allow it.'),
-    415: json(schemaErrorSchema, 'The body is not JSON.'),
+    415: notJson,
   },
 });
 

@@ -4,7 +4,7 @@ import { listDeliveries } from '../../store/notification-deliveries.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
-import { idempotencyHeaders, schemaErrorSchema } from '../schemas/common.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
 import {
   changeChannelSchema,
   channelListSchema,
@@ -14,7 +14,7 @@ import {
   deliveryListSchema,
   deliveryPageSchema,
 } from '../schemas/notification.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { acceptTest } from './accept-test.ts';
 import { acceptChange, acceptCreate, acceptDelete, noSuchChannel } from './channels.ts';
 import { renderChannel, renderDelivery } from './render.ts';
@@ -23,7 +23,7 @@ const params = z.object({ channel_id: z.uuid().openapi({ param: { name: 'channel
 const forbidden = refused('Only an administrator may.');
 const notFound = refused('There is no such channel.');
 const taken = refused('Another channel has the name, or the Idempotency-Key was used otherwise.');
-const bodyRefusals = { 413: refused('The body is too large.'), 415: json(schemaErrorSchema, 'The body is not JSON.') };
+const bodyRefusals = { 413: tooLarge, 415: notJson };
 
 const addRoute = createRoute({
   method: 'post',

@@ -6,9 +6,9 @@ import { mayUse } from '../access/may-use.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
-import { idempotencyHeaders, schemaErrorSchema } from '../schemas/common.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
 import { policyListSchema, policyParams, policySchema, putPolicySchema } from '../schemas/policy.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { noSuchEnvironment } from './absent.ts';
 import { acceptPolicy, removePolicy } from './changes.ts';
 import { renderPolicy } from './render.ts';
@@ -51,8 +51,8 @@ const putRoute = createRoute({
     400: malformed,
     403: forbidden,
     409: conflict,
-    413: refused('The body is too large.'),
-    415: json(schemaErrorSchema, 'The body is not JSON.'),
+    413: tooLarge,
+    415: notJson,
   },
 });
 

@@ -14,6 +14,15 @@ export function refused(description: string) {
   return json(errorSchema, description);
 }
 
+/** 403 where the table of rules decides. */
+export const notAllowed = refused('The role or the scope of the caller does not allow it.');
+
+/** 413 of every route that takes a body. */
+export const tooLarge = refused('The body is too large.');
+
+/** 415 of every route that takes JSON. */
+export const notJson = json(schemaErrorSchema, 'The body is not JSON.');
+
 /** 409 of a change of a database. */
 export const conflict = refused(
   'The state of the database, or an earlier use of the Idempotency-Key, does not allow it.',

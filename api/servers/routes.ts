@@ -4,8 +4,8 @@ import { namesInScope } from '../access/may-use.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
-import { idempotencyHeaders, pathIdentifier, schemaErrorSchema } from '../schemas/common.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
+import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import {
   changeServerSchema,
   registerServerSchema,
@@ -23,8 +23,6 @@ import { requireServer } from './require-server.ts';
 const params = z.object({ name: pathIdentifier('name') });
 const forbidden = refused('Only an administrator may.');
 const notFound = refused('There is no such server.');
-const notJson = json(schemaErrorSchema, 'The body is not JSON.');
-const tooLarge = refused('The body is too large.');
 const unreachable = refused('No endpoint takes changes; the message says what each of them answered.');
 
 const label = z.string().regex(/^[^=]+=/, 'must be name=value');

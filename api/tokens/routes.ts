@@ -12,8 +12,8 @@ import {
   tokenPageSchema,
   tokenSchema,
 } from '../schemas/account.ts';
-import { idempotencyHeaders, schemaErrorSchema } from '../schemas/common.ts';
-import { json, malformed, refused } from '../schemas/responses.ts';
+import { idempotencyHeaders } from '../schemas/common.ts';
+import { json, malformed, notJson, refused } from '../schemas/responses.ts';
 import { timestamp } from '../time.ts';
 import { createToken } from './create.ts';
 import { listOwnTokens, requireOwnToken, revoke } from './own.ts';
@@ -44,7 +44,7 @@ const createTokenRoute = createRoute({
     403: forbidden,
     404: refused('There is no such account.'),
     409: refused('The Idempotency-Key was used otherwise.'),
-    415: json(schemaErrorSchema, 'The body is not JSON.'),
+    415: notJson,
   },
 });
 

@@ -2,8 +2,8 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { findCluster, listClusters } from '../../../store/clusters.ts';
 import { type ApiVariables, callerOf } from '../../caller.ts';
 import { answerInvalidShape, requireJsonBody } from '../../request-validation.ts';
-import { idempotencyHeaders, schemaErrorSchema } from '../../schemas/common.ts';
-import { json, malformed, refused } from '../../schemas/responses.ts';
+import { idempotencyHeaders } from '../../schemas/common.ts';
+import { json, malformed, notAllowed, notJson, refused } from '../../schemas/responses.ts';
 import { cutPage, pageOf } from '../paging.ts';
 import type { ClusterRoleDeps } from '../roles/context.ts';
 import { prepareCluster } from '../roles/prepare.ts';
@@ -12,7 +12,6 @@ import { renderCluster } from './render.ts';
 import { clusterIdParam, clusterListSchema, clusterPageSchema, clusterSchema, newClusterSchema } from './schemas.ts';
 
 const params = z.object({ cluster_id: clusterIdParam });
-const forbidden = refused('The role or the scope of the caller does not allow it.');
 const notFound = refused('There is no such cluster.');
 
 const listRoute = createRoute({
@@ -20,7 +19,7 @@ const listRoute = createRoute({
   path: '/v1/clusters',
   summary: 'Servers that were assigned to teams',
   request: { query: clusterPageSchema },
-  responses: { 200: json(clusterListSchema, 'A page of clusters.'), 400: malformed, 403: forbidden },
+  responses: { 200: json(clusterListSchema, 'A page of clusters.'), 400: malformed, 403: notAllowed },
 });
 
 const assignRoute = createRoute({
@@ -35,10 +34,10 @@ const assignRoute = createRoute({
   responses: {
     201: json(clusterSchema, 'The cluster.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: refused('There is no such server or team.'),
     409: refused('The server is a cluster already, the name is taken, or the Idempotency-Key was used otherwise.'),
-    415: json(schemaErrorSchema, 'The body is not JSON.'),
+    415: notJson,
   },
 });
 
@@ -47,7 +46,7 @@ const getRoute = createRoute({
   path: '/v1/clusters/{cluster_id}',
   summary: 'One cluster',
   request: { params },
-  responses: { 200: json(clusterSchema, 'The cluster.'), 400: malformed, 403: forbidden, 404: notFound },
+  responses: { 200: json(clusterSchema, 'The cluster.'), 400: malformed, 403: notAllowed, 404: notFound },
 });
 
 const unassignRoute = createRoute({
@@ -58,7 +57,7 @@ const unassignRoute = createRoute({
   responses: {
     200: json(clusterSchema, 'As it was.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: notFound,
     409: refused('The Idempotency-Key was used otherwise.'),
   },

@@ -4,8 +4,8 @@ import { type ApiVariables, callerOf } from '../../caller.ts';
 import type { ApiDeps } from '../../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../../request-validation.ts';
 import { accountIdParam } from '../../schemas/account.ts';
-import { idempotencyHeaders, schemaErrorSchema } from '../../schemas/common.ts';
-import { json, malformed, refused } from '../../schemas/responses.ts';
+import { idempotencyHeaders } from '../../schemas/common.ts';
+import { json, malformed, notAllowed, notJson, refused } from '../../schemas/responses.ts';
 import { cutPage, pageOf, pageSchema } from '../paging.ts';
 import { renderMember, renderTeam } from './render.ts';
 import {
@@ -22,9 +22,7 @@ import { changeTeam, createTeam, noSuchTeam, removeMember, removeTeam, setMember
 
 const params = z.object({ team_id: teamIdParam });
 const memberParams = params.extend({ account_id: accountIdParam });
-const forbidden = refused('The role or the scope of the caller does not allow it.');
 const notFound = refused('There is no such team.');
-const notJson = json(schemaErrorSchema, 'The body is not JSON.');
 const conflict = refused('The name is taken, or the Idempotency-Key was used otherwise.');
 
 const listRoute = createRoute({
@@ -32,7 +30,7 @@ const listRoute = createRoute({
   path: '/v1/teams',
   summary: 'All teams',
   request: { query: pageSchema },
-  responses: { 200: json(teamListSchema, 'A page of teams.'), 400: malformed, 403: forbidden },
+  responses: { 200: json(teamListSchema, 'A page of teams.'), 400: malformed, 403: notAllowed },
 });
 
 const createTeamRoute = createRoute({
@@ -47,7 +45,7 @@ const createTeamRoute = createRoute({
   responses: {
     201: json(teamSchema, 'The team, without members.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     409: conflict,
     415: notJson,
   },
@@ -58,7 +56,7 @@ const getRoute = createRoute({
   path: '/v1/teams/{team_id}',
   summary: 'One team with its members',
   request: { params },
-  responses: { 200: json(teamWithMembersSchema, 'The team.'), 400: malformed, 403: forbidden, 404: notFound },
+  responses: { 200: json(teamWithMembersSchema, 'The team.'), 400: malformed, 403: notAllowed, 404: notFound },
 });
 
 const changeRoute = createRoute({
@@ -74,7 +72,7 @@ const changeRoute = createRoute({
   responses: {
     200: json(teamSchema, 'As it is now.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: notFound,
     409: conflict,
     415: notJson,
@@ -89,7 +87,7 @@ const deleteRoute = createRoute({
   responses: {
     200: json(teamSchema, 'As it was.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: notFound,
     409: refused('It has clusters, or the Idempotency-Key was used otherwise.'),
   },
@@ -108,7 +106,7 @@ const putMemberRoute = createRoute({
   responses: {
     200: json(memberSchema, 'The member; in effect with the next request.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: refused('There is no such team or account.'),
     409: refused('The Idempotency-Key was used otherwise.'),
     415: notJson,
@@ -123,7 +121,7 @@ const deleteMemberRoute = createRoute({
   responses: {
     200: json(memberSchema, 'As it was.'),
     400: malformed,
-    403: forbidden,
+    403: notAllowed,
     404: refused('There is no such team, or the account is not a member.'),
     409: refused('The Idempotency-Key was used otherwise.'),
   },
