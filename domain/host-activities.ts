@@ -53,8 +53,11 @@ export interface HostActivities extends HostPostgresActivities {
    */
   removeService(input: InstanceInput): Promise<{ removed: boolean }>;
 
-  /** Has services drop their pools and load their schema cache anew (SIGUSR1), as after a promotion. */
-  nudgeServices(input: { instanceIds: string[] }): Promise<{ nudged: string[] }>;
+  /**
+   * Has services drop their pools and load their schema cache anew (SIGUSR1), as after a promotion. One that answers no request
+   * afterwards, because its whole pool waits for a server that hangs, is restarted.
+   */
+  nudgeServices(input: { instanceIds: string[] }): Promise<{ nudged: string[]; restarted: string[] }>;
 
   /**
    * Facts about the host, and what runs on it now and how it does. Doubles as the proof that this worker is alive, so it

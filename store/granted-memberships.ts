@@ -1,4 +1,5 @@
 import type { Queryable } from './connection.ts';
+import { HOLD_TASK } from './journal.ts';
 
 /** A membership that was granted so that a service can switch roles. */
 export interface GrantedMembership {
@@ -9,25 +10,30 @@ export interface GrantedMembership {
 
 /**
  * Records memberships as granted for a database, before they are granted: only these are revoked later. What others have granted
- * is not recorded, so nobody else's grant is ever taken away.
+ * is not recorded, so nobody else's grant is ever taken away. The undo of the task finds the record, or nothing is recorded.
+ * @returns false when the task no longer holds: nothing may be granted
  */
 export async function recordGrantedMemberships(
   db: Queryable,
-  input: { databaseId: string; taskId: string; memberships: readonly GrantedMembership[] },
-): Promise<void> {
+  input: { databaseId: string; taskId: string; epoch: number; memberships: readonly GrantedMembership[] },
+): Promise<boolean> {
   const { memberships } = input;
-  if (memberships.length === 0) return;
-  await db.query(
-    `INSERT INTO granted_memberships (database_id, task_id, server_name, role_name, member_name)
-     SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING`,
+  const { rows } = await db.query<{ held: boolean }>(
+    `WITH holds AS (${HOLD_TASK}), record AS (
+       INSERT INTO granted_memberships (database_id, task_id, server_name, role_name, member_name)
+       SELECT $3, $1, g.* FROM holds, unnest($4::text[], $5::text[], $6::text[]) AS g ON CONFLICT DO NOTHING
+     )
+     SELECT EXISTS (SELECT FROM holds) AS held`,
     [
-      input.databaseId,
       input.taskId,
+      input.epoch,
+      input.databaseId,
       memberships.map(({ serverName }) => serverName),
       memberships.map(({ role }) => role),
       memberships.map(({ member }) => member),
     ],
   );
+  return rows[0]?.held ?? false;
 }
 
 /** Memberships granted for a database, or only those that one task granted. */

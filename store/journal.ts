@@ -19,10 +19,15 @@ export interface JournalEntry {
 }
 
 /** True while the task is open, its undo has not begun, and no later operation has been accepted for its database (R9). */
-const TASK_HOLDS = `EXISTS (
-  SELECT FROM tasks t LEFT JOIN databases d ON d.id = t.database_id
+const OPEN_TASK = `SELECT FROM tasks t LEFT JOIN databases d ON d.id = t.database_id
   WHERE t.id = $1 AND t.epoch = $2 AND (t.scope <> 'database' OR d.epoch = t.epoch) AND t.status IN ('pending', 'running', 'canceling')
-    AND t.undo_began_at IS NULL)`;
+    AND t.undo_began_at IS NULL`;
+
+/** Whether it does. */
+const TASK_HOLDS = `EXISTS (${OPEN_TASK})`;
+
+/** One row if it does, and then its undo does not begin before the statement's transaction has ended. Values as there: id, epoch. */
+export const HOLD_TASK = `${OPEN_TASK} FOR SHARE OF t`;
 
 const BEGIN_STEP = prepared(
   'begin_step',
@@ -106,14 +111,18 @@ export async function endStep(db: Queryable, key: StepKey, end: StepEnd): Promis
   return rows[0]?.holds ?? false;
 }
 
-/** Adds to what is known of a begun step, before its effect: undo reads it. */
-export async function noteStep(db: Queryable, key: StepKey, detail: Record<string, unknown>): Promise<void> {
-  await db.query('UPDATE task_steps SET detail = detail || $4 WHERE task_id = $1 AND step = $2 AND target = $3', [
-    key.taskId,
-    key.step,
-    key.target ?? '',
-    JSON.stringify(detail),
-  ]);
+/**
+ * Adds to what is known of a begun step, before its effect: undo reads it. The task is held while that is written, so the note
+ * is there when undo begins, or never.
+ * @returns false when the task no longer holds: the step must change nothing
+ */
+export async function noteStep(db: Queryable, key: StepKey, detail: Record<string, unknown>): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `WITH holds AS (${HOLD_TASK})
+     UPDATE task_steps SET detail = detail || $5 FROM holds WHERE task_id = $1 AND step = $3 AND target = $4`,
+    [key.taskId, key.epoch, key.step, key.target ?? '', JSON.stringify(detail)],
+  );
+  return rowCount === 1;
 }
 
 export async function findStep(db: Queryable, key: Omit<StepKey, 'epoch'>): Promise<JournalEntry | undefined> {

@@ -1,4 +1,5 @@
 import {
+  type ActivityCancellationType,
   type ActivityInterfaceFor,
   type ActivityOptions,
   type LocalActivityInterfaceFor,
@@ -16,6 +17,8 @@ export interface CallOptions {
   summary: string;
   /** Time left for all attempts together, in milliseconds. */
   budgetMs: number;
+  /** What a cancellation waits for: by default for nothing (SDK 1.24, in spite of its documentation). */
+  cancellationType?: ActivityCancellationType;
 }
 
 /** Control activities under a named policy. */
@@ -32,8 +35,13 @@ export function onHost(hostId: string, call: CallOptions): ActivityInterfaceFor<
   });
 }
 
-function options(policy: PolicyName, call: CallOptions): ActivityOptions {
-  return { ...POLICIES[policy], scheduleToCloseTimeout: call.budgetMs, summary: call.summary };
+function options(policy: PolicyName, { summary, budgetMs, cancellationType }: CallOptions): ActivityOptions {
+  return {
+    ...POLICIES[policy],
+    ...(cancellationType === undefined ? {} : { cancellationType }),
+    scheduleToCloseTimeout: budgetMs,
+    summary,
+  };
 }
 
 /** Control activities inside the workflow's own task: for quick work on the metadata database, at a fraction of the cost. */

@@ -1,9 +1,11 @@
 import {
+  type ActivityCancellationType,
   type ActivityInterfaceFor,
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   isCancellation,
+  patched,
   sleep,
   TemporalFailure,
   upsertSearchAttributes,
@@ -84,7 +86,12 @@ export async function runFramed<Plan extends TaskFrame>(
   // Shielded: a task that was cancelled before it began is still loaded, so that it can be closed.
   const plan = await CancellationScope.nonCancellable(load);
   const begun: BegunStep[] = [];
-  const run = createTaskRun(plan, begun);
+  // A step that is cancelled has ended before its undo begins. Runs of version 0.1.0 and before did not wait for it.
+  const run = createTaskRun(
+    plan,
+    begun,
+    patched('cancelled-steps-end-first') ? 'WAIT_CANCELLATION_COMPLETED' : 'TRY_CANCEL',
+  );
   try {
     if (plan.cancelRequested) throw new CancelledFailure('cancelled before it began');
     await forward(run);
@@ -96,8 +103,15 @@ export async function runFramed<Plan extends TaskFrame>(
   }
 }
 
-/** Performs the steps of a task; those that begin are added to `begun`. */
-export function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunStep[]): TaskRun<Plan> {
+/**
+ * Performs the steps of a task; those that begin are added to `begun`.
+ * @param cancellationType what a cancellation waits for, where there can be one
+ */
+export function createTaskRun<Plan extends TaskFrame>(
+  plan: Plan,
+  begun: BegunStep[],
+  cancellationType: ActivityCancellationType = 'WAIT_CANCELLATION_COMPLETED',
+): TaskRun<Plan> {
   const deadline = Date.now() + plan.timeoutMs;
   const budgetMs = () => Math.max(1_000, deadline - Date.now());
   const progress = createProgress(`${plan.type} ${plan.subject}`);
@@ -122,7 +136,9 @@ export function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunSt
     progress,
     hostSteps,
     step: (step, policy, call) =>
-      perform(step, '', 'control', () => call(control(policy, { summary: STEPS[step].title, budgetMs: budgetMs() }))),
+      perform(step, '', 'control', () =>
+        call(control(policy, { summary: STEPS[step].title, budgetMs: budgetMs(), cancellationType })),
+      ),
     commit: () => void begun.splice(0),
     publish: (call) => call(control('bookkeeping', { summary: 'record success', budgetMs: CLOSING_BUDGET_MS })),
     hostStep: (step, instance, call, patience = { attempts: Number.POSITIVE_INFINITY, budgetMs: plan.timeoutMs }) =>
@@ -132,7 +148,7 @@ export function createTaskRun<Plan extends TaskFrame>(plan: Plan, begun: BegunSt
         for (let attempt = 1; ; attempt += 1) {
           try {
             const budget = Math.min(budgetMs(), patience.budgetMs);
-            const result = await call(onHost(instance.hostId, { summary, budgetMs: budget }));
+            const result = await call(onHost(instance.hostId, { summary, budgetMs: budget, cancellationType }));
             hostSteps.push({
               title: summary,
               startedAt: new Date(startedAt).toISOString(),

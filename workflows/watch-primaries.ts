@@ -8,8 +8,10 @@ import { settleAll } from './settle-all.ts';
 
 /** What cannot be done now is done in the next round: it stays on record. */
 const BUDGET_MS = 20_000;
-/** A live host worker takes a signal at once. */
-const HOST_ANSWERS_WITHIN_MS = 5_000;
+/** A live host worker takes a task at once. */
+const HOST_TAKES_WITHIN_MS = 5_000;
+/** Time for a service to answer, and for its restart where it does not. */
+const HOST_ANSWERS_WITHIN_MS = 15_000;
 
 /**
  * One look for promoted standbys, run by a schedule. Services find a new primary without us, by the addresses in their URI; after a
@@ -41,7 +43,7 @@ async function tell(
   const host = proxyActivities<HostActivities>({
     ...POLICIES.host,
     taskQueue: hostTaskQueue(hostId),
-    scheduleToStartTimeout: HOST_ANSWERS_WITHIN_MS,
+    scheduleToStartTimeout: HOST_TAKES_WITHIN_MS,
     startToCloseTimeout: HOST_ANSWERS_WITHIN_MS,
     retry: { maximumAttempts: 1 },
     summary: `tell services on ${hostId}`,

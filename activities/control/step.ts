@@ -27,7 +27,7 @@ export interface StepContext<Accepted = Work> {
   session(doing: string): TargetSession;
   /** What earlier attempts noted, for steps that must know what they made. */
   noted: Record<string, unknown>;
-  /** Notes something before its effect, so that undo finds it. */
+  /** Notes something before its effect, so that undo finds it. @throws Failure StaleTask once undo has begun */
   note(detail: Record<string, unknown>): Promise<void>;
   /** Throws StaleTask when the task was superseded meanwhile: to be called after effects that no transaction covers (R9). */
   assertHolds(): Promise<void>;
@@ -117,7 +117,9 @@ async function perform<T>(
     endWith,
     session: taskSession(input.taskId),
     noted: activityInfo().attempt > 1 ? ((await findStep(deps.db, input))?.detail ?? {}) : {},
-    note: (detail) => noteStep(deps.db, input, detail),
+    note: async (detail) => {
+      if (!(await noteStep(deps.db, input, detail))) throw stale(input);
+    },
     assertHolds: async () => {
       if (!(await taskHolds(deps.db, input))) throw stale(input);
     },

@@ -15,6 +15,7 @@ import type { UndoContext } from '../step.ts';
 /** Takes back every membership that the task granted to logins of services. */
 export async function revokeGranted(deps: ControlDeps, context: UndoContext): Promise<void> {
   const { work, session } = context;
+  // Whatever the step recorded was recorded before undo began; what it granted since then ends with its sessions.
   const granted = await listGrantedMemberships(deps.db, work);
   await onEveryServer(deps, work, async (server) => {
     await endTaskSessions(server, session('ending sessions of the task'), work.taskId);

@@ -58,11 +58,13 @@ export async function grantMemberships(
 ): Promise<void> {
   const { work, serverName, memberships } = input;
   const { serverVersion, missing } = await lookAt(client, memberships);
-  await recordGrantedMemberships(deps.db, {
+  const holds = await recordGrantedMemberships(deps.db, {
     databaseId: work.databaseId,
     taskId: work.taskId,
+    epoch: work.epoch,
     memberships: missing.map((membership) => ({ ...membership, serverName })),
   });
+  if (!holds) throw new Failure('StaleTask', `task ${work.taskId} is being undone: nothing is granted for it`);
   const statements = [
     ...input.first,
     // From 16 on each membership says so itself, and an adopted role keeps the attribute that it has.
