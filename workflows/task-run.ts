@@ -59,6 +59,8 @@ export interface HostPatience {
 
 /** Pause before an unreachable host is asked again; it adds to the schedule-to-start wait of each attempt. */
 const HOST_RETRY_PAUSE_MS = 1_000;
+/** A worker hears of a cancellation with its next heartbeat, a second or two later. */
+const STEP_ENDS_WITHIN_MS = 5_000;
 /** Closing a task waits as long as it takes for the metadata database to come back. */
 const CLOSING_BUDGET_MS = 24 * 3_600_000;
 
@@ -116,13 +118,14 @@ export function createTaskRun<Plan extends TaskFrame>(
   const budgetMs = () => Math.max(1_000, deadline - Date.now());
   const progress = createProgress(`${plan.type} ${plan.subject}`);
   const hostSteps: HostStepReport[] = [];
+  const waits = cancellationType === 'WAIT_CANCELLATION_COMPLETED';
 
   async function perform<T>(step: StepName, target: string, where: string, call: () => Promise<T>): Promise<T> {
     const key = `${step}/${target}`;
     begun.push({ step, target });
     progress.begin(key, { title: STEPS[step].title, where });
     try {
-      const result = await call();
+      const result = await (waits ? endedOrGivenUp(call()) : call());
       progress.end(key, 'done');
       return result;
     } catch (error) {
@@ -164,6 +167,17 @@ export function createTaskRun<Plan extends TaskFrame>(
         }
       }),
   };
+}
+
+/** A cancelled step is waited for, within a bound: what undoes it fences one that goes on all the same (R9). */
+async function endedOrGivenUp<T>(step: Promise<T>): Promise<T> {
+  const cancelled = CancellationScope.current().cancelRequested.catch(() =>
+    CancellationScope.nonCancellable(async () => {
+      await sleep(STEP_ENDS_WITHIN_MS);
+      throw new CancelledFailure('cancelled, and the step did not end');
+    }),
+  );
+  return Promise.race([step, cancelled]);
 }
 
 /** A worker that went away in the middle of a step is missed only when the time is up. */
