@@ -67,6 +67,7 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
     servicesDir: servicesDirectory(dataDir),
     network: config.host.dockerNetwork,
     user: { uid: config.host.serviceUid, gid: config.host.serviceUid },
+    imageMirror: config.postgrestImage,
     log,
   });
   const gateways = createAdminGateways({ runtime, log });

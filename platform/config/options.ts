@@ -223,7 +223,8 @@ export const OPTIONS = {
       .string()
       .regex(/^[a-z0-9]+(?:[._:/-]+[a-z0-9]+)*$/, 'must be an image repository in lower case, without tag or digest'),
     default: 'as the version table says',
-    meaning: 'Image repository of PostgREST, such as a mirror; the version is added as its tag.',
+    meaning:
+      'Image repository of PostgREST on a host, such as a mirror of `postgrest/postgrest` with its tags (`:v12.0.2`); not for services that name an image.',
   }),
   PGSTEWARD_CODEC_KEYRING_FILE: option({
     schema: text,

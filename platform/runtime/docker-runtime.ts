@@ -37,6 +37,8 @@ export interface DockerRuntimeOptions {
   network?: ContainerNetwork;
   /** User of the services when this process is root (65532 unless given); otherwise they run as its own user. */
   user?: ServiceUser;
+  /** Repository that official images are pulled from instead of their own. */
+  imageMirror?: string | undefined;
   log: Log;
 }
 
@@ -47,7 +49,11 @@ export async function createDockerRuntime(options: DockerRuntimeOptions): Promis
   const network = options.network ?? (await networkOf(docker));
   // Files of mode 0600 have to belong to the container's user, and only root can give files away.
   const user = ownUser().uid === 0 ? (options.user ?? NONROOT) : ownUser();
-  const images = createServiceImages({ docker, binary: await findBundledBinary() });
+  const images = createServiceImages({
+    docker,
+    binary: await findBundledBinary(),
+    mirror: options.imageMirror,
+  });
   /** Units whose processes have ended, which the engine has yet to notice: it would take them for running. */
   const ending = new Map<string, Promise<unknown>>();
   const nameOf = (unit: string) => containerName({ installationId, unit });

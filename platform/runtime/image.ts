@@ -36,14 +36,17 @@ export interface ServiceImages {
 
 /**
  * `binary` is what images are built from, under a tag of `repository`; without one, or for another version, they can only
- * be pulled.
+ * be pulled: from `mirror` under the tags of the official images, where there is one.
  */
 export function createServiceImages(of: {
   docker: Docker;
   binary: BundledBinary | undefined;
   repository?: string;
+  mirror?: string | undefined;
 }): ServiceImages {
-  const { docker, binary, repository = BUILT_REPOSITORY } = of;
+  const { docker, binary, repository = BUILT_REPOSITORY, mirror } = of;
+  const referenceOf = ({ version, image }: PostgrestVersion) =>
+    mirror === undefined ? image : `${mirror}:v${version}`;
   const builtTag = (version: string) => `${repository}:${version}`;
   const inProgress = new Map<string, Promise<string>>();
   let digest: Promise<string> | undefined;
@@ -78,7 +81,7 @@ export function createServiceImages(of: {
 
   return {
     async ensure({ version, image, progress, signal }) {
-      const reference = image ?? requireVersion(version).image;
+      const reference = image ?? referenceOf(requireVersion(version));
       const mayBeBuilt = image === undefined;
       const found = await withEngine('looking for the image', () => local(version, reference, mayBeBuilt));
       if (found !== undefined) return found;
@@ -91,8 +94,10 @@ export function createServiceImages(of: {
 
     async availableVersions(versions) {
       const found = await Promise.all(
-        versions.map(async ({ version, image }) => {
-          const usable = version === binary?.version || (await local(version, image, true)) !== undefined;
+        versions.map(async (release) => {
+          const { version } = release;
+          const usable =
+            version === binary?.version || (await local(version, referenceOf(release), true)) !== undefined;
           return usable ? [version] : [];
         }),
       );

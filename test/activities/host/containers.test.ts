@@ -134,6 +134,23 @@ describe.each(await dockerHere())('containers of the %s runtime', { timeout: 60_
     await expect(start({ ...bundle, image })).rejects.toThrow(`docker pull ${image}`);
   });
 
+  test('images come from the mirror that is configured, under the tags of the official ones', async () => {
+    const mirror = `mirror.invalid/${installationId}/postgrest`;
+    const built = createServiceImages({ docker, binary: await findBundledBinary() });
+    const quiet = { progress: () => undefined };
+    const source = await built.ensure({ version: bundle.version, ...quiet });
+    await docker.getImage(source).tag({ repo: mirror, tag: `v${bundle.version}` });
+    const reference = `${mirror}:v${bundle.version}`;
+    try {
+      const mirrored = createServiceImages({ docker, binary: undefined, mirror });
+      expect(await mirrored.ensure({ version: bundle.version, ...quiet })).toBe(reference);
+      const other = mirrored.ensure({ version: '13.0.8', ...quiet });
+      await expect(other).rejects.toThrow(`docker pull ${mirror}:v13.0.8`);
+    } finally {
+      await docker.getImage(reference).remove();
+    }
+  });
+
   test('a missing image is pulled or built once for all who ask at the same time', async () => {
     const repository = `pgsteward-test/${installationId}`;
     const images = createServiceImages({ docker, binary: await findBundledBinary(), repository });
