@@ -1,8 +1,9 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createFloor, type Floor } from './floor.ts';
+import { superuserOf } from './roles/connection.ts';
 import type { BenchStack } from './stack.ts';
 
 export interface Task {
@@ -15,17 +16,15 @@ export interface Task {
 /** Deploys a first service, which warms everything up, and takes its files as the template of the floor. */
 export async function prepare(stack: BenchStack, port: number): Promise<{ floor: Floor; runtime: string }> {
   await provision(stack, 'warm-up', [benchService(stack, 'warm-up', { port })]);
-  const { home, host, targetPort } = stack.config;
+  const { host } = stack.config;
   const database = await stack.call<{
     service_instances: { status: { image_version: string; container_id: string } }[];
   }>('GET', '/v1/databases/warm-up');
   const status = database.service_instances[0]?.status;
   if (status === undefined) throw new Error('the warm-up service has no status');
   const runtime = status.container_id.startsWith('pid:') ? 'process' : 'docker';
-  const password = (await readFile(join(home, 'postgres', `${host.id}.password`), 'utf8')).trim();
-  const ca = await readFile(join(home, 'tls/ca/ca.crt'), 'utf8');
   const floor = await createFloor({
-    connection: { host: '127.0.0.1', port: targetPort, user: 'postgres', password, database: 'postgres', ssl: { ca } },
+    connection: { ...(await superuserOf(stack.config)), database: 'postgres' },
     runtime,
     template: join(host.dataDir, 'services', `warm-up-api-${host.id}`, 'conf'),
     image: status.image_version,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../platform/config/config.ts';
+import { TARGET_SUPERUSER } from '../../worker/dev/servers.ts';
 
 /** How to reach the target server as its superuser, over TLS; travels between processes. */
 export interface Superuser {
@@ -18,5 +19,6 @@ export const caFile = (config: Config): string => join(config.home, 'tls/ca/ca.c
 export async function superuserOf(config: Config): Promise<Superuser> {
   const password = await readFile(join(config.home, 'postgres', `${config.host.id}.password`), 'utf8');
   const ca = await readFile(caFile(config), 'utf8');
-  return { host: '127.0.0.1', port: config.targetPort, user: 'postgres', password: password.trim(), ssl: { ca } };
+  const user = TARGET_SUPERUSER;
+  return { host: '127.0.0.1', port: config.targetPort, user, password: password.trim(), ssl: { ca } };
 }
