@@ -5,7 +5,8 @@
  */
 import { startVitest } from 'vitest/node';
 
-const vitest = await startVitest('test', [], { run: true, watch: false, include: ['test/replay/record.ts'] });
+process.env.RECORD_HISTORIES = '1';
+const vitest = await startVitest('test', [], { run: true, watch: false, project: ['parts'] });
 const failed = vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0;
 await vitest.close();
 process.exit(failed ? 1 : 0);
