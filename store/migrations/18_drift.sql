@@ -54,6 +54,8 @@ CREATE TABLE drift_looks (
   -- Why nothing is repaired until somebody says so: the server or our own records were restored from a backup.
   held_back      text,
   held_back_at   timestamptz,
+  -- What requests changed since the managed document was recorded, by role: {"document": "…", "roles": {"app": {"privileges": "task"}}}.
+  superseded     jsonb,
   -- What was counted at the last inspection, for people.
   summary        jsonb NOT NULL DEFAULT '{}'
 );
