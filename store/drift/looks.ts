@@ -30,6 +30,17 @@ export async function findLook(db: Queryable, serverName: string): Promise<Drift
   return rows[0];
 }
 
+/** Takes the row of a server until the transaction ends; makes it where there is none. */
+export async function lockLook(tx: Queryable, serverName: string): Promise<DriftLook> {
+  await tx.query('INSERT INTO drift_looks (server_name) VALUES ($1) ON CONFLICT DO NOTHING', [serverName]);
+  const { rows } = await tx.query<DriftLook>(`SELECT ${COLUMNS} FROM drift_looks WHERE server_name = $1 FOR UPDATE`, [
+    serverName,
+  ]);
+  const [row] = rows;
+  if (row === undefined) throw new Error('INSERT INTO drift_looks left no row');
+  return row;
+}
+
 /**
  * Servers whose next look is due, longest overdue first. A server that is new gets its first look one interval after it was
  * registered, so that whoever registers it may say beforehand how it is to be treated.

@@ -47,7 +47,8 @@ export async function driftBasis(db: Queryable, serverName: string): Promise<str
        (SELECT string_agg(source || recorded_at, ',' ORDER BY source) FROM managed_documents WHERE server_name = $1),
        (SELECT updated_at FROM drift_policies WHERE server_name = $1),
        (SELECT since || coalesce(until::text, '') FROM server_maintenance WHERE server_name = $1 AND (until IS NULL OR until > now())),
-       (SELECT max(completed_at)::text || count(*) FILTER (WHERE ${OPEN}) FROM tasks t WHERE ${OF_SERVER}))) AS basis`,
+       (SELECT max(completed_at)::text FROM tasks t WHERE ${OF_SERVER}),
+       (SELECT count(*) FROM tasks t WHERE ${OPEN} AND ${OF_SERVER}))) AS basis`,
     [serverName],
   );
   return rows[0]?.basis ?? '';

@@ -27,6 +27,8 @@ CREATE TABLE managed_documents (
   -- Task that applied it.
   task_id        uuid,
   actor          text NOT NULL,
+  -- Whoever applied it is no administrator: what is repaired by it is judged by that.
+  without_admin_role boolean NOT NULL DEFAULT false,
   recorded_at    timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (server_name, source)
 );
@@ -115,7 +117,12 @@ CREATE TABLE login_sightings (
   PRIMARY KEY (server_name, role_name)
 );
 
+-- What ended on a server or database since a look.
+CREATE INDEX tasks_ended ON tasks (entity_id, completed_at) WHERE completed_at IS NOT NULL;
+
 -- Down Migration
+
+DROP INDEX tasks_ended;
 
 DROP TABLE login_sightings, drift_findings, guarded_roles, drift_looks, managed_documents, drift_policies, server_maintenance;
 DELETE FROM tasks WHERE type = 'check_drift';

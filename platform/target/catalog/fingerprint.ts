@@ -13,6 +13,8 @@ export interface ServerGlance {
   fingerprint: string;
   /** Null where the server does not say: managed services hold some of these functions back. */
   history: ServerHistory | null;
+  /** Databases that can be entered. */
+  databases: string[];
   /** Logins with an open session now. */
   sessions: string[];
 }
@@ -29,6 +31,7 @@ const serverSql = (readsPasswords: boolean): string => `SELECT md5(concat_ws('/'
       FROM pg_catalog.pg_database),
     (SELECT string_agg(concat_ws(' ', objoid, xmin), ',' ORDER BY objoid) FROM pg_catalog.pg_shdescription
       WHERE classoid = 'pg_catalog.pg_authid'::regclass))) AS fingerprint,
+  ARRAY(SELECT datname::text FROM pg_catalog.pg_database WHERE datallowconn AND datconnlimit <> -2) AS databases,
   ARRAY(SELECT DISTINCT usename::text FROM pg_catalog.pg_stat_activity WHERE usename IS NOT NULL ORDER BY 1) AS sessions`;
 
 const HISTORY_SQL = `SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int AS timeline,
