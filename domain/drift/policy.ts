@@ -41,3 +41,8 @@ export function actionFor(policy: DriftPolicy, kind: FindingKind): DriftAction {
   if (kind === 'replaced_role' || kind === 'document') return 'report';
   return policy.kinds[kind] ?? policy.default;
 }
+
+/** Whether anything at all is repaired. */
+export function repairsAnything(policy: DriftPolicy): boolean {
+  return DRIFT_KINDS.some((kind) => actionFor(policy, kind) === 'repair');
+}

@@ -18,12 +18,14 @@ export interface DriftLook {
   heldBackAt: Date | null;
   /** What requests changed since the document was recorded, which this names: by role, the kinds. */
   superseded: { document: string; roles: Record<string, string[]> } | null;
+  /** Requests that were under way at the last inspection. */
+  underWay: string[];
   summary: Record<string, unknown>;
 }
 
 const COLUMNS = `observing_since AS "observingSince", looked_at AS "lookedAt", inspected_at AS "inspectedAt",
   next_look_at AS "nextLookAt", fingerprints, basis, unchanged_since AS "unchangedSince", history, metadata, problem,
-  held_back AS "heldBack", held_back_at AS "heldBackAt", superseded, summary`;
+  held_back AS "heldBack", held_back_at AS "heldBackAt", superseded, summary, under_way AS "underWay"`;
 
 export async function findLook(db: Queryable, serverName: string): Promise<DriftLook | undefined> {
   const { rows } = await db.query<DriftLook>(`SELECT ${COLUMNS} FROM drift_looks WHERE server_name = $1`, [serverName]);
@@ -75,6 +77,7 @@ export type LookRecord = Partial<
     | 'heldBack'
     | 'superseded'
     | 'summary'
+    | 'underWay'
   >
 > & { problem: string | null; nextInSeconds: number; observed: boolean };
 
@@ -91,6 +94,7 @@ export async function recordLook(db: Queryable, serverName: string, look: LookRe
     ['held_back', rest.heldBack],
     ['held_back_at', rest.heldBack === undefined ? undefined : rest.heldBack === null ? null : new Date()],
     ['superseded', rest.superseded],
+    ['under_way', rest.underWay],
     ['summary', rest.summary],
   ];
   const given = columns.filter(([, value]) => value !== undefined);

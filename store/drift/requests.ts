@@ -20,18 +20,18 @@ const OF_SERVER = `((t.scope = 'server' AND t.entity_id = $1 AND t.type <> 'chec
   AND t.entity_id IN (SELECT database_id FROM credentials WHERE server_name = $1 UNION
                       SELECT database_id FROM database_servers WHERE server_name = $1)))`;
 
-/** Requests on a server that are open, or ended after a time; repairs left out, which bring back what was. */
+/** Requests on a server that are open, or ended after a time, or are named; repairs left out, which bring back what was. */
 export async function recentRequests(
   db: Queryable,
-  of: { serverName: string; since: Date | null },
+  of: { serverName: string; since: Date | null; also: readonly string[] },
 ): Promise<RecentRequest[]> {
   const { rows } = await db.query<RecentRequest>(
     `SELECT t.id AS "taskId", t.scope, t.type, t.database_id AS "databaseId", ${OPEN} AS "underWay", t.completed_at AS "endedAt",
        r.document, r.options
      FROM tasks t LEFT JOIN access_requests r ON r.task_id = t.id
-     WHERE ${OF_SERVER} AND (${OPEN} OR $2::timestamptz IS NULL OR t.completed_at > $2) AND r.options -> 'repairs' IS NULL
+     WHERE ${OF_SERVER} AND (${OPEN} OR $2::timestamptz IS NULL OR t.completed_at > $2 OR t.id = ANY ($3)) AND r.options -> 'repairs' IS NULL
      ORDER BY t.id`,
-    [of.serverName, of.since],
+    [of.serverName, of.since, of.also],
   );
   return rows;
 }

@@ -58,6 +58,8 @@ CREATE TABLE drift_looks (
   held_back_at   timestamptz,
   -- What requests changed since the managed document was recorded, by role: {"document": "…", "roles": {"app": {"privileges": "task"}}}.
   superseded     jsonb,
+  -- Requests that were under way at the last inspection: whenever they end, what they change is no drift.
+  under_way      uuid[] NOT NULL DEFAULT '{}',
   -- What was counted at the last inspection, for people.
   summary        jsonb NOT NULL DEFAULT '{}'
 );

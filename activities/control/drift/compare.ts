@@ -142,7 +142,7 @@ function replaced({ name, oid }: ManagedRole, found: number): DriftFinding {
 export function guardedRole(
   role: ManagedRole,
   state: SubmittedRole,
-  password: Pick<GuardedRole, 'mark' | 'provenAt'>,
+  { mark, provenAt }: Pick<GuardedRole, 'mark' | 'provenAt'>,
 ): GuardedRole {
-  return { name: role.name, oid: role.oid, state, version: role.version, ...password };
+  return { name: role.name, oid: role.oid, state, mark, version: role.version, provenAt };
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { cancellationSignal } from '@temporalio/activity';
 import { parseDocument } from '../../../domain/access/document/parse.ts';
 import type { ObservedServer } from '../../../domain/access/observed.ts';
@@ -7,7 +8,7 @@ import { DRIFT_ACTOR } from '../../../domain/drift/actor.ts';
 import type { DriftFinding } from '../../../domain/drift/finding.ts';
 import { type HistoryVerdict, judgeHistory } from '../../../domain/drift/history.ts';
 import { type Judgement, judgeFindings, type KnownFinding } from '../../../domain/drift/judge.ts';
-import { actionFor, type DriftKind } from '../../../domain/drift/policy.ts';
+import { actionFor, type DriftKind, repairsAnything } from '../../../domain/drift/policy.ts';
 import type { Repairable } from '../../../domain/drift/repair.ts';
 import { isTouched, type Touched } from '../../../domain/drift/touched.ts';
 import { observeCluster, observeDatabases } from '../../../platform/access/observe.ts';
@@ -25,7 +26,7 @@ import { insertAudit } from '../../../store/audit.ts';
 import { inTransaction, type Queryable } from '../../../store/connection.ts';
 import { foreignRoles } from '../../../store/credentials.ts';
 import { endFindings, holdBack, knownFindings, noteRepair, recordFindings } from '../../../store/drift/findings.ts';
-import { forgetProofs, keepGuarded, noteProven } from '../../../store/drift/guarded-roles.ts';
+import { forgetProofs, type GuardedRole, keepGuarded, noteProven } from '../../../store/drift/guarded-roles.ts';
 import { type DriftLook, lockLook, recordLook } from '../../../store/drift/looks.ts';
 import { recentRequests } from '../../../store/drift/requests.ts';
 import { recordSightings } from '../../../store/drift/sightings.ts';
@@ -142,7 +143,7 @@ async function see(
   const cluster = await observeCluster(client, { serverName: server.name, facts });
   const observed = await observeDatabases(lease, { cluster, scopes, parallel: CONNECTIONS - 1 });
   const since = look?.inspectedAt ?? document?.recordedAt ?? records.begunAt;
-  const requests = await recentRequests(deps.db, { serverName: server.name, since });
+  const requests = await recentRequests(deps.db, { serverName: server.name, since, also: look?.underWay ?? [] });
   const recent = recentChanges(requests, records.managed, records.begunAt);
   const comparison = compareServer(records, recent, observed);
   const names = comparison.present.map(({ name }) => name);
@@ -253,7 +254,7 @@ async function record(
     known,
     policy: records.policy,
     restraint: restraintOf(seen, { heldBack, superseded }),
-    leftOut: (finding) => isLeftOut(finding, seen),
+    leftOut: (finding) => found.length > MAX_FINDINGS || isLeftOut(finding, seen),
     now: records.begunAt,
   });
   await recordFindings(
@@ -267,7 +268,8 @@ async function record(
   const taskIds = await repair(deps, tx, seen, judgement.repair);
   await audit(tx, serverName, {
     judgement,
-    heldBack: heldBack !== null && current.heldBack === null ? heldBack : null,
+    // It is news only where something would be repaired.
+    heldBack: current.heldBack === null && repairsAnything(records.policy) ? heldBack : null,
   });
   const busy = (inspected?.recent.underWay.size ?? 0) > 0;
   await recordLook(tx, serverName, {
@@ -289,6 +291,7 @@ async function record(
           basis: busy ? '' : records.basis,
           unchangedSince: records.begunAt,
           superseded,
+          underWay: inspected.recent.pending,
           summary: summaryOf(seen, found),
         }),
   });
@@ -373,6 +376,10 @@ function restraintOf(
   };
 }
 
+function isSame(before: GuardedRole | undefined, next: GuardedRole): boolean {
+  return before !== undefined && isDeepStrictEqual(before, next);
+}
+
 async function keepSnapshots(tx: Queryable, { serverName, sight, checks, proofs }: Seen): Promise<void> {
   const { records, inspected } = sight;
   if (inspected !== undefined) {
@@ -382,8 +389,9 @@ async function keepSnapshots(tx: Queryable, { serverName, sight, checks, proofs 
       const state = comparison.snapshots.get(role.name);
       if (state === undefined) return [];
       const before = records.guarded.get(role.name);
-      const known = before?.oid === role.oid ? before : { mark: null, provenAt: null };
-      return [guardedRole(role, state, checked.get(role.name) ?? known)];
+      const { mark, provenAt } = before?.oid === role.oid ? before : { mark: null, provenAt: null };
+      const next = guardedRole(role, state, checked.get(role.name) ?? { mark, provenAt });
+      return isSame(before, next) ? [] : [next];
     });
     await keepGuarded(tx, { serverName, kept, forgotten: comparison.forgotten });
   }

@@ -41,6 +41,8 @@ export async function loadRecords(db: Queryable, serverName: string): Promise<Dr
 export interface RecentChanges {
   ended: Touched;
   underWay: Touched;
+  /** Ids of the requests that are under way. */
+  pending: string[];
   /** Names that a request may have dropped. */
   dropped: ReadonlySet<string>;
   /** What ended after a document was recorded, and was not its own application. */
@@ -64,6 +66,7 @@ export function recentChanges(
   return {
     ended,
     underWay,
+    pending: requests.filter((request) => request.underWay).map(({ taskId }) => taskId),
     dropped,
     endedSince({ recordedAt, taskId }) {
       const since: Touched = new Map();
@@ -91,6 +94,12 @@ function touchBy(
     if (typeof role !== 'string') return;
     dropped.add(role);
     touchAll(touched, role);
+    return;
+  }
+  if (type !== 'apply_roles' && type !== 'change_role') {
+    // Something that this look knows nothing of: whatever it is about is left alone.
+    const { role } = (document ?? {}) as { role?: unknown };
+    for (const { name } of managed) if (typeof role !== 'string' || role === name) touchAll(touched, name);
     return;
   }
   const parsed = parseDocument(document);
