@@ -22,6 +22,7 @@ import {
   driftSchema,
   hygieneSchema,
   maintenanceAnswerSchema,
+  managedDocumentAnswerSchema,
   managedDocumentSchema,
   putDriftPolicySchema,
   setMaintenanceSchema,
@@ -60,7 +61,10 @@ const getDocumentRoute = createRoute({
   path: '/v1/servers/{name}/managed-document',
   summary: 'The document that a server is held against',
   request: { params: serverParams },
-  responses: { 200: json(managedDocumentSchema, 'The document, without secrets.'), ...answers },
+  responses: {
+    200: json(managedDocumentAnswerSchema, 'The document, without secrets; null: none was applied or named.'),
+    ...answers,
+  },
 });
 
 const putDocumentRoute = createRoute({
@@ -159,10 +163,7 @@ export function driftRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
     const { name } = c.req.valid('param');
     await requireServer(deps, name);
     const document = await findManagedDocument(deps.db, name);
-    if (document === undefined) {
-      throw new ApiError('not_found', `server ${name} is held against no document: none was applied or named`);
-    }
-    return c.json(renderManagedDocument(document), 200);
+    return c.json({ managed_document: document === undefined ? null : renderManagedDocument(document) }, 200);
   });
 
   app.openapi(putDocumentRoute, async (c) => {

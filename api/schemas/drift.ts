@@ -49,6 +49,11 @@ export const managedDocumentSchema = z
   })
   .openapi('ManagedDocument');
 
+/** Null: the server is held against none. */
+export const managedDocumentAnswerSchema = z
+  .object({ managed_document: managedDocumentSchema.nullable() })
+  .openapi('ManagedDocumentAnswer');
+
 const findingKind = z.enum([...DRIFT_KINDS, ...REPORTED_KINDS]);
 const findingState = z.enum(['open', 'repaired', 'ignored', 'resolved']);
 

@@ -4,7 +4,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, startEngine } from '../access/engine/support/engine.ts';
 import { createShop, SHOP_ROLES, shopRights } from '../access/engine/support/shop.ts';
-import { until } from '../support/follow.ts';
+import { bareRequest } from '../api/support/requests.ts';
+import { create, remove, taskEnded, until } from '../support/follow.ts';
 import { startServerOf, testMajors, type VersionedServer } from '../support/versions.ts';
 import { type Guard, guardOf, keepPassword } from './support/guard.ts';
 
@@ -273,7 +274,7 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
     expect((await engine.stack.call('PUT', path, secret)).status).toBe(400);
     expect((await engine.stack.call('DELETE', path)).status).toBe(200);
     expect((await engine.stack.call('DELETE', path)).status).toBe(404);
-    expect((await engine.stack.call('GET', path)).body).toMatchObject({ source: 'applied' });
+    expect((await engine.stack.call('GET', path)).body).toMatchObject({ managed_document: { source: 'applied' } });
     await guard.check();
     expect(await guard.findings()).toEqual([]);
   });
@@ -379,5 +380,32 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
     );
     const own = admin === 'superuser' ? 'postgres' : 'limited_admin';
     expect(body.logins.find(({ role }: { role: string }) => role === own).last_seen_at).not.toBeNull();
+  });
+});
+
+describe('a managed database', () => {
+  test('keeps the password of its user: one that was set by hand is found and brought back, and updates go on', async () => {
+    const guard = guardOf(engine, 'host-1');
+    const { stack } = engine;
+    const request = bareRequest('guarded', { password: KEPT });
+    expect(await create(stack, request)).toMatchObject({ status: 'completed' });
+    await guard.policy({ password: 'repair', login: 'repair' });
+    await guard.check();
+    expect(await guard.findings()).toEqual([]);
+    await stack.target.query(`ALTER ROLE guarded_app PASSWORD '${OTHER}' NOLOGIN`);
+    await guard.checkAndRepair();
+    expect((await guard.findings('?state=repaired')).map(({ kind }) => kind).sort()).toEqual(['login', 'password']);
+    const login = { database: 'guarded', user: 'guarded_app', password: KEPT };
+    const database = request.spec.database_name;
+    await stack.target.query('SELECT 1', { ...login, database });
+    const { spec } = bareRequest('guarded', { password: OTHER });
+    const { body } = await stack.call('POST', '/v1/databases/guarded', { spec });
+    expect(await taskEnded(stack, body.task)).toMatchObject({ status: 'completed' });
+    await guard.check();
+    expect(await guard.findings()).toEqual([]);
+    await stack.target.query('SELECT 1', { ...login, database, password: OTHER });
+    expect(await remove(stack, 'guarded')).toMatchObject({ status: 'completed' });
+    await guard.check();
+    expect(await guard.findings()).toEqual([]);
   });
 });

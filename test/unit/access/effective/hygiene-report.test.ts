@@ -20,7 +20,7 @@ describe('a hygiene report', () => {
   const roles = { app: { login: true }, batch: { login: true }, idle: { login: true }, people: {} };
 
   test('calls logins dormant that were not seen for a month of looks, and nobody before that', () => {
-    const seen = { app: daysAgo(2), batch: daysAgo(31) };
+    const seen = { postgres: NOW, app: daysAgo(2), batch: daysAgo(31) };
     expect(rolesOf(report(roles, observedFor(40, seen)), 'dormant_login')).toEqual(['batch', 'idle']);
     expect(rolesOf(report(roles, observedFor(29)), 'dormant_login')).toEqual([]);
     const never = report(roles, { since: null, everySeconds: 60, seen: new Map() });
