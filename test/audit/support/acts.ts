@@ -93,7 +93,7 @@ function servers({ call, server }: Around): Act[] {
     ['POST /v1/servers/{name}/grants', (route) => call(route, on, { ...usage, to: ['app'] })],
     ['POST /v1/servers/{name}/revokes', (route) => call(route, on, { ...usage, from: ['app'] })],
     ['PUT /v1/servers/{name}/drift-policy', (route) => call(route, on, { kinds: { comment: 'ignore' } })],
-    ['PUT /v1/servers/{name}/managed-document', (route) => call(route, on, { document: { roles } })],
+    ['PUT /v1/servers/{name}/managed-document', (route) => call(route, on, { document: { roles: [{ name: 'app' }] } })],
     ['DELETE /v1/servers/{name}/managed-document', (route) => call(route, on)],
     ['POST /v1/servers/{name}/drift/check', (route) => call(route, on, {})],
     ['POST /v1/servers/{name}/maintenance', (route) => call(route, on, { enabled: true, reason: 'upgrade' })],
