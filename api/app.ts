@@ -18,6 +18,7 @@ import { teamRoutes } from './clusters/team-routes.ts';
 import { confineToListener } from './confined-listeners.ts';
 import { databaseRoutes } from './databases/routes.ts';
 import type { ApiDeps } from './deps.ts';
+import { driftRoutes } from './drift/routes.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
 import { createHostChecker } from './hosts/check.ts';
 import { createHostLister } from './hosts/list.ts';
@@ -70,7 +71,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', installationRoutes(deps, listHosts));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
-  for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
+  for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, driftRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
   app.route('/', notificationRoutes(deps));

@@ -43,6 +43,8 @@ export const STEPS = {
   reassignOwned: { title: 'hand on what it owns, end its rights', undo: null, on: 'control' },
   dropRole: { title: 'drop role', undo: null, on: 'control' },
   proveDropped: { title: 'prove that the role is gone', undo: null, on: 'control' },
+  // It records what it finds; what it repairs is a task of its own.
+  checkDrift: { title: 'look for drift', undo: null, on: 'control' },
 } as const satisfies Record<string, { title: string; undo: string | null; on: 'control' | 'host' }>;
 
 export type StepName = keyof typeof STEPS;

@@ -8,6 +8,7 @@ export const TASK_WORKFLOWS = {
   /** Performed in batches: the run is the batch's. */
   change_role: { workflowType: 'changeRoles', kind: 'change-roles' },
   drop_role: { workflowType: 'dropRole', kind: 'drop-role' },
+  check_drift: { workflowType: 'checkDrift', kind: 'check-drift' },
 } as const;
 
 /** Run that undoes a task whose own run is gone. */

@@ -4,7 +4,7 @@ import { Failure, type FailureType } from '../domain/failures.ts';
 import type { PlannedGroup } from '../domain/users/group-document.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
-import type { ServerTaskType } from './tasks.ts';
+import { auditAction, type ServerTaskType, type TaskRecord } from './tasks.ts';
 
 /** Everything that was accepted for a task on a server: activities act on this, never on workflow arguments (R13). */
 export interface ServerWork {
@@ -96,4 +96,18 @@ export async function findResult(db: Queryable, taskId: string): Promise<AccessR
     [taskId],
   );
   return rows[0]?.result ?? undefined;
+}
+
+/** What the audit log calls a task and what it is about: as its acceptance was called. */
+export async function auditNameOf(
+  db: Queryable,
+  task: Pick<TaskRecord, 'id' | 'scope' | 'type' | 'entityId'>,
+): Promise<{ action: string; resource: string }> {
+  const own = { action: auditAction(task), resource: `${task.scope}/${task.entityId}` };
+  if (task.scope !== 'server') return own;
+  const { rows } = await db.query<{ audit: { action: string; resource: string } | null }>(
+    `SELECT options -> 'audit' AS audit FROM access_requests WHERE task_id = $1`,
+    [task.id],
+  );
+  return rows[0]?.audit ?? own;
 }

@@ -7,8 +7,8 @@ export type TaskStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cance
 export type TaskType = DatabaseTaskType | ServerTaskType;
 /** Operations on a managed database. */
 export type DatabaseTaskType = 'create' | 'update' | 'delete' | 'switchover';
-/** `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop. */
-export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role';
+/** `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop; `check_drift`: a look. */
+export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role' | 'check_drift';
 
 /** What a task is about: a managed database, a host, or a whole server. */
 export type TaskScope = 'database' | 'host' | 'server';

@@ -12,6 +12,8 @@ import type { TemporalSession } from './temporal-session.ts';
 
 /** Both take milliseconds to seconds; the bound is for a metadata database that is away. */
 const RUN_TIMEOUT_MS = 2 * 60_000;
+/** Many servers, a few at a time, each within its own bound. */
+const DRIFT_RUN_TIMEOUT_MS = 30 * 60_000;
 /** A look stands until the third one after it is overdue; never for less than this. */
 const FRESH_MIN_MS = 30_000;
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
@@ -91,6 +93,12 @@ async function ensureSchedules(temporal: TemporalSession, config: Config): Promi
     intervalMs: config.failoverIntervalMs,
     argument: {},
     runTimeoutMs: RUN_TIMEOUT_MS,
+  });
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-watch-drift',
+    workflowType: 'watchDrift',
+    intervalMs: config.driftIntervalMs,
+    runTimeoutMs: DRIFT_RUN_TIMEOUT_MS,
   });
   await ensureSchedule(temporal, {
     scheduleId: 'pgsteward-notify',

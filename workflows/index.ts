@@ -1,5 +1,6 @@
 export { applyRoles } from './apply-roles.ts';
 export { changeRoles } from './change-roles.ts';
+export { checkDrift } from './check-drift.ts';
 export { cleanupTask } from './cleanup-task.ts';
 export { deleteDatabase } from './delete-database.ts';
 export { dropRole } from './drop-role.ts';
@@ -11,4 +12,5 @@ export { reconcile } from './reconcile.ts';
 export { sealAudit } from './seal-audit.ts';
 export { switchover } from './switchover.ts';
 export { updateDatabase } from './update-database.ts';
+export { watchDrift } from './watch-drift.ts';
 export { watchPrimaries } from './watch-primaries.ts';

@@ -72,5 +72,9 @@ export const NOTIFY_AT_LEAST_MS = 3 * 60_000;
 export const LOOKS_PER_RUN = 20;
 /** Messages of one run; the next run sends what is left, so that histories stay small. */
 export const NOTIFICATIONS_PER_RUN = 100;
+/** One look at a server for drift, its repetitions included: a server with thousands of objects is read in seconds. */
+export const DRIFT_LOOK_BUDGET_MS = 2 * 60_000;
+/** Servers that are looked at side by side. */
+export const DRIFT_PARALLEL = 4;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

@@ -5,6 +5,8 @@ import { createDatabase } from './databases/create-database.ts';
 import { removeDatabase, undoCreateDatabase } from './databases/drop-database.ts';
 import { grantAccess, undoGrantAccess } from './databases/grant-access.ts';
 import type { ControlDeps } from './deps.ts';
+import { checkDrift, listDriftDue } from './drift/check.ts';
+import { lookForDrift } from './drift/look.ts';
 import { dropRole } from './drop-role/drop-role.ts';
 import { endSessionsOfRole, lockOutRole } from './drop-role/lock-out-role.ts';
 import { previewDrop } from './drop-role/preview-drop.ts';
@@ -64,6 +66,9 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     dropRole: (input) => dropRole(deps, input),
     proveDropped: (input) => proveDropped(deps, input),
     reportLockedOut: (input) => reportLockedOut(deps, input),
+    checkDrift: (input) => checkDrift(deps, input),
+    listDriftDue: () => listDriftDue(deps),
+    lookForDrift: ({ serverName }) => lookForDrift(deps, { serverName, whole: false }),
     finishServerTask: (input) => finishServerTask(deps, input),
     performBatch: (input) => performBatch(deps, input),
     runPostInit: (input) => runPostInit(deps, input),

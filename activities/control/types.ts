@@ -155,6 +155,22 @@ export interface PendingNotification {
   createdAtMs: number;
 }
 
+/** What came of a look for drift. */
+export interface DriftReport {
+  serverName: string;
+  /** It was read as a whole: something had changed, or somebody asked. */
+  inspected: boolean;
+  /** What differs, and how much of that was not known before. */
+  found: number;
+  fresh: number;
+  /** Tasks that repair some of it. */
+  repairTaskIds?: string[];
+  /** Why nothing is repaired. */
+  heldBack?: string;
+  /** Why it could not be looked at. */
+  problem?: string;
+}
+
 type Undo = (input: TaskRef) => Promise<void>;
 
 /** Activities of the control workers: everything that touches target servers or the metadata database. */
@@ -216,6 +232,8 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   dropRole(input: TaskRef): Promise<void>;
   /** Proves that the role is gone, and keeps the receipt. @throws VerificationFailed */
   proveDropped(input: TaskRef): Promise<void>;
+  /** Looks for drift on the server of a task, as a whole. */
+  checkDrift(input: TaskRef): Promise<DriftReport>;
   /** Closes a successful task on a server. */
   finishServerTask(input: TaskRef): Promise<void>;
   /** One round of the requests that were collected for a server: claims, carries out together, closes each by itself. */
@@ -277,6 +295,11 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   sendNotification(input: { deliveryId: string }): Promise<{ sent: boolean }>;
   /** Ends a message that could not be sent. */
   giveUpNotification(input: { deliveryId: string }): Promise<void>;
+
+  /** Servers whose next look for drift is due. */
+  listDriftDue(input: Record<string, never>): Promise<{ serverNames: string[] }>;
+  /** One look for drift; a server that cannot be looked at is on record with the reason. */
+  lookForDrift(input: { serverName: string }): Promise<DriftReport>;
 
   /** Starts pending tasks without a run and cleanups for runs that are gone. */
   reconcileTasks(input: { olderThanMs: number }): Promise<{ started: string[]; cleanups: string[] }>;

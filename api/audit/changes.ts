@@ -54,6 +54,12 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'POST /v1/servers/{name}/grants': { action: 'server.change_role', resource: 'server/{name}' },
   'POST /v1/servers/{name}/revokes': { action: 'server.change_role', resource: 'server/{name}' },
 
+  'PUT /v1/servers/{name}/drift-policy': { action: 'server.drift_policy', resource: 'server/{name}' },
+  'PUT /v1/servers/{name}/managed-document': { action: 'server.managed_document', resource: 'server/{name}' },
+  'DELETE /v1/servers/{name}/managed-document': { action: 'server.managed_document', resource: 'server/{name}' },
+  'POST /v1/servers/{name}/drift/check': { action: 'server.check_drift', resource: 'server/{name}' },
+  'POST /v1/servers/{name}/maintenance': { action: 'server.maintenance', resource: 'server/{name}' },
+
   'POST /access-tokens': { action: 'token.create', resource: 'token' },
   'DELETE /access-tokens/{token_id}': { action: 'token.revoke', resource: 'access-token/{token_id}' },
   'POST /v1/teams': { action: 'team.create', resource: 'team' },

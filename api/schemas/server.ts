@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { IDENTIFIER_MAX_LENGTH, IDENTIFIER_RULE, isIdentifier } from '../../domain/identifiers.ts';
 import { identifier, timestamp } from './common.ts';
+import { maintenanceSchema } from './drift.ts';
 
 const MAX_ENDPOINTS = 8;
 const MAX_LABELS = 64;
@@ -109,6 +110,7 @@ export const serverSchema = z
     created_at: timestamp,
     updated_at: timestamp,
     probed_at: timestamp.optional(),
+    maintenance: maintenanceSchema.optional().describe('While it lasts nothing is rotated, repaired or issued there.'),
   })
   .openapi('Server');
 

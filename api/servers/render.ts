@@ -4,7 +4,9 @@ import type { ServerFacts, ServerProbe } from '../../domain/servers/probe.ts';
 import { missingRights } from '../../domain/servers/rights.ts';
 import { vendorOf } from '../../domain/servers/vendors.ts';
 import { serverWarnings } from '../../domain/servers/warnings.ts';
+import type { Maintenance } from '../../store/maintenance.ts';
 import type { ServerRecord } from '../../store/servers.ts';
+import { renderMaintenance } from '../drift/render.ts';
 import type { serverProbeSchema, serverSchema } from '../schemas/server.ts';
 import { timestamp } from '../time.ts';
 
@@ -16,7 +18,7 @@ function versionText(versionNum: number): string {
 }
 
 /** A server without its password. */
-export function renderServer(server: ServerRecord): z.infer<typeof serverSchema> {
+export function renderServer(server: ServerRecord, maintenance?: Maintenance): z.infer<typeof serverSchema> {
   const { mode, caCertificate } = server.tls;
   return {
     name: server.name,
@@ -31,6 +33,7 @@ export function renderServer(server: ServerRecord): z.infer<typeof serverSchema>
     created_at: timestamp(server.createdAt),
     updated_at: timestamp(server.updatedAt),
     ...(server.probedAt === null ? {} : { probed_at: timestamp(server.probedAt) }),
+    ...(maintenance === undefined ? {} : { maintenance: renderMaintenance(maintenance) }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { findMaintenance, listMaintenance } from '../../store/maintenance.ts';
 import { listServersByLabels } from '../../store/servers.ts';
 import { namesInScope } from '../access/may-use.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
@@ -132,12 +133,14 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
       parseLabels([wanted].flat()),
       namesInScope(callerOf(c), 'servers'),
     );
-    return c.json({ servers: servers.map(renderServer) }, 200);
+    const maintenance = await listMaintenance(deps.db);
+    return c.json({ servers: servers.map((server) => renderServer(server, maintenance.get(server.name))) }, 200);
   });
 
   app.openapi(getRoute, async (c) => {
     const { name } = c.req.valid('param');
-    return c.json(renderServer(await requireServer(deps, name)), 200);
+    const server = await requireServer(deps, name);
+    return c.json(renderServer(server, await findMaintenance(deps.db, name)), 200);
   });
 
   app.openapi(changeRoute, async (c) => {

@@ -32,6 +32,11 @@ export interface AccessOptions {
    * happens later. Left out: it is tried again until the task's bound.
    */
   patienceMs?: number;
+  /**
+   * It brings back what was, in the name of the installation: roles of every owner are meant unless it is
+   * `withoutAdminRole`, and passwords are those on record, so that they have no new version.
+   */
+  repairs?: true;
 }
 
 /** A user of an environment. */

@@ -96,6 +96,7 @@ export interface Config {
   readonly reconcileIntervalMs: number;
   readonly monitor: { readonly intervalMs: number; readonly graceMs: number };
   readonly failoverIntervalMs: number;
+  readonly driftIntervalMs: number;
   readonly notifyIntervalMs: number;
   readonly auditSealIntervalMs: number;
   readonly allowedRoles: readonly string[];
@@ -165,6 +166,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     },
     auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
+    driftIntervalMs: (set.PGSTEWARD_DRIFT_SECONDS ?? 10) * 1000,
     notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
     ...defaultAdminOf(set, path),

@@ -276,6 +276,12 @@ export const OPTIONS = {
     default: '`5`',
     meaning: 'Seconds between two looks for promoted standbys, of servers with several endpoints.',
   }),
+  PGSTEWARD_DRIFT_SECONDS: option({
+    schema: integer(1, 86_400),
+    default: '`10`',
+    meaning:
+      'Seconds between two searches for servers that are to be looked at for drift; the policy of a server says how often.',
+  }),
   PGSTEWARD_NOTIFY_SECONDS: option({
     schema: integer(1, 86_400),
     default: '`5`',

@@ -277,6 +277,17 @@ test('hosts are asked what runs on them, and it is recorded', async () => {
   await record('monitor-hosts', workflowId);
 });
 
+test('a server is looked at for drift because somebody asked, and because its time has come', async () => {
+  const { body } = await stack.call('POST', '/v1/servers/host-1/drift/check', {});
+  await record('check-drift', `check-drift/host-1/${body.task.task_id}`);
+  await stack.control.db.query('UPDATE drift_looks SET next_look_at = now()');
+  await stack.temporal.client.workflow.execute('watchDrift', {
+    workflowId: 'watchDrift',
+    taskQueue: CONTROL_TASK_QUEUE,
+  });
+  await record('watch-drift', 'watchDrift');
+});
+
 test('notifications are collected, and sent or given up', async () => {
   const webhook = await startWebhook();
   try {

@@ -69,6 +69,7 @@ test('every workflow that can be started is known here, and has a history', asyn
   expect(exported).toEqual([
     'applyRoles',
     'changeRoles',
+    'checkDrift',
     'checkHosts',
     'cleanupTask',
     'collectNotifications',
@@ -86,6 +87,7 @@ test('every workflow that can be started is known here, and has a history', asyn
     'sendNotifications',
     'switchover',
     'updateDatabase',
+    'watchDrift',
     'watchPrimaries',
   ]);
   const recorded = await Promise.all(names.map(async (name) => startedType((await load(name)).history)));

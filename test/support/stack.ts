@@ -123,6 +123,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     // Tests of the monitor and of notifications set their own; all others are not to be disturbed by them.
     PGSTEWARD_MONITOR_SECONDS: '86400',
     PGSTEWARD_NOTIFY_SECONDS: '86400',
+    PGSTEWARD_DRIFT_SECONDS: '86400',
     // The same for the sealer of the audit log, which is called by itself at the start of a worker.
     PGSTEWARD_AUDIT_SEAL_SECONDS: '86400',
     PGSTEWARD_LOG_LEVEL: 'debug',

@@ -34,6 +34,8 @@ export interface VersionedServer {
   connect(login?: VersionedLogin): Promise<pg.Client>;
   /** Everything the server logged so far. */
   log(): Promise<string>;
+  /** Stops the server, lets somebody at its data directory, and starts it again at the same address. */
+  whileStopped(act: (dataDir: string) => Promise<void>): Promise<void>;
   /** Ends the server and removes its files. */
   stop(): Promise<void>;
 }
@@ -145,6 +147,11 @@ export async function startServerOf(
     query,
     connect,
     log: () => readFile(logFile, 'utf8'),
+    async whileStopped(act) {
+      await server.stop();
+      await act(join(home, 'data'));
+      await server.start();
+    },
     async stop() {
       await server.stop();
       await rm(home, { recursive: true, force: true });

@@ -135,9 +135,10 @@ async function lockAndPlan(
 
 function passwordsToSet(
   deps: ControlDeps,
-  { passwords }: Application,
+  { passwords, repairs }: Application,
   { client, facts, observed }: { client: pg.ClientBase; facts: SessionFacts; observed: ObservedServer },
 ): Promise<ReadonlySet<string>> {
+  if (repairs) return Promise.resolve(new Set(passwords.keys()));
   const fingerprints = (roles: Parameters<typeof passwordFingerprints>[1]['roles']) =>
     passwordFingerprints(deps.db, { serverName: observed.name, roles });
   return changedPasswords(client, { observed, passwords, sealer: deps.sealer, facts, fingerprints });

@@ -60,7 +60,7 @@ async function prepare(deps: ControlDeps, work: ServerWork): Promise<Prepared> {
 
 async function noteResult(
   deps: ControlDeps,
-  { work: { work, plainText }, endWith }: PreparedStepContext<Prepared>,
+  { work: { work, plainText, request }, endWith }: PreparedStepContext<Prepared>,
   { result, log }: { result: ApplicationResult; log: AppliedLog },
 ): Promise<{ loginsToProve: boolean }> {
   const { serverName } = work;
@@ -79,7 +79,9 @@ async function noteResult(
     ...(inPlainText.length === 0 ? {} : { passwords_in_plain_text: inPlainText }),
   };
   const lines = await log.rest();
-  const applied = { serverName, result: noted, log: lines, roles: roleNotes(deps.sealer, serverName, roles) };
+  // Passwords that were brought back are the versions that are on record.
+  const toNote = request.repairs ? roles.map((role) => ({ ...role, passwordSet: undefined })) : roles;
+  const applied = { serverName, result: noted, log: lines, roles: roleNotes(deps.sealer, serverName, toNote) };
   await endWith((key, end) => endAppliedStep(deps.db, key, end, applied));
   const compared = passwordsCompared && work.options.proveLogin !== true;
   return { loginsToProve: passwordsSet.length > 0 && !compared };

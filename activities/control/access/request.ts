@@ -16,6 +16,8 @@ export interface AccessRequest {
   foreign: ReadonlyMap<string, string>;
   /** Whoever asked is no administrator on the server. */
   withoutAdminRole: boolean;
+  /** Brings back what was: every password that comes with it is set, whatever was set last. */
+  repairs?: boolean;
 }
 
 /** Loads what belongs to an accepted request beside its document. @throws Failure DocumentInvalid */
@@ -41,7 +43,14 @@ export function requestOf(
   foreign: ReadonlyMap<string, string>,
 ): AccessRequest {
   const withoutAdminRole = work.options.withoutAdminRole === true;
-  return { document: documentOf(work, passwords), passwords, foreign, withoutAdminRole };
+  const repairs = work.options.repairs === true;
+  return {
+    document: documentOf(work, passwords),
+    passwords,
+    foreign: repairs && !withoutAdminRole ? new Map() : foreign,
+    withoutAdminRole,
+    repairs,
+  };
 }
 
 /** The document of an accepted request. */

@@ -5,8 +5,9 @@ import { deleteCredentials } from '../../../store/credentials.ts';
 import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
 import { failInstances } from '../../../store/instances.ts';
 import { releasePorts } from '../../../store/ports.ts';
+import { auditNameOf } from '../../../store/server-work.ts';
 import { findSwitchover } from '../../../store/switchovers.ts';
-import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
+import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { TaskFailure } from '../types.ts';
 import { restoreRecord } from '../update/restore-record.ts';
@@ -33,8 +34,7 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
     });
     await insertTaskOutcome(tx, {
       actor: task.actor,
-      action: auditAction(task),
-      resource: `${task.scope}/${task.entityId}`,
+      ...(await auditNameOf(tx, task)),
       taskId: input.taskId,
       outcome,
       detail: { leftovers: input.leftovers },

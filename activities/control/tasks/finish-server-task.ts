@@ -1,7 +1,8 @@
 import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction } from '../../../store/connection.ts';
-import { findResult } from '../../../store/server-work.ts';
-import { appendLog, auditAction, closeTask, findTask } from '../../../store/tasks.ts';
+import { rememberApplied } from '../../../store/drift/managed-documents.ts';
+import { auditNameOf, findResult } from '../../../store/server-work.ts';
+import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { TaskRef } from '../types.ts';
 
@@ -11,10 +12,10 @@ export async function finishServerTask(deps: ControlDeps, input: TaskRef): Promi
     const task = await findTask(tx, { taskId: input.taskId });
     if (task === undefined || !(await closeTask(tx, { taskId: input.taskId, status: 'completed' }))) return;
     await appendLog(tx, { taskId: input.taskId, entries: [{ message: 'completed', fields: { success: true } }] });
+    await rememberApplied(tx, task.id);
     await insertTaskOutcome(tx, {
       actor: task.actor,
-      action: auditAction(task),
-      resource: `server/${task.entityId}`,
+      ...(await auditNameOf(tx, task)),
       taskId: task.id,
       outcome: 'completed',
       detail: (await findResult(tx, task.id)) ?? {},

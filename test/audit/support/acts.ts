@@ -92,6 +92,11 @@ function servers({ call, server }: Around): Act[] {
     ['DELETE /v1/servers/{name}/roles/{role}/members/{member}', (route) => call(route, on)],
     ['POST /v1/servers/{name}/grants', (route) => call(route, on, { ...usage, to: ['app'] })],
     ['POST /v1/servers/{name}/revokes', (route) => call(route, on, { ...usage, from: ['app'] })],
+    ['PUT /v1/servers/{name}/drift-policy', (route) => call(route, on, { kinds: { comment: 'ignore' } })],
+    ['PUT /v1/servers/{name}/managed-document', (route) => call(route, on, { document: { roles: [{ name: 'app' }] } })],
+    ['DELETE /v1/servers/{name}/managed-document', (route) => call(route, on)],
+    ['POST /v1/servers/{name}/drift/check', (route) => call(route, on, {})],
+    ['POST /v1/servers/{name}/maintenance', (route) => call(route, on, { enabled: true, reason: 'upgrade' })],
     [
       'DELETE /v1/servers/{name}/roles/{role}',
       (route) => call(route, { ...on, role: 'alice' }, { reassign_owned: true }),

@@ -45,6 +45,7 @@ describe('the configuration', () => {
       failoverIntervalMs: 5_000,
       handover: { hours: 24, publicUrl: null },
       groupRefreshMs: 3_600_000,
+      driftIntervalMs: 10_000,
       notifyIntervalMs: 5_000,
       allowedRoles: [],
     });
@@ -104,6 +105,7 @@ describe('the configuration', () => {
         PGSTEWARD_PUBLIC_URL: 'https://pgsteward.example.com/',
         PGSTEWARD_HANDOVER_HOURS: '2',
         PGSTEWARD_GROUP_REFRESH_MINUTES: '0',
+        PGSTEWARD_DRIFT_SECONDS: '4',
         PGSTEWARD_NOTIFY_SECONDS: '3',
         PGSTEWARD_ALLOWED_ROLES: 'reporting, Auditors',
       }),
@@ -171,6 +173,7 @@ describe('the configuration', () => {
       failoverIntervalMs: 2_000,
       handover: { hours: 2, publicUrl: 'https://pgsteward.example.com' },
       groupRefreshMs: null,
+      driftIntervalMs: 4_000,
       notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
       defaultAdmin: { user: 'role_create', password: { kind: 'file', file: '/srv/app/admin.pass' } },
