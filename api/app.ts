@@ -2,6 +2,8 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { enforceRules } from './access/enforce.ts';
 import { accountRoutes } from './accounts/routes.ts';
+import { approvalPolicyRoutes } from './approvals/policy-routes.ts';
+import { approvalRoutes } from './approvals/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
@@ -77,6 +79,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', registryRoutes(deps));
   app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
+  app.route('/', approvalPolicyRoutes(deps));
+  app.route('/', approvalRoutes(deps));
   const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
   for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
   for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes]) {

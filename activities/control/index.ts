@@ -1,6 +1,7 @@
 import { applyRoles } from './access/apply-roles.ts';
 import { performBatch } from './access/batch/perform-batch.ts';
 import { proveLogins } from './access/prove-logins.ts';
+import { lookAtApproval } from './approvals/look-at-approval.ts';
 import { createDatabase } from './databases/create-database.ts';
 import { removeDatabase, undoCreateDatabase } from './databases/drop-database.ts';
 import { grantAccess, undoGrantAccess } from './databases/grant-access.ts';
@@ -64,6 +65,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     dropRole: (input) => dropRole(deps, input),
     proveDropped: (input) => proveDropped(deps, input),
     reportLockedOut: (input) => reportLockedOut(deps, input),
+    lookAtApproval: (input) => lookAtApproval(deps, input),
     finishServerTask: (input) => finishServerTask(deps, input),
     performBatch: (input) => performBatch(deps, input),
     runPostInit: (input) => runPostInit(deps, input),

@@ -155,6 +155,12 @@ export interface PendingNotification {
   createdAtMs: number;
 }
 
+/** What has become of a task that waits for approval. */
+export type ApprovalLook =
+  | { state: 'waiting'; subject: string; untilMs: number }
+  | { state: 'approved'; type: 'apply_roles' | 'drop_role' }
+  | { state: 'over'; reason: string };
+
 type Undo = (input: TaskRef) => Promise<void>;
 
 /** Activities of the control workers: everything that touches target servers or the metadata database. */
@@ -216,6 +222,8 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   dropRole(input: TaskRef): Promise<void>;
   /** Proves that the role is gone, and keeps the receipt. @throws VerificationFailed */
   proveDropped(input: TaskRef): Promise<void>;
+  /** How a task that waits for approval was decided; closes one whose time is over. */
+  lookAtApproval(input: { taskId: string }): Promise<ApprovalLook>;
   /** Closes a successful task on a server. */
   finishServerTask(input: TaskRef): Promise<void>;
   /** One round of the requests that were collected for a server: claims, carries out together, closes each by itself. */

@@ -137,6 +137,18 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'PUT /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
   'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
 
+  'GET /v1/approval-policies': closed(ADMINS, 'installation'),
+  'POST /v1/approval-policies': closed(ADMINS, 'installation'),
+  'GET /v1/approval-policies/{policy_id}': closed(ADMINS, 'installation'),
+  'PUT /v1/approval-policies/{policy_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/approval-policies/{policy_id}': closed(ADMINS, 'installation'),
+  // Whose word counts is said by the policy; nobody's who may not even read what is asked for.
+  'GET /v1/approvals': closed(READERS, SERVERS),
+  'GET /v1/approvals/{approval_id}': closed(READERS, SERVERS),
+  'POST /v1/approvals/{approval_id}/approve': closed(READERS, SERVERS),
+  'POST /v1/approvals/{approval_id}/reject': closed(READERS, SERVERS),
+  'POST /v1/approvals/{approval_id}/cancel': closed(OPERATORS, SERVERS),
+
   'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
   'POST /api/v1/registry': closed(ADMINS, PLACES),
   'POST /api/v1/registry/import': closed(ADMINS, 'installation'),
