@@ -1,6 +1,7 @@
 import { bareRequest } from '../../api/support/requests.ts';
 import { makeMember } from '../../clusters/support/estate.ts';
 import type { Faults } from '../../faults/support/faults.ts';
+import { makePerson } from '../../support/accounts.ts';
 import { until } from '../../support/follow.ts';
 import type { TestStack } from '../../support/stack.ts';
 import type { VersionedServer } from '../../support/versions.ts';
@@ -32,6 +33,7 @@ export function everyChange(around: {
     ...environments(around),
     ...users(around),
     ...channels(around),
+    ...approvals(around),
   ];
 }
 
@@ -301,5 +303,42 @@ function channels({ call }: Around): Act[] {
     ['POST /v1/notifications/channels/{channel_id}/test', (route) => call(route, made)],
     ['PATCH /v1/notifications/channels/{channel_id}', (route) => call(route, made, { enabled: false })],
     ['DELETE /v1/notifications/channels/{channel_id}', (route) => call(route, made)],
+  ];
+}
+
+function approvals({ call, stack }: Around): Act[] {
+  const made: Record<string, string> = {};
+  /** A change by somebody else that waits, or by the administrator who calls. */
+  async function held(name: string, by?: 'administrator'): Promise<{ names: Record<string, string>; planHash: string }> {
+    const asker =
+      by === 'administrator' ? stack() : stack().as((await makePerson(stack(), { role: 'operator' })).credentials);
+    const { body } = await asker.call('PUT', `/v1/servers/host-1/roles/${name}`, {});
+    return { names: { approval_id: body.approval.id }, planHash: body.approval.plan_hash };
+  }
+  const policy = { name: 'audited', roles: ['audited_held_*'] };
+  const word = (verdict: string): Act => [
+    `POST /v1/approvals/{approval_id}/${verdict}`,
+    async (route) => {
+      const { names, planHash } = await held(`audited_held_${verdict}`);
+      return call(route, names, { plan_hash: planHash });
+    },
+  ];
+  return [
+    [
+      'POST /v1/approval-policies',
+      async (route) => {
+        const answer = await call(route, {}, policy);
+        made.policy_id = answer.body.id;
+        return answer;
+      },
+    ],
+    ['PUT /v1/approval-policies/{policy_id}', (route) => call(route, made, { ...policy, expires_in_seconds: 600 })],
+    word('approve'),
+    word('reject'),
+    [
+      'POST /v1/approvals/{approval_id}/cancel',
+      async (route) => call(route, (await held('audited_held_cancel', 'administrator')).names),
+    ],
+    ['DELETE /v1/approval-policies/{policy_id}', (route) => call(route, made)],
   ];
 }
