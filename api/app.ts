@@ -43,6 +43,7 @@ import { roleRoutes } from './roles/role-routes.ts';
 import { serverTaskRoutes } from './roles/task-routes.ts';
 import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
+import { databaseServiceRoutes } from './services/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { tokenRoutes } from './tokens/routes.ts';
@@ -62,6 +63,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', serviceRoutes(deps));
   app.route('/', databaseRoutes(deps));
   app.route('/', nodeRoutes(deps));
+  app.route('/', databaseServiceRoutes(deps));
   app.route('/', taskRoutes(deps));
   app.route('/', tokenRoutes(deps));
   app.route('/', accountRoutes(deps));

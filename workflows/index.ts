@@ -9,6 +9,7 @@ export { monitorHosts } from './monitor-hosts.ts';
 export { collectNotifications, sendNotifications } from './notify.ts';
 export { provisionDatabase } from './provision-database.ts';
 export { reconcile } from './reconcile.ts';
+export { rotateJwt } from './rotate-jwt.ts';
 export { sealAudit } from './seal-audit.ts';
 export { switchover } from './switchover.ts';
 export { updateDatabase } from './update-database.ts';

@@ -22,6 +22,7 @@ import { finishSwitchover } from './failover/switchover/finish.ts';
 import { loadSwitchover } from './failover/switchover/load.ts';
 import { noteSwitchoverUndone, planSwitchoverUndo } from './failover/switchover/undo.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
+import { lookAtJwtRotation } from './jwt-rotation/look.ts';
 import { giveUpNotification, listPendingNotifications } from './notifications/bookkeeping.ts';
 import { collectNotifications } from './notifications/collect.ts';
 import { sendNotification } from './notifications/send.ts';
@@ -65,6 +66,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     dropRole: (input) => dropRole(deps, input),
     proveDropped: (input) => proveDropped(deps, input),
     reportLockedOut: (input) => reportLockedOut(deps, input),
+    lookAtJwtRotation: (input) => lookAtJwtRotation(deps, input),
     lookAtApproval: (input) => lookAtApproval(deps, input),
     finishServerTask: (input) => finishServerTask(deps, input),
     performBatch: (input) => performBatch(deps, input),

@@ -161,6 +161,12 @@ export type ApprovalLook =
   | { state: 'approved'; type: 'apply_roles' | 'drop_role' }
   | { state: 'over'; reason: string };
 
+/** How far the rotation of a JWT key is. */
+export type JwtRotationLook =
+  | { state: 'waiting'; forMs: number; note: string }
+  /** `end` is its state. */
+  | { state: 'over'; end: string };
+
 type Undo = (input: TaskRef) => Promise<void>;
 
 /** Activities of the control workers: everything that touches target servers or the metadata database. */
@@ -224,6 +230,8 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   proveDropped(input: TaskRef): Promise<void>;
   /** How a task that waits for approval was decided; closes one whose time is over. */
   lookAtApproval(input: { taskId: string }): Promise<ApprovalLook>;
+  /** Moves the rotation of a JWT key on as far as it can be moved now. */
+  lookAtJwtRotation(input: { rotationId: string }): Promise<JwtRotationLook>;
   /** Closes a successful task on a server. */
   finishServerTask(input: TaskRef): Promise<void>;
   /** One round of the requests that were collected for a server: claims, carries out together, closes each by itself. */

@@ -54,6 +54,9 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'POST /v1/databases/{database_id}': open(OPERATORS, DATABASE),
   'DELETE /v1/databases/{database_id}': open(OPERATORS, DATABASE),
   'POST /v1/databases/{database_id}/nodes/{node_name}/switchover': open(ADMINS, DATABASE),
+  // Open only to those who are known: the answer has the key.
+  'POST /v1/databases/{database_id}/services/{service_id}/jwt-rotation': closed(OPERATORS, DATABASE),
+  'GET /v1/databases/{database_id}/services/{service_id}/jwt-rotation': closed(READERS, DATABASE),
   'GET /v1/databases/{database_id}/tasks': open(READERS, absentAs(DATABASE, 'no_tasks')),
   'GET /v1/databases/{database_id}/tasks/{task_id}': open(READERS, absentAs(DATABASE, 'task')),
   'GET /v1/databases/{database_id}/tasks/{task_id}/log': open(READERS, absentAs(DATABASE, 'task')),

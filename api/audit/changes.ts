@@ -21,6 +21,10 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
     action: 'database.switchover',
     resource: 'database/{database_id}',
   },
+  'POST /v1/databases/{database_id}/services/{service_id}/jwt-rotation': {
+    action: 'database.update',
+    resource: 'database/{database_id}',
+  },
   'GET /v1/databases/{database_id}/tasks/{task_id}/cancel': {
     action: 'task.cancel',
     resource: 'database/{database_id}',

@@ -15,6 +15,8 @@ const words = (subject: string, attempt: string, done: string): EventWords => ({
  * action that somebody adds is an event at once.
  */
 export const EVENT_WORDS: Readonly<Record<string, EventWords>> = {
+  'database.jwt_rotation': words('database', 'jwt_rotation', 'jwt_key_added'),
+  'database.jwt_retirement': words('database', 'jwt_retirement', 'jwt_key_retired'),
   'database.switchover': words('database', 'switchover', 'switched_over'),
   'server.apply_roles': words('roles', 'apply', 'applied'),
   'server.change_role': words('role', 'change', 'changed'),

@@ -36,7 +36,12 @@ beforeAll(async () => {
     break_glass: { accounts: ['eve'], roles: [] },
   });
   await addPolicy(stack, { name: 'two', roles: ['two_*'], approvers: 2, approved_by: { accounts: ['bob', 'eve'] } });
-  await addPolicy(stack, { name: 'hasty', roles: ['hasty_*'], approved_by: { accounts: ['bob'] }, expires_in_seconds: 1 });
+  await addPolicy(stack, {
+    name: 'hasty',
+    roles: ['hasty_*'],
+    approved_by: { accounts: ['bob'] },
+    expires_in_seconds: 1,
+  });
   channel = await addChannel(stack, {
     name: 'approvers',
     kind: 'slack',
@@ -110,14 +115,18 @@ describe('a document that a policy is about', () => {
   test('is refused at once where its plan is not the one that was seen, or may not be carried out', async () => {
     const seen = await apply(people().ann, { roles: [{ name: 'one_seen' }] }, { plan_hash: '0'.repeat(64) });
     expectError(seen, 409, 'plan_changed', /it was 0000.* and is now /);
-    const mighty = await apply(people().ann, { allow: ['superuser'], roles: [{ name: 'one_mighty', superuser: true }] });
+    const mighty = await apply(people().ann, {
+      allow: ['superuser'],
+      roles: [{ name: 'one_mighty', superuser: true }],
+    });
     expectError(mighty, 403, 'forbidden', /this needs the admin role/);
   });
 
   test('is the same for the same request under its key, before and after', async () => {
     const { ann: requester, bob: approver } = people();
     const key = { 'Idempotency-Key': randomUUID() };
-    const request = () => requester.call('PUT', `${SERVER}/roles/one_again`, { generate_password: true, login: true }, key);
+    const request = () =>
+      requester.call('PUT', `${SERVER}/roles/one_again`, { generate_password: true, login: true }, key);
     const [first, again] = [await request(), await request()];
     expect([first.status, again.status]).toEqual([202, 202]);
     expect(again.body.approval.id).toBe(first.body.approval.id);
@@ -195,7 +204,12 @@ describe('whose word counts', () => {
 
   test('who is not named by the policy is told who is; who does not see the server, that there is nothing', async () => {
     const { id, planHash } = await held('one_strange');
-    expectError(await decide(people().eve, id), 403, 'forbidden', /lets the role admin and the accounts bob, ann decide/);
+    expectError(
+      await decide(people().eve, id),
+      403,
+      'forbidden',
+      /lets the role admin and the accounts bob, ann decide/,
+    );
     const outsider = await somebody(stack, { role: 'admin', scope: { servers: ['elsewhere'] } });
     const answer = await outsider.call('POST', `/v1/approvals/${id}/approve`, { plan_hash: planHash });
     expectError(answer, 404, 'not_found', /no approval found/);
@@ -208,7 +222,10 @@ describe('whose word counts', () => {
     expect((await decide(first, id)).body).toMatchObject({ state: 'pending' });
     expectError(await decide(first, id), 409, 'approval_decided', /asks for a second account/);
     expect(await hasRole(stack, 'two_needed')).toBe(false);
-    expect((await decide(second, id)).body).toMatchObject({ state: 'approved', state_reason: 'approved by "bob" and "eve"' });
+    expect((await decide(second, id)).body).toMatchObject({
+      state: 'approved',
+      state_reason: 'approved by "bob" and "eve"',
+    });
     expect(await ended(stack, id)).toMatchObject({ state: 'executed' });
   });
 
@@ -333,7 +350,9 @@ describe('write access to Temporal alone', () => {
     const { id } = await held('two_without_words');
     await decide(people().bob, id);
     // As somebody might who could set the state, but not vote as others.
-    await stack.control.db.query(`UPDATE approvals SET state = 'approved', decided_at = now() WHERE task_id = $1`, [id]);
+    await stack.control.db.query(`UPDATE approvals SET state = 'approved', decided_at = now() WHERE task_id = $1`, [
+      id,
+    ]);
     expect(await ended(stack, id)).toMatchObject({ state: 'rejected' });
     expect(await hasRole(stack, 'two_without_words')).toBe(false);
   });
@@ -359,10 +378,16 @@ describe('breaking the glass', () => {
     const { status } = await people().eve.call('PUT', `${SERVER}/roles/one_glass`, {}, { 'X-Break-Glass': 'fire' });
     expect(status).toBe(200);
     expect(await hasRole(stack, 'one_glass')).toBe(true);
-    const body = await apply(people().eve, { roles: [{ name: 'one_glass_too' }] }, { break_glass: { reason: 'more fire' } });
+    const body = await apply(
+      people().eve,
+      { roles: [{ name: 'one_glass_too' }] },
+      { break_glass: { reason: 'more fire' } },
+    );
     expect(body.body.approval).toBeUndefined();
     const { body: log } = await stack.call('GET', '/v1/audit?action=approval.break_glass');
-    expect(log.entries.map((row: { actor: string; detail: object }) => ({ actor: row.actor, detail: row.detail }))).toContainEqual({
+    expect(
+      log.entries.map((row: { actor: string; detail: object }) => ({ actor: row.actor, detail: row.detail })),
+    ).toContainEqual({
       actor: 'eve',
       detail: expect.objectContaining({ policy: 'one', why: 'fire', roles: ['one_glass'] }),
     });

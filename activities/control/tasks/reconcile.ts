@@ -10,6 +10,7 @@ import { pruneTaskSecrets } from '../../../store/secrets.ts';
 import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
 import { tellApproved } from '../approvals/tell-approved.ts';
 import type { ControlDeps } from '../deps.ts';
+import { restartJwtRotations } from '../jwt-rotation/restart.ts';
 import { prepareClusters } from './prepare-clusters.ts';
 import { refreshGroups } from './refresh-groups.ts';
 
@@ -34,6 +35,7 @@ export async function reconcileTasks(
     refreshGroups(deps),
     prepareClusters(deps),
     tellApproved(deps, input),
+    restartJwtRotations(deps, input),
   ]);
   await reconcileBatches(deps, input);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });

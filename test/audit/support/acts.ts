@@ -2,7 +2,8 @@ import { bareRequest } from '../../api/support/requests.ts';
 import { makeMember } from '../../clusters/support/estate.ts';
 import type { Faults } from '../../faults/support/faults.ts';
 import { makePerson } from '../../support/accounts.ts';
-import { until } from '../../support/follow.ts';
+import { taskEnded, until } from '../../support/follow.ts';
+import { seedRequest } from '../../support/specs.ts';
 import type { TestStack } from '../../support/stack.ts';
 import type { VersionedServer } from '../../support/versions.ts';
 
@@ -39,7 +40,7 @@ export function everyChange(around: {
 
 type Around = Parameters<typeof everyChange>[0];
 
-function databases({ call, faults }: Around): Act[] {
+function databases({ call, faults, stack }: Around): Act[] {
   const database = { database_id: 'audited' };
   /** Holds a create at a step, so that there is something to cancel. */
   async function held(id: string): Promise<Record<string, string>> {
@@ -48,6 +49,14 @@ function databases({ call, faults }: Around): Act[] {
     await step.reached;
     step.release();
     return { database_id: id, task_id: body.task.task_id };
+  }
+  /** A database with a service that knows a key. */
+  async function withService(id: string): Promise<Record<string, string>> {
+    const request = { id, port: 0, user: 'audited_keys_app', password: 'c4nary-keys' };
+    const config = { jwt_secret: 'c4nary-secret-of-at-least-32-characters' };
+    const { body } = await stack().call('POST', '/v1/databases', seedRequest({ ...request, config, scripts: {} }));
+    await taskEnded(stack(), body.task);
+    return { database_id: id };
   }
   return [
     ['POST /v1/databases', (route) => call(route, {}, bareRequest('audited'))],
@@ -58,6 +67,10 @@ function databases({ call, faults }: Around): Act[] {
         const reader = { username: 'audited_reader', attributes: ['LOGIN'], password: 'c4nary-reader' };
         return call(route, database, { spec: { ...spec, database_users: [...spec.database_users, reader] } });
       },
+    ],
+    [
+      'POST /v1/databases/{database_id}/services/{service_id}/jwt-rotation',
+      async (route) => call(route, { ...(await withService('audited-keys')), service_id: 'api' }, { grace_seconds: 0 }),
     ],
     ['DELETE /v1/databases/{database_id}', (route) => call(route, database)],
     [
@@ -309,7 +322,10 @@ function channels({ call }: Around): Act[] {
 function approvals({ call, stack }: Around): Act[] {
   const made: Record<string, string> = {};
   /** A change by somebody else that waits, or by the administrator who calls. */
-  async function held(name: string, by?: 'administrator'): Promise<{ names: Record<string, string>; planHash: string }> {
+  async function held(
+    name: string,
+    by?: 'administrator',
+  ): Promise<{ names: Record<string, string>; planHash: string }> {
     const asker =
       by === 'administrator' ? stack() : stack().as((await makePerson(stack(), { role: 'operator' })).credentials);
     const { body } = await asker.call('PUT', `/v1/servers/host-1/roles/${name}`, {});

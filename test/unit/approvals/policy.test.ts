@@ -52,7 +52,10 @@ describe('a policy is about a change when everything that it names fits', () => 
 });
 
 test('of several policies the strictest counts: most approvers, then the shortest time, then the first name', () => {
-  const policy = (name: string, rules: Partial<ApprovalRules>): NamedPolicy => ({ name, rules: { ...everything, ...rules } });
+  const policy = (name: string, rules: Partial<ApprovalRules>): NamedPolicy => ({
+    name,
+    rules: { ...everything, ...rules },
+  });
   const [a, b, c, d] = [
     policy('a', { expiresSeconds: 60 }),
     policy('b', { approvers: 2, expiresSeconds: 600 }),
@@ -110,8 +113,19 @@ describe('whose word counts', () => {
   });
 
   test('approvers are counted once each, of this plan, without the requester', () => {
-    const vote = (account: string, planHash = 'seen', verdict: 'approve' | 'reject' = 'approve') => ({ account, planHash, verdict });
-    const votes = [vote('bob'), vote('bob'), vote('ann'), vote('eve', 'other'), vote('dan', 'seen', 'reject'), vote('joe')];
+    const vote = (account: string, planHash = 'seen', verdict: 'approve' | 'reject' = 'approve') => ({
+      account,
+      planHash,
+      verdict,
+    });
+    const votes = [
+      vote('bob'),
+      vote('bob'),
+      vote('ann'),
+      vote('eve', 'other'),
+      vote('dan', 'seen', 'reject'),
+      vote('joe'),
+    ];
     expect(approversOf(approval, votes)).toEqual(['bob', 'joe']);
   });
 });
