@@ -1,4 +1,4 @@
-import { continueAsNew } from '@temporalio/workflow';
+import { ApplicationFailure, continueAsNew } from '@temporalio/workflow';
 import { applyRoles } from './apply-roles.ts';
 import { awaitApproval } from './await-approval.ts';
 import { dropRole } from './drop-role.ts';
@@ -11,5 +11,7 @@ export async function heldChange(input: { taskId: string }): Promise<{ outcome: 
   const decided = await awaitApproval(input);
   if (decided.state === 'again') return continueAsNew<typeof heldChange>(input);
   if (decided.state === 'over') return { outcome: 'not_approved' };
-  return PERFORM[decided.type](input);
+  const { type } = decided;
+  if (type === 'apply_roles' || type === 'drop_role') return PERFORM[type](input);
+  throw ApplicationFailure.nonRetryable(`a task of type ${type} has a run of its own, which waits for approval itself`);
 }

@@ -158,7 +158,7 @@ export interface PendingNotification {
 /** What has become of a task that waits for approval. */
 export type ApprovalLook =
   | { state: 'waiting'; subject: string; untilMs: number }
-  | { state: 'approved'; type: 'apply_roles' | 'drop_role' }
+  | { state: 'approved'; type: TaskType }
   | { state: 'over'; reason: string };
 
 /** How far the rotation of a JWT key is. */

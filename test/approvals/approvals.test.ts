@@ -371,6 +371,17 @@ describe('what is lost is made good', () => {
   });
 });
 
+test('a wait that somebody has terminated is closed, and so is its approval', async () => {
+  const { id } = await held('one_terminated');
+  await stack.temporal.client.workflow.getHandle((await runOf(id)).workflowId).terminate('by hand');
+  expect(await ended(stack, id)).toMatchObject({
+    state: 'void',
+    task: { status: 'failed', error: expect.stringMatching(/its run was terminated: by hand/) },
+  });
+  expectError(await decide(people().bob, id), 409, 'approval_decided', /it is void already/);
+  expect(await hasRole(stack, 'one_terminated')).toBe(false);
+});
+
 describe('breaking the glass', () => {
   test('is for those whom the policy names, and on record before anything is done', async () => {
     const refused = await people().bob.call('PUT', `${SERVER}/roles/one_glass`, {}, { 'X-Break-Glass': 'fire' });

@@ -2,7 +2,7 @@ import { approversOf } from '../../../domain/approvals/vote.ts';
 import { type ApprovalRecord, lockApproval } from '../../../store/approvals.ts';
 import { insertAudit } from '../../../store/audit.ts';
 import { inTransaction, type Queryable } from '../../../store/connection.ts';
-import { findTask, type TaskRecord } from '../../../store/tasks.ts';
+import { findTask } from '../../../store/tasks.ts';
 import { endUnapproved } from '../../../store/unapproved.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { ApprovalLook } from '../types.ts';
@@ -22,7 +22,7 @@ export function lookAtApproval(deps: Pick<ControlDeps, 'db'>, input: { taskId: s
     if (approval.state === 'pending') {
       return { state: 'waiting', subject: `server ${approval.serverName}`, untilMs: approval.expiresAt.getTime() };
     }
-    return isApproved(approval) ? { state: 'approved', type: heldType(task) } : withdraw(tx, approval);
+    return isApproved(approval) ? { state: 'approved', type: task.type } : withdraw(tx, approval);
   });
 }
 
@@ -30,11 +30,6 @@ export function lookAtApproval(deps: Pick<ControlDeps, 'db'>, input: { taskId: s
 function isApproved(approval: ApprovalRecord): boolean {
   const standing = approval.votes.filter(({ disabled }) => !disabled);
   return approval.state === 'approved' && approversOf(approval, standing).length >= approval.approvers;
-}
-
-function heldType({ type, id }: TaskRecord): 'apply_roles' | 'drop_role' {
-  if (type === 'apply_roles' || type === 'drop_role') return type;
-  throw new Error(`task ${id} of type ${type} waits for approval, and nothing carries such a one out`);
 }
 
 async function expire(
