@@ -2,6 +2,8 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { enforceRules } from './access/enforce.ts';
 import { accountRoutes } from './accounts/routes.ts';
+import { approvalPolicyRoutes } from './approvals/policy-routes.ts';
+import { approvalRoutes } from './approvals/routes.ts';
 import { auditRefusals } from './audit/refusals.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { ApiVariables } from './caller.ts';
@@ -42,6 +44,7 @@ import { roleRoutes } from './roles/role-routes.ts';
 import { serverTaskRoutes } from './roles/task-routes.ts';
 import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
+import { databaseServiceRoutes } from './services/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { tokenRoutes } from './tokens/routes.ts';
@@ -61,6 +64,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', serviceRoutes(deps));
   app.route('/', databaseRoutes(deps));
   app.route('/', nodeRoutes(deps));
+  app.route('/', databaseServiceRoutes(deps));
   app.route('/', taskRoutes(deps));
   app.route('/', tokenRoutes(deps));
   app.route('/', accountRoutes(deps));
@@ -78,6 +82,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', registryRoutes(deps));
   app.route('/', registryImportRoutes(deps));
   app.route('/', policyRoutes(deps));
+  app.route('/', approvalPolicyRoutes(deps));
+  app.route('/', approvalRoutes(deps));
   const userDeps = { ...serverDeps, groups: createGroupKeeper(serverDeps) };
   for (const routes of [userRoutes, userGrantRoutes, handoverRoutes]) app.route('/', routes(userDeps));
   for (const routes of [teamRoutes, clusterRoutes, accessTokenRoutes, teamManagementRoutes]) {

@@ -15,6 +15,8 @@ export function nameRequest() {
     const requestId = given !== undefined && requestIds.test(given) ? given : uuidv7();
     const source = sourceOf(() => getConnInfo(c).remote.address);
     const idempotencyKey = c.req.header('Idempotency-Key');
+    const changeReason = reasonIn(c.req.header('X-Change-Reason'));
+    const breakGlass = reasonIn(c.req.header('X-Break-Glass'));
     c.set('requestId', requestId);
     c.set('caller', {
       account: 'anonymous',
@@ -25,10 +27,21 @@ export function nameRequest() {
       requestId,
       ...(source === undefined ? {} : { source }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(changeReason === undefined ? {} : { changeReason }),
+      ...(breakGlass === undefined ? {} : { breakGlass }),
     });
     c.header('X-Request-Id', requestId);
     await next();
   });
+}
+
+/** Longest reason that is kept. */
+const MAX_REASON = 1_000;
+
+/** What somebody says of a request in a header; nothing where it is empty. */
+function reasonIn(header: string | undefined): string | undefined {
+  const text = header?.trim().slice(0, MAX_REASON);
+  return text === '' ? undefined : text;
 }
 
 /** Requests that come without a socket (`app.request()`) have no address. */

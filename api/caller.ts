@@ -35,6 +35,10 @@ export interface Caller {
   source?: string;
   requestId: string;
   idempotencyKey?: string;
+  /** Why a change is asked for, for those who approve it. */
+  changeReason?: string;
+  /** Why it is to be carried out without approval. */
+  breakGlass?: string;
 }
 
 /** Variables that the middleware sets on every request. */

@@ -11,6 +11,11 @@ export const TASK_WORKFLOWS = {
   check_drift: { workflowType: 'checkDrift', kind: 'check-drift' },
 } as const;
 
+/** Run of a task that waits for approval, and of what it does when it has it. */
+export const HELD_WORKFLOW = { workflowType: 'heldChange', kind: 'held-change' } as const;
+/** Update by which such a run is told that something was decided. */
+export const LOOK_AGAIN = 'lookAgain';
+
 /** Run that undoes a task whose own run is gone. */
 export const CLEANUP_WORKFLOW = 'cleanupTask';
 export const cleanupWorkflowId = (taskId: string): string => `cleanup/${taskId}`;

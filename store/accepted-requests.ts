@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AccessOptions } from '../domain/access/request-options.ts';
-import { TASK_WORKFLOWS } from '../domain/task-workflows.ts';
+import { HELD_WORKFLOW, TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { AuditRow } from './audit.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
@@ -20,6 +20,8 @@ export interface AcceptedRequest {
   planHash: string | null;
   options: AccessOptions;
   secrets: readonly StoredSecret[];
+  /** It waits for approval. */
+  held?: boolean;
   /** Who asked, from where, with what; no secrets. */
   audit: Pick<AuditRow, 'actor' | 'tokenId' | 'source' | 'requestId' | 'detail'>;
 }
@@ -28,8 +30,15 @@ export interface AcceptedRequest {
 export const newTaskId = (): string => uuidv7();
 
 /** Name of the run that performs a task on a server. */
-export function serverWorkflowId(request: Pick<AcceptedRequest, 'taskId' | 'serverName' | 'type'>): string {
-  return `${TASK_WORKFLOWS[request.type].kind}/${request.serverName}/${request.taskId}`;
+export function serverWorkflowId(request: WorkflowOf & Pick<AcceptedRequest, 'taskId' | 'serverName'>): string {
+  return `${serverWorkflow(request).kind}/${request.serverName}/${request.taskId}`;
+}
+
+type WorkflowOf = Pick<AcceptedRequest, 'type' | 'held'>;
+
+/** The workflow that performs a task on a server. */
+export function serverWorkflow({ type, held }: WorkflowOf): { workflowType: string; kind: string } {
+  return held === true ? HELD_WORKFLOW : TASK_WORKFLOWS[type];
 }
 
 /** Tasks on servers are ordered by locks, not by epochs. */
@@ -65,7 +74,7 @@ export async function insertRequest(tx: Queryable, request: AcceptedRequest): Pr
       request.taskId,
       request.serverName,
       request.type,
-      TASK_WORKFLOWS[request.type].workflowType,
+      serverWorkflow(request).workflowType,
       serverWorkflowId(request),
       request.requestHash,
       audit.actor,

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { unapproved } from './approvals.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 
@@ -18,10 +19,13 @@ export interface JournalEntry {
   detail: Record<string, unknown>;
 }
 
-/** True while the task is open, its undo has not begun, and no later operation has been accepted for its database (R9). */
+/**
+ * True while the task is open, its undo has not begun, no later operation has been accepted for its database (R9), and nobody's approval
+ * of it is missing (R13).
+ */
 const OPEN_TASK = `SELECT FROM tasks t LEFT JOIN databases d ON d.id = t.database_id
   WHERE t.id = $1 AND t.epoch = $2 AND (t.scope <> 'database' OR d.epoch = t.epoch) AND t.status IN ('pending', 'running', 'canceling')
-    AND t.undo_began_at IS NULL`;
+    AND t.undo_began_at IS NULL AND NOT ${unapproved('t.id')}`;
 
 /** Whether it does. */
 const TASK_HOLDS = `EXISTS (${OPEN_TASK})`;

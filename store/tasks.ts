@@ -1,4 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
+import { HELD_WORKFLOW } from '../domain/task-workflows.ts';
+import { unapproved } from './approvals.ts';
 import type { Queryable } from './connection.ts';
 import { CHANNELS } from './signals.ts';
 
@@ -146,14 +148,18 @@ export async function listTaskIds(db: Queryable, databaseId: string): Promise<st
   return rows.map((row) => row.id);
 }
 
-/** Tasks with a run of their own that are not closed and were accepted at least `olderThanMs` ago, oldest first. */
+/**
+ * Tasks with a run of their own that are not closed and were accepted at least `olderThanMs` ago, oldest first; those that wait for
+ * approval come last, for they may be many and wait for weeks.
+ */
 export async function listOpenTasks(
   db: Queryable,
   input: { olderThanMs: number; limit: number },
 ): Promise<TaskRecord[]> {
   const { rows } = await db.query<TaskRecord>(
     `SELECT ${TASK_COLUMNS} FROM tasks WHERE status IN ('pending', 'running', 'canceling') AND type <> 'change_role'
-       AND created_at <= now() - make_interval(secs => $1 / 1000.0) ORDER BY created_at LIMIT $2`,
+       AND created_at <= now() - make_interval(secs => $1 / 1000.0)
+     ORDER BY status = 'pending' AND workflow_type = '${HELD_WORKFLOW.workflowType}', created_at LIMIT $2`,
     [input.olderThanMs, input.limit],
   );
   return rows;
@@ -161,13 +167,14 @@ export async function listOpenTasks(
 
 /**
  * Marks a task running; one that is to be cancelled stays so.
- * @returns undefined when the task is closed already
+ * @returns undefined when the task is closed already, or waits for approval
  */
 export async function startTask(db: Queryable, taskId: string): Promise<'running' | 'canceling' | undefined> {
   const { rows } = await db.query<{ status: 'running' | 'canceling' }>(
     `UPDATE tasks SET status = CASE status WHEN 'pending' THEN 'running' ELSE status END,
             started_at = coalesce(started_at, now())
-     WHERE id = $1 AND status IN ('pending', 'running', 'canceling') RETURNING status`,
+     WHERE id = $1 AND status IN ('pending', 'running', 'canceling') AND (status = 'canceling' OR NOT ${unapproved('tasks.id')})
+     RETURNING status`,
     [taskId],
   );
   return rows[0]?.status;
@@ -197,7 +204,7 @@ export type TaskOutcome = Extract<TaskStatus, 'completed' | 'failed' | 'canceled
 
 /**
  * Closes a task, and tells those who wait for its end once the transaction commits. A task that was to be cancelled and did not
- * complete is cancelled, whatever came first.
+ * complete is cancelled, whatever came first. An approval of it is used up with it.
  * @returns how it ended; undefined when it was closed before, and the caller's outcome is not the one that counts
  */
 export async function closeTask(
@@ -209,6 +216,10 @@ export async function closeTask(
        UPDATE tasks SET status = CASE WHEN status = 'canceling' AND $2 = 'failed' THEN 'canceled' ELSE $2::text END,
               error = $3, completed_at = now()
        WHERE id = $1 AND status IN ('pending', 'running', 'canceling') RETURNING id, status
+     ), approval AS (
+       UPDATE approvals a SET state = CASE closed.status WHEN 'completed' THEN 'executed' ELSE 'void' END, state_reason = $3,
+              decided_at = coalesce(a.decided_at, now())
+       FROM closed WHERE a.task_id = closed.id AND a.state IN ('pending', 'approved')
      )
      SELECT status, pg_notify('${CHANNELS.ended}', id::text) FROM closed`,
     [input.taskId, input.status, input.error ?? null],

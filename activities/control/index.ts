@@ -1,6 +1,7 @@
 import { applyRoles } from './access/apply-roles.ts';
 import { performBatch } from './access/batch/perform-batch.ts';
 import { proveLogins } from './access/prove-logins.ts';
+import { lookAtApproval } from './approvals/look-at-approval.ts';
 import { createDatabase } from './databases/create-database.ts';
 import { removeDatabase, undoCreateDatabase } from './databases/drop-database.ts';
 import { grantAccess, undoGrantAccess } from './databases/grant-access.ts';
@@ -23,6 +24,7 @@ import { finishSwitchover } from './failover/switchover/finish.ts';
 import { loadSwitchover } from './failover/switchover/load.ts';
 import { noteSwitchoverUndone, planSwitchoverUndo } from './failover/switchover/undo.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
+import { lookAtJwtRotation } from './jwt-rotation/look.ts';
 import { giveUpNotification, listPendingNotifications } from './notifications/bookkeeping.ts';
 import { collectNotifications } from './notifications/collect.ts';
 import { sendNotification } from './notifications/send.ts';
@@ -69,6 +71,8 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     checkDrift: (input) => checkDrift(deps, input),
     listDriftDue: () => listDriftDue(deps),
     lookForDrift: ({ serverName }) => lookForDrift(deps, { serverName, whole: false }),
+    lookAtJwtRotation: (input) => lookAtJwtRotation(deps, input),
+    lookAtApproval: (input) => lookAtApproval(deps, input),
     finishServerTask: (input) => finishServerTask(deps, input),
     performBatch: (input) => performBatch(deps, input),
     runPostInit: (input) => runPostInit(deps, input),

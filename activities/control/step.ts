@@ -46,7 +46,10 @@ export interface PreparedStepContext<Prepared> extends StepContext<Prepared> {
 }
 
 const stale = (task: TaskRef) =>
-  new Failure('StaleTask', `task ${task.taskId} is closed, or a later operation was accepted in its place`);
+  new Failure(
+    'StaleTask',
+    `task ${task.taskId} is closed, waits for approval, or a later operation was accepted in its place`,
+  );
 
 /**
  * Performs one journalled step of a task on a database: enters it, loads the accepted row, runs the body, records the end.

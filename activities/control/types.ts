@@ -170,6 +170,17 @@ export interface DriftReport {
   /** Why it could not be looked at. */
   problem?: string;
 }
+/** What has become of a task that waits for approval. */
+export type ApprovalLook =
+  | { state: 'waiting'; subject: string; untilMs: number }
+  | { state: 'approved'; type: TaskType }
+  | { state: 'over'; reason: string };
+
+/** How far the rotation of a JWT key is. */
+export type JwtRotationLook =
+  | { state: 'waiting'; forMs: number; note: string }
+  /** `end` is its state. */
+  | { state: 'over'; end: string };
 
 type Undo = (input: TaskRef) => Promise<void>;
 
@@ -234,6 +245,10 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   proveDropped(input: TaskRef): Promise<void>;
   /** Looks for drift on the server of a task, as a whole. */
   checkDrift(input: TaskRef): Promise<DriftReport>;
+  /** How a task that waits for approval was decided; closes one whose time is over. */
+  lookAtApproval(input: { taskId: string }): Promise<ApprovalLook>;
+  /** Moves the rotation of a JWT key on as far as it can be moved now. */
+  lookAtJwtRotation(input: { rotationId: string }): Promise<JwtRotationLook>;
   /** Closes a successful task on a server. */
   finishServerTask(input: TaskRef): Promise<void>;
   /** One round of the requests that were collected for a server: claims, carries out together, closes each by itself. */

@@ -54,6 +54,9 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'POST /v1/databases/{database_id}': open(OPERATORS, DATABASE),
   'DELETE /v1/databases/{database_id}': open(OPERATORS, DATABASE),
   'POST /v1/databases/{database_id}/nodes/{node_name}/switchover': open(ADMINS, DATABASE),
+  // Open only to those who are known: the answer has the key.
+  'POST /v1/databases/{database_id}/services/{service_id}/jwt-rotation': closed(OPERATORS, DATABASE),
+  'GET /v1/databases/{database_id}/services/{service_id}/jwt-rotation': closed(READERS, DATABASE),
   'GET /v1/databases/{database_id}/tasks': open(READERS, absentAs(DATABASE, 'no_tasks')),
   'GET /v1/databases/{database_id}/tasks/{task_id}': open(READERS, absentAs(DATABASE, 'task')),
   'GET /v1/databases/{database_id}/tasks/{task_id}/log': open(READERS, absentAs(DATABASE, 'task')),
@@ -145,6 +148,18 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v1/policies/{env}': closed(READERS, ENVIRONMENT),
   'PUT /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
   'DELETE /v1/policies/{env}': closed(ADMINS, ENVIRONMENT),
+
+  'GET /v1/approval-policies': closed(ADMINS, 'installation'),
+  'POST /v1/approval-policies': closed(ADMINS, 'installation'),
+  'GET /v1/approval-policies/{policy_id}': closed(ADMINS, 'installation'),
+  'PUT /v1/approval-policies/{policy_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/approval-policies/{policy_id}': closed(ADMINS, 'installation'),
+  // Whose word counts is said by the policy; nobody's who may not even read what is asked for.
+  'GET /v1/approvals': closed(READERS, SERVERS),
+  'GET /v1/approvals/{approval_id}': closed(READERS, SERVERS),
+  'POST /v1/approvals/{approval_id}/approve': closed(READERS, SERVERS),
+  'POST /v1/approvals/{approval_id}/reject': closed(READERS, SERVERS),
+  'POST /v1/approvals/{approval_id}/cancel': closed(OPERATORS, SERVERS),
 
   'GET /api/v1/registry': closed(READERS, ENVIRONMENTS),
   'POST /api/v1/registry': closed(ADMINS, PLACES),

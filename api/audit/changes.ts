@@ -21,6 +21,10 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
     action: 'database.switchover',
     resource: 'database/{database_id}',
   },
+  'POST /v1/databases/{database_id}/services/{service_id}/jwt-rotation': {
+    action: 'database.update',
+    resource: 'database/{database_id}',
+  },
   'GET /v1/databases/{database_id}/tasks/{task_id}/cancel': {
     action: 'task.cancel',
     resource: 'database/{database_id}',
@@ -86,6 +90,18 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
 
   'PUT /v1/policies/{env}': { action: 'policy.put', resource: 'policy/{env}' },
   'DELETE /v1/policies/{env}': { action: 'policy.delete', resource: 'policy/{env}' },
+  'POST /v1/approval-policies': { action: 'approval_policy.create', resource: 'approval_policy' },
+  'PUT /v1/approval-policies/{policy_id}': {
+    action: 'approval_policy.change',
+    resource: 'approval_policy/{policy_id}',
+  },
+  'DELETE /v1/approval-policies/{policy_id}': {
+    action: 'approval_policy.delete',
+    resource: 'approval_policy/{policy_id}',
+  },
+  'POST /v1/approvals/{approval_id}/approve': { action: 'approval.approve', resource: 'approval/{approval_id}' },
+  'POST /v1/approvals/{approval_id}/reject': { action: 'approval.reject', resource: 'approval/{approval_id}' },
+  'POST /v1/approvals/{approval_id}/cancel': { action: 'approval.cancel', resource: 'approval/{approval_id}' },
   'POST /api/v1/registry': { action: 'registry.create', resource: 'registry' },
   'POST /api/v1/registry/import': { action: 'registry.import', resource: 'registry' },
   'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },

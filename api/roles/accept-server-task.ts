@@ -1,12 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
 import type { AccessOptions } from '../../domain/access/request-options.ts';
-import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
-import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted-requests.ts';
+import { insertRequest, newTaskId, serverWorkflow, serverWorkflowId } from '../../store/accepted-requests.ts';
+import { insertApproval } from '../../store/approvals.ts';
+import { insertAudit } from '../../store/audit.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../store/secrets.ts';
 import type { ServerTaskType } from '../../store/tasks.ts';
+import type { Hold } from '../approvals/hold.ts';
 import { noteAccepted } from '../audit/accepted.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
@@ -26,6 +28,8 @@ export interface AcceptableChange {
   options?: AccessOptions;
   /** For the audit log; no secrets. */
   detail?: Record<string, unknown>;
+  /** It waits for approval of this plan, which has the hash `planHash`. */
+  held?: Hold & { plan: object };
 }
 
 /** What makes a request what it is: what its idempotency key is bound to. */
@@ -88,6 +92,7 @@ export async function acceptServerTasks(
         document: change.document,
         planHash: change.planHash ?? null,
         options: { withoutAdminRole: !caller.isAdmin, ...change.options },
+        held: change.held !== undefined,
         secrets: sealPasswords(deps, taskId, change.passwords),
         audit: {
           ...askedBy(caller),
@@ -95,10 +100,13 @@ export async function acceptServerTasks(
         },
       });
       if (!known) throw noSuchServer(change.serverName);
+      if (change.held !== undefined) await recordHold(db, caller, { ...change, held: change.held, taskId });
     };
     const [only, ...others] = tasks;
     // One statement is a transaction by itself; the answer for a key belongs into the same one.
-    if (only !== undefined && others.length === 0 && caller.idempotencyKey === undefined) await record(deps.db, only);
+    const isOneStatement =
+      others.length === 0 && only?.change.held === undefined && caller.idempotencyKey === undefined;
+    if (only !== undefined && isOneStatement) await record(deps.db, only);
     else {
       await inTransaction(deps.db, async (tx) => {
         for (const task of tasks) await record(tx, task);
@@ -106,17 +114,46 @@ export async function acceptServerTasks(
       });
     }
     fresh = true;
-    await Promise.all(tasks.map(({ change, taskId }) => startAccepted(deps, { taskId, ...change })));
+    await Promise.all(
+      tasks.map(({ change, taskId }) => startAccepted(deps, { taskId, ...change, held: change.held !== undefined })),
+    );
     return { taskIds: ids };
   });
   noteAccepted(caller);
   return { taskIds, fresh };
 }
 
+/** Puts on record what a task waits for, and who is to know. */
+async function recordHold(
+  tx: Queryable,
+  caller: Caller,
+  of: { taskId: string; serverName: string; planHash?: string; held: Hold & { plan: object } },
+): Promise<void> {
+  const { taskId, serverName, planHash, held } = of;
+  if (planHash === undefined) throw new Error('a change waits for approval without a plan');
+  const { kind, roles, reason, policy, plan } = held;
+  await insertApproval(tx, {
+    ...{ taskId, serverName, kind, roles, plan, planHash },
+    requester: caller.account,
+    reason: reason ?? null,
+    policyName: policy.name,
+    rules: policy.rules,
+  });
+  await insertAudit(tx, {
+    kind: 'outcome',
+    ...askedBy(caller),
+    action: 'approval.request',
+    resource: `server/${serverName}`,
+    taskId,
+    outcome: 'completed',
+    detail: { approval: taskId, policy: policy.name, kind, roles, plan_hash: planHash, why: reason ?? null },
+  });
+}
+
 /** The request is on record: a Temporal that does not answer is no error for the caller, the reconciler starts what waits. */
 async function startAccepted(
   deps: ServerApiDeps,
-  task: { taskId: string; serverName: string; type: ServerTaskType },
+  task: { taskId: string; serverName: string; type: ServerTaskType; held: boolean },
 ): Promise<void> {
   const { taskId, serverName, type } = task;
   if (type === 'change_role') {
@@ -127,7 +164,7 @@ async function startAccepted(
   try {
     await startTask(deps.workflows, {
       workflowId: serverWorkflowId(task),
-      workflowType: TASK_WORKFLOWS[type].workflowType,
+      workflowType: serverWorkflow(task).workflowType,
       taskQueue: deps.taskQueue,
       argument: { taskId },
       labels: { operation: type, server: serverName },

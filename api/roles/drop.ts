@@ -14,12 +14,17 @@ import {
 } from '../../domain/access/drop/rules.ts';
 import { Failure } from '../../domain/failures.ts';
 import { DROP_FACTS_SQL, rightsSql } from '../../domain/sql/drop-role.ts';
+import { dropPlanHash } from '../../platform/access/drop-plan-hash.ts';
 import { describeOwned, listDependents } from '../../platform/target/catalog/shdepend.ts';
 import type { ConnectionLease } from '../../platform/target/target-server.ts';
+import { findApproval } from '../../store/approvals.ts';
 import { ENGINE_OWNER, isMadeByRequest } from '../../store/credentials.ts';
 import { findRoleRecord } from '../../store/dropped-roles.ts';
 import { ensureInstallationId } from '../../store/installation.ts';
 import { findTask } from '../../store/tasks.ts';
+import { locationOf } from '../approvals/accept-held.ts';
+import { findHold } from '../approvals/hold.ts';
+import { renderApproval } from '../approvals/render.ts';
 import { type ApiVariables, assertAdmin, type Caller, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
@@ -60,7 +65,10 @@ const dropRoute = createRoute({
     body: { content: { 'application/json': { schema: dropBodySchema } }, required: false },
   },
   responses: {
-    202: json(acceptedServerTaskSchema, 'Accepted; follow the task. Its result has the receipt.'),
+    202: json(
+      acceptedServerTaskSchema,
+      'Accepted; follow the task. Its result has the receipt. With `approval` it waits for that.',
+    ),
     409: refused('The Idempotency-Key was used for another request.'),
     ...answers,
   },
@@ -96,17 +104,22 @@ export function dropRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
     };
     if (document.force) assertAdmin(caller, '"force": true');
     await refuseForbidden(deps, { serverName, caller, document });
+    const hold = await findHold(deps, caller, { serverName, kind: 'drop', roles: [role] });
+    const planned = hold && (await planDrop(deps, { serverName, caller, document }));
+    const held = hold && planned ? { planHash: planned.hash, held: { ...hold, plan: planned.plan } } : {};
     const { taskId } = await acceptServerTask(deps, caller, {
       serverName,
       type: 'drop_role',
+      ...held,
       route: 'DELETE /v1/servers/{name}/roles/{role}',
       content: { serverName, ...document },
       document,
       passwords: new Map(),
     });
-    const task = await findTask(deps.db, { taskId });
+    const [task, approval] = await Promise.all([findTask(deps.db, { taskId }), hold && findApproval(deps.db, taskId)]);
     if (task === undefined) throw new ApiError('not_found', 'the task is gone');
-    return c.json({ task: renderTask(task) }, 202);
+    const accepted = { task: renderTask(task), ...(approval && { approval: renderApproval(approval) }) };
+    return c.json(accepted, 202, approval === undefined ? {} : locationOf(approval));
   });
 
   return app;
@@ -174,6 +187,28 @@ export async function refuseForbidden(
     'forbidden',
     `role ${JSON.stringify(role)} is dropped only with consent ("reassign_owned": true): ${judgement.reasons.join('; ')}`,
   );
+}
+
+/** What those who decide about a drop are shown, with its hash; undefined for a role that is gone: there is nothing to approve. */
+async function planDrop(
+  deps: ServerApiDeps,
+  of: { serverName: string; caller: Caller; document: DropDocument },
+): Promise<{ plan: object; hash: string } | undefined> {
+  const { serverName, caller, document } = of;
+  const question = { serverName, caller, role: document.role, heir: document.heir };
+  // The hash first: what changes between the two makes the drop void, and not the preview wrong.
+  const hash = await withLease(deps, of, async (lease) => {
+    const { client } = await lease.connect();
+    const { rows } = await client.query<{ facts: DropFacts }>(DROP_FACTS_SQL, [
+      document.role,
+      null,
+      document.heir ?? null,
+    ]);
+    const facts = rows[0]?.facts;
+    return facts === undefined || facts.role === null ? undefined : dropPlanHash(client, { facts, document });
+  });
+  const preview = await previewOf(deps, question);
+  return hash === undefined || preview === undefined ? undefined : { hash, plan: { ...preview, request: document } };
 }
 
 function previewOf(deps: ServerApiDeps, of: Question) {

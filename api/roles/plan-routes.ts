@@ -3,12 +3,17 @@ import { exportDocument } from '../../domain/access/document/export.ts';
 import { withoutSecrets } from '../../domain/access/document/parse.ts';
 import { accessDocumentSchema } from '../../domain/access/document/schema.ts';
 import { renderPlanText } from '../../domain/access/planner/plan-text.ts';
+import { rolesNamed } from '../../domain/approvals/roles-named.ts';
 import { findTask } from '../../store/tasks.ts';
+import { acceptPlanned, locationOf } from '../approvals/accept-held.ts';
+import { findHold } from '../approvals/hold.ts';
+import { renderApproval } from '../approvals/render.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { acceptedServerTaskSchema, planSchema } from '../schemas/access.ts';
+import { breakGlassSchema, reasonSchema } from '../schemas/approval.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { requireServer } from '../servers/require-server.ts';
@@ -37,6 +42,8 @@ const applyBody = z.strictObject({
     .regex(/^[0-9a-f]{64}$/, 'is the hash of a plan: 64 hexadecimal digits')
     .optional(),
   prove_login: z.boolean().default(false).describe('Log in as every role whose password is set.'),
+  reason: reasonSchema.optional().describe('For those who approve it, where a policy wants that.'),
+  break_glass: breakGlassSchema.optional().describe('Do it without approval, where the policy lets the caller.'),
 });
 const exportQuery = z.object({
   database: z
@@ -72,7 +79,7 @@ const applyRoute = createRoute({
     body: { content: { 'application/json': { schema: applyBody } }, required: true },
   },
   responses: {
-    202: json(acceptedServerTaskSchema, 'Accepted; follow the task.'),
+    202: json(acceptedServerTaskSchema, 'Accepted; follow the task. With `approval` it waits for that.'),
     409: refused('The plan has changed, or the Idempotency-Key was used for another request.'),
     ...answers,
   },
@@ -96,6 +103,12 @@ const exportRoute = createRoute({
 export function planRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
+  const taskOf = async (taskId: string) => {
+    const task = await findTask(deps.db, { taskId });
+    if (task === undefined) throw new ApiError('not_found', 'the task is gone');
+    return renderTask(task);
+  };
+
   app.openapi(planRoute, async (c) => {
     const caller = callerOf(c);
     const { name } = c.req.valid('param');
@@ -113,21 +126,33 @@ export function planRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
     const body = c.req.valid('json');
     const parsed = parseSubmitted(body.document);
     const look = { serverName: name, caller };
+    const options = { proveLogin: body.prove_login };
+    const route = 'POST /v1/servers/{name}/apply';
+    const content = { name, ...body };
+    const hold = await findHold(deps, caller, {
+      ...{ serverName: name, kind: 'apply', roles: rolesNamed(parsed.document) },
+      ...{ reason: body.reason, breakGlass: body.break_glass?.reason },
+    });
+    if (hold !== undefined) {
+      const planned = { serverName: name, document: body.document, planHash: body.plan_hash };
+      const accepted = await acceptPlanned(deps, caller, { ...planned, route, content, parsed, hold, options });
+      const { approval } = accepted;
+      const body202 = { task: await taskOf(accepted.taskId), ...(approval && { approval: renderApproval(approval) }) };
+      return c.json(body202, 202, approval === undefined ? {} : locationOf(approval));
+    }
     if (body.plan_hash === undefined) await checkOnServer(deps, look, parsed);
     else await assertPlanStands(body.plan_hash, await planNow(deps, look, { ...parsed, impact: 'documented' }));
     const { taskId } = await acceptServerTask(deps, caller, {
       serverName: name,
       type: 'apply_roles',
-      route: 'POST /v1/servers/{name}/apply',
-      content: { name, ...body },
+      route,
+      content,
       document: withoutSecrets(body.document),
       passwords: parsed.passwords,
-      options: { proveLogin: body.prove_login },
+      options,
       ...(body.plan_hash === undefined ? {} : { planHash: body.plan_hash }),
     });
-    const task = await findTask(deps.db, { taskId });
-    if (task === undefined) throw new ApiError('not_found', 'the task is gone');
-    return c.json({ task: renderTask(task) }, 202);
+    return c.json({ task: await taskOf(taskId) }, 202);
   });
 
   app.openapi(exportRoute, async (c) => {

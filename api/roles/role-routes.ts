@@ -2,21 +2,23 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { ALLOWANCES } from '../../domain/access/document.ts';
 import { foreignRoles } from '../../store/credentials.ts';
+import { changeOrHold, type HoldableChange, heldAnswer } from '../approvals/accept-held.ts';
 import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { changedSchema, putRoleAnswerSchema, roleDetailSchema, roleListSchema } from '../schemas/access.ts';
+import { heldSchema } from '../schemas/approval.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { requireServer } from '../servers/require-server.ts';
-import { changeNow } from './change.ts';
 import { lookAt, noDatabase } from './look.ts';
 import { forbidden, memberParams, notFound, roleParams, serverParams, unavailable } from './params.ts';
 import { putRole } from './put-role.ts';
 import { renderRole, renderRoleDetail } from './render-role.ts';
 
 const answers = { 400: malformed, 403: forbidden, 404: notFound, 503: unavailable };
+const held = { 202: json(heldSchema, 'The change waits for approval.') };
 const conflict = refused('The Idempotency-Key was used for another request.');
 
 const listRoute = createRoute({
@@ -53,7 +55,7 @@ const putRoute = createRoute({
     headers: idempotencyHeaders,
     body: { content: { 'application/json': { schema: putBody } }, required: true },
   },
-  responses: { 200: json(putRoleAnswerSchema, 'The role is as asked.'), 409: conflict, ...answers },
+  responses: { 200: json(putRoleAnswerSchema, 'The role is as asked.'), ...held, 409: conflict, ...answers },
 });
 
 const membershipBody = z.strictObject({
@@ -73,7 +75,7 @@ const putMemberRoute = createRoute({
     headers: idempotencyHeaders,
     body: { content: { 'application/json': { schema: membershipBody } }, required: true },
   },
-  responses: { 200: json(changedSchema, 'The membership is as asked.'), 409: conflict, ...answers },
+  responses: { 200: json(changedSchema, 'The membership is as asked.'), ...held, 409: conflict, ...answers },
 });
 
 const deleteMemberRoute = createRoute({
@@ -81,7 +83,12 @@ const deleteMemberRoute = createRoute({
   path: '/v1/servers/{name}/roles/{role}/members/{member}',
   summary: 'End a membership, whoever granted it',
   request: { params: memberParams, headers: idempotencyHeaders },
-  responses: { 200: json(changedSchema, 'There is no such membership any more.'), 409: conflict, ...answers },
+  responses: {
+    200: json(changedSchema, 'There is no such membership any more.'),
+    ...held,
+    409: conflict,
+    ...answers,
+  },
 });
 
 /** Single roles and memberships. */
@@ -92,6 +99,16 @@ export function roleRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
     const caller = callerOf(c);
     await requireServer(deps, serverName);
     return Promise.all([lookAt(deps, { serverName, caller }, noDatabase), foreignRoles(deps.db, serverName)]);
+  };
+
+  const changeMembership = async (c: Context<ApiVariables>, change: HoldableChange) => {
+    const outcome = await changeOrHold(deps, callerOf(c), change);
+    if (outcome.state === 'held') {
+      const { body, headers } = heldAnswer(outcome);
+      return c.json(body, 202, headers);
+    }
+    const { taskId, result } = outcome.done;
+    return c.json({ task_id: taskId, steps: result.steps ?? [] }, 200);
   };
 
   app.openapi(listRoute, async (c) => {
@@ -112,32 +129,33 @@ export function roleRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
     const { name: serverName, role } = c.req.valid('param');
     const { generate_password: generatePassword, prove_login: proveLogin, allow, ...definition } = c.req.valid('json');
     const put = { serverName, role, definition, allow, generatePassword, proveLogin };
-    return c.json(await putRole(deps, callerOf(c), put), 200);
+    const outcome = await putRole(deps, callerOf(c), put);
+    return outcome.state === 'held' ? c.json(outcome.body, 202, outcome.headers) : c.json(outcome.body, 200);
   });
 
   app.openapi(putMemberRoute, async (c) => {
     const { name: serverName, role, member } = c.req.valid('param');
     const { allow, ...options } = c.req.valid('json');
-    const { taskId, result } = await changeNow(deps, callerOf(c), {
+    return changeMembership(c, {
       serverName,
+      kind: 'membership',
       route: 'PUT /v1/servers/{name}/roles/{role}/members/{member}',
       content: { serverName, role, member, options, allow },
       document: { allow, memberships: [{ ...options, role, member }] },
       prefix: 'memberships[0].',
     });
-    return c.json({ task_id: taskId, steps: result.steps ?? [] }, 200);
   });
 
   app.openapi(deleteMemberRoute, async (c) => {
     const { name: serverName, role, member } = c.req.valid('param');
-    const { taskId, result } = await changeNow(deps, callerOf(c), {
+    return changeMembership(c, {
       serverName,
+      kind: 'membership',
       route: 'DELETE /v1/servers/{name}/roles/{role}/members/{member}',
       content: { serverName, role, member },
       document: { memberships: [{ role, member, absent: true }] },
       prefix: 'memberships[0].',
     });
-    return c.json({ task_id: taskId, steps: result.steps ?? [] }, 200);
   });
 
   return app;

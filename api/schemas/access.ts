@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { approvalSchema } from './approval.ts';
 import { taskSchema } from './task.ts';
 
 const names = z.array(z.string());
@@ -119,7 +120,10 @@ export const roleDetailSchema = roleSchema
   .openapi('RoleDetail');
 
 export const roleListSchema = z.object({ roles: z.array(roleSchema) }).openapi('RoleList');
-export const acceptedServerTaskSchema = z.object({ task: taskSchema }).openapi('AcceptedServerTask');
+/** An accepted task; where it waits for approval, for which. */
+export const acceptedServerTaskSchema = z
+  .object({ task: taskSchema, approval: approvalSchema.optional() })
+  .openapi('AcceptedServerTask');
 /** A task with what came of it. */
 export const serverTaskSchema = taskSchema
   .extend({ result: z.record(z.string(), z.unknown()).optional() })

@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { Failure } from '../../domain/failures.ts';
 import { KIND_RULES, type UserKind } from '../../domain/users/kinds.ts';
+import { refuseHeld } from '../approvals/hold.ts';
 import type { Caller } from '../caller.ts';
 import { FAILURE_ERRORS } from '../error-handler.ts';
 import { API_ERRORS, ApiError, invalidInput } from '../errors.ts';
@@ -11,7 +12,7 @@ import type { bulkAnswerSchema, bulkSchema } from '../schemas/users.ts';
 import { createUserSchema } from '../schemas/users.ts';
 import { creation, type NewUser } from './create-user.ts';
 import type { UserDeps } from './deps.ts';
-import type { Operation } from './operation.ts';
+import { heldUser, type Operation } from './operation.ts';
 
 type Body = z.output<typeof bulkSchema>;
 type Entry = Body['users'][number];
@@ -57,7 +58,9 @@ async function prepare(
 ): Promise<Operation | ApiError> {
   const { entry, index, origin } = of;
   try {
-    return await creation(deps, caller, { ...parse(entry, index), origin });
+    const operation = await creation(deps, caller, { ...parse(entry, index), origin });
+    await refuseHeld(deps, caller, heldUser(operation.change));
+    return operation;
   } catch (error) {
     return asApiError(error);
   }

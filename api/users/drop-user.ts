@@ -5,6 +5,7 @@ import { taskEnd } from '../../store/completions.ts';
 import type { Place } from '../../store/registry.ts';
 import { roleFacts } from '../../store/role-facts.ts';
 import type { AccessResult } from '../../store/server-work.ts';
+import { refuseHeld } from '../approvals/hold.ts';
 import type { Caller } from '../caller.ts';
 import { ApiError } from '../errors.ts';
 import { acceptServerTask } from '../roles/accept-server-task.ts';
@@ -38,6 +39,7 @@ export async function dropUser(
   const { serverName } = place.entry;
   const { override = false, environments } = conditionOf(caller, of);
   await refuseElsewhere(deps, { place, username, environments, override });
+  await refuseHeld(deps, caller, { serverName, kind: 'drop', roles: [username] });
   const document: DropDocument = {
     role: username,
     reassign_owned: of.reassign_owned ?? false,

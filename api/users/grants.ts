@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
 import { LATER_KIND, readPrivilegeWords, SCHEMA_OBJECTS, unfit } from '../../domain/users/schema-grants.ts';
+import { refuseHeld } from '../approvals/hold.ts';
 import type { Caller } from '../caller.ts';
 import { invalidInput } from '../errors.ts';
 import { changeNow } from '../roles/change.ts';
@@ -22,6 +23,9 @@ export async function changePrivileges(
   const place = await requirePlace(deps, caller, body);
   const { privileges } = readPrivilegeWords(body.privileges);
   requireAllowed(place, list === 'grants' ? { operation: 'grant', env, privileges } : { operation: 'revoke', env });
+  const grantees = 'to' in body ? body.to : body.from;
+  const kind = list === 'grants' ? 'grant' : 'revoke';
+  await refuseHeld(deps, caller, { serverName: place.entry.serverName, kind, roles: grantees });
   const entries = body.on === undefined ? ofSchema(list, body) : [named(list, body)];
   const { taskId, result } = await changeNow(deps, caller, {
     serverName: place.entry.serverName,

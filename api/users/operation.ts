@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
 import type { AccessOptions } from '../../domain/access/request-options.ts';
 import type { RoleCondition } from '../../domain/access/role-condition.ts';
+import { rolesNamed } from '../../domain/approvals/roles-named.ts';
 import type { Place } from '../../store/registry.ts';
+import { refuseHeld } from '../approvals/hold.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { type CarriedOut, changeNow, type DocumentChange } from '../roles/change.ts';
+import { parseSubmitted } from '../roles/check.ts';
 import { passwordAfter } from '../roles/reveal.ts';
 import type { userAnswerSchema } from '../schemas/users.ts';
 import { createHandover, type HandoverWish, linkOfTask } from './handover.ts';
@@ -72,13 +75,19 @@ export function adoption({ override }: RoleCondition): { allow: string[]; role: 
   return override === true ? { allow: ['superuser'], role: { adopt: true } } : { allow: [], role: {} };
 }
 
-/** Carries out a change of one user. */
+/** What approval policies are asked of a change of a user. */
+export function heldUser({ serverName, document, prefix }: DocumentChange): Parameters<typeof refuseHeld>[2] {
+  return { serverName, kind: 'user', roles: rolesNamed(parseSubmitted(document, prefix).document) };
+}
+
+/** Carries out a change of one user. @throws ApiError 409 where a policy asks for approval, which the published API cannot wait for */
 export async function perform(
   deps: ServerApiDeps,
   caller: Caller,
   request: { route: string; content: unknown; operation: Operation },
 ): Promise<UserAnswer> {
   const { route, content, operation } = request;
+  await refuseHeld(deps, caller, heldUser(operation.change));
   return operation.answer(await changeNow(deps, caller, { route, content, ...operation.change }));
 }
 

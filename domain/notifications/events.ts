@@ -15,6 +15,8 @@ const words = (subject: string, attempt: string, done: string): EventWords => ({
  * action that somebody adds is an event at once.
  */
 export const EVENT_WORDS: Readonly<Record<string, EventWords>> = {
+  'database.jwt_rotation': words('database', 'jwt_rotation', 'jwt_key_added'),
+  'database.jwt_retirement': words('database', 'jwt_retirement', 'jwt_key_retired'),
   'database.switchover': words('database', 'switchover', 'switched_over'),
   'server.apply_roles': words('roles', 'apply', 'applied'),
   'server.change_role': words('role', 'change', 'changed'),
@@ -25,6 +27,7 @@ export const EVENT_WORDS: Readonly<Record<string, EventWords>> = {
   'server.managed_document': words('server', 'managed_document_change', 'managed_document_changed'),
   'drift.find': words('drift', 'find', 'found'),
   'drift.hold_back': words('drift', 'hold_back', 'held_back'),
+  'approval.break_glass': words('approval', 'break_glass', 'break_glass_used'),
   'user.reset': words('user', 'password_reset', 'password_reset'),
   'user.search_path': words('user', 'search_path_change', 'search_path_changed'),
   'user.grants': words('grant', 'change', 'changed'),

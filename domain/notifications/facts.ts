@@ -43,6 +43,10 @@ const NAMES: Readonly<Record<string, { label: string; like?: RegExp }>> = {
   created: { label: 'Roles created' },
   passwords_set: { label: 'Passwords set for' },
   leftovers: { label: 'Left behind' },
+  approval: { label: 'Approval' },
+  policy: { label: 'Approval policy' },
+  requester: { label: 'Asked for by' },
+  roles: { label: 'Roles named' },
   // The name of an error, not its text.
   reason: { label: 'Reason', like: /^[a-z][a-z0-9_]{1,63}$/i },
 };

@@ -1,16 +1,16 @@
 /** Keys of a PostgREST service's `config`: what they may be, and what they mean when they are left out. */
 import { isClaimKey } from '../postgrest/claim-key.ts';
+import { readJwtKeys } from '../postgrest/jwt-keys.ts';
 import type { PostgrestSettings } from '../services.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from './names.ts';
 import { listed, quoted } from './problems.ts';
-import { byteLength, nameProblem, textProblem } from './text.ts';
+import { nameProblem, textProblem } from './text.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 /** What is wrong with a value, as the rest of a sentence that starts with the key; undefined when nothing is. */
 type Check = (value: unknown) => string | undefined;
 
 const DEFAULTS = { schemas: 'public', pool: 10, maxRows: 1000 } as const;
-const JWT_SECRET_MIN_BYTES = 32;
 
 const CHECKS: ReadonlyMap<string, Check> = new Map([
   ['db_schemas', text(schemaListProblem)],
@@ -95,8 +95,10 @@ function schemaListProblem(value: string): string | undefined {
   return new Set(names).size < names.length ? 'must not list a schema twice' : undefined;
 }
 
+/** A secret, or keys as a JWK or a set of them. */
 function jwtSecretProblem(value: string): string | undefined {
-  return byteLength(value) < JWT_SECRET_MIN_BYTES ? `must be at least ${JWT_SECRET_MIN_BYTES} characters` : undefined;
+  const read = readJwtKeys(value);
+  return 'problem' in read ? read.problem : undefined;
 }
 
 /** PostgREST exits at start when an audience with a colon is not a URI (RFC 7519, StringOrURI). */

@@ -56,6 +56,12 @@ SELECT json_build_object(
   'preparedTransactions', (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p JOIN target t ON t.rolname = p.owner)
 ) AS facts`;
 
+/** Stands for everything that depends on a role, in every database: `digest` is another one when something comes or goes. `$1`: its OID. */
+export const DEPENDENCE_SQL = `
+SELECT md5(coalesce(string_agg(concat_ws(':', s.dbid, s.classid, s.objid, s.objsubid, s.deptype), ','
+    ORDER BY s.dbid, s.classid, s.objid, s.objsubid, s.deptype), '')) AS digest
+FROM pg_catalog.pg_shdepend s WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid = $1`;
+
 /** Name of the role that has an OID. `$1`: the OID. */
 export const ROLE_NAME_SQL = 'SELECT rolname AS name FROM pg_catalog.pg_roles WHERE oid = $1';
 /** OID of the role that has a name. `$1`: the name. */

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CONTROL_TASK_QUEUE } from '../../domain/identifiers.ts';
 import { loadKeyring } from '../../platform/secrets/keyring.ts';
 import { createEncryptionCodec } from '../../platform/temporal/codec.ts';
+import { addPolicy, decide, ended, somebody } from '../approvals/support/people.ts';
 import { type GroupStack, startGroupStack } from '../failover/support/stack.ts';
 import { writableRequest } from '../failover/support/writer.ts';
 import { createFaults } from '../faults/support/faults.ts';
@@ -253,6 +254,39 @@ test('requests are carried out together, and a role is dropped', async () => {
   const dropped = await acceptedOnServer('DELETE', '/roles/one');
   expect(dropped.status).toBe('completed');
   await record('drop-role', `drop-role/host-1/${dropped.taskId}`);
+});
+
+test('a change waits for approval: it is given, refused, not given in time; a role is dropped with it', async () => {
+  await addPolicy(stack, { name: 'recorded', roles: ['held_*'] });
+  await addPolicy(stack, { name: 'recorded in time', roles: ['late_*'], expires_in_seconds: 1 });
+  const asker = await somebody(stack, { role: 'operator' });
+  const held = async (method: string, role: string) => {
+    const { body } = await asker.call(method, `/v1/servers/host-1/roles/${role}`, method === 'PUT' ? {} : undefined);
+    return body.approval.id as string;
+  };
+  const given = await held('PUT', 'held_one');
+  await decide(stack, given);
+  expect(await ended(stack, given)).toMatchObject({ state: 'executed' });
+  await record('held-change', `held-change/host-1/${given}`);
+  const refused = await held('PUT', 'held_two');
+  await decide(stack, refused, 'reject');
+  await record('held-change-refused', `held-change/host-1/${refused}`);
+  const late = await held('PUT', 'late_one');
+  expect(await ended(stack, late)).toMatchObject({ state: 'expired' });
+  await record('held-change-expired', `held-change/host-1/${late}`);
+  const dropped = await held('DELETE', 'held_one');
+  await decide(stack, dropped);
+  expect(await ended(stack, dropped)).toMatchObject({ state: 'executed' });
+  await record('held-change-drop', `held-change/host-1/${dropped}`);
+});
+
+test('the JWT key of a service is rotated', async () => {
+  const { task } = await create('keyed', { db_schemas: 'api', jwt_secret: 'c4nary-secret-of-at-least-32-characters' });
+  expect(await taskEnded(stack, task)).toMatchObject({ status: 'completed' });
+  const path = '/v1/databases/keyed/services/api/jwt-rotation';
+  const { body } = await stack.call('POST', path, { grace_seconds: 1, key: 'c4nary-other-of-at-least-32-characters' });
+  await record('rotate-jwt', `rotate-jwt/keyed/${body.rotation.id}`);
+  expect((await stack.call('GET', path)).body).toMatchObject({ state: 'completed' });
 });
 
 test.each([

@@ -81,6 +81,8 @@ export interface TestStackOptions {
   hostInterceptors?: WorkerInterceptors['activity'];
   /** Start without workers, for tests that bring their own (in other processes). */
   workers?: boolean;
+  /** Temporal server instead of the shared one, for tests that stop it: `host:port`. */
+  temporalAddress?: string;
   /** Server of the hosts instead of one of the stack's own; stopped with the stack. */
   target?: TargetForTests;
   /** Hosts beside `host-1`: the environment of each worker, over that of the stack. */
@@ -103,7 +105,8 @@ let runtimeInstalled = false;
 
 /** Starts an installation. Everything is stopped and removed by `stop()`. */
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
-  const servers = inject('servers');
+  const shared = inject('servers');
+  const servers = { ...shared, temporalAddress: options.temporalAddress ?? shared.temporalAddress };
   const home = await mkdtemp(join(tmpdir(), 'pgsteward-stack-'));
   await chmod(home, 0o755);
   await mkdir(join(home, 'hosts'), { mode: 0o755 });

@@ -76,7 +76,7 @@ export async function applyDocument(deps: ControlDeps, input: Application): Prom
   if (input.planHash !== null && input.planHash !== plan.hash) {
     throw new Failure(
       'PlanChanged',
-      `the plan has changed: it was ${input.planHash} and is now ${plan.hash}; look at the new plan and apply that`,
+      `the plan has changed, because the world has moved: it was ${input.planHash} and is now ${plan.hash}; look at the new plan and apply that`,
     );
   }
   const literals = await literalsFor(facts, input, plan);

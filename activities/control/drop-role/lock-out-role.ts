@@ -1,19 +1,25 @@
-import { parseDropDocument } from '../../../domain/access/drop/request.ts';
+import type pg from 'pg';
+import { type DropRequest, parseDropDocument } from '../../../domain/access/drop/request.ts';
+import { Failure } from '../../../domain/failures.ts';
 import { lockOut } from '../../../domain/sql/drop-role.ts';
+import { dropPlanHash } from '../../../platform/access/drop-plan-hash.ts';
 import { findStep } from '../../../store/journal.ts';
 import type { ControlDeps } from '../deps.ts';
 import { countRoleSessions, endAllRoleSessions } from '../role-sessions.ts';
 import { performServerStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
+import { readFacts } from './preview-drop.ts';
 import { assertSameRole, currentName, loadSubject, underLocks } from './subject.ts';
 
 /**
  * Takes login, password and connections from the role and commits that: from here on no new session begins.
+ * A drop that others approved is the one that they saw, or none.
  * @returns how long the sessions that are open may go on, in milliseconds
+ * @throws Failure PlanChanged
  */
 export function lockOutRole(deps: ControlDeps, input: TaskRef): Promise<{ drainMs: number }> {
   return performServerStep(deps, { ...input, step: 'lockOutRole' }, async (context) => {
-    const { serverName, document } = context.work;
+    const { serverName, document, planHash } = context.work;
     const request = parseDropDocument(document);
     const { oid } = await loadSubject(deps, input.taskId);
     if (oid === null) return { drainMs: 0 };
@@ -24,6 +30,7 @@ export function lockOutRole(deps: ControlDeps, input: TaskRef): Promise<{ drainM
       await context.assertHolds();
       const name = await currentName(control.client, oid);
       if (name === undefined) return { drainMs: 0 };
+      if (planHash !== null) await assertSamePlan(control.client, { planHash, oid, request });
       await control.transaction(async (client) => {
         await client.query(lockOut(name));
         await assertSameRole(client, { name, oid });
@@ -31,6 +38,22 @@ export function lockOutRole(deps: ControlDeps, input: TaskRef): Promise<{ drainM
       return { drainMs: request.drainSeconds * 1_000 };
     });
   });
+}
+
+/** Under the lock of the role, before its first change. */
+async function assertSamePlan(
+  client: pg.ClientBase,
+  of: { planHash: string; oid: number; request: DropRequest },
+): Promise<void> {
+  const { role, heir, reassignOwned, force } = of.request;
+  const facts = await readFacts(client, { role, oid: of.oid, heir });
+  const document = { reassign_owned: reassignOwned, force, ...(heir === undefined ? {} : { heir }) };
+  const hash = await dropPlanHash(client, { facts, document });
+  if (hash === of.planHash) return;
+  throw new Failure(
+    'PlanChanged',
+    `the world has moved: what role "${role}" owns, may do or belongs to is not what was approved (plan ${of.planHash}, now ${hash}); ask for the drop again`,
+  );
 }
 
 /**

@@ -8,7 +8,9 @@ import { pruneHandovers } from '../../../store/handovers.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
 import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
+import { tellApproved } from '../approvals/tell-approved.ts';
 import type { ControlDeps } from '../deps.ts';
+import { restartJwtRotations } from '../jwt-rotation/restart.ts';
 import { prepareClusters } from './prepare-clusters.ts';
 import { refreshGroups } from './refresh-groups.ts';
 
@@ -32,6 +34,8 @@ export async function reconcileTasks(
     pruneHandovers(deps.db),
     refreshGroups(deps),
     prepareClusters(deps),
+    tellApproved(deps, input),
+    restartJwtRotations(deps, input),
   ]);
   await reconcileBatches(deps, input);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });

@@ -4,6 +4,7 @@ import { whyNoSuperuser } from '../../../domain/clusters/realise-flavors.ts';
 import type { ClusterRoleWish } from '../../../domain/clusters/role-request.ts';
 import { makeRolePassword } from '../../../platform/secrets/role-password.ts';
 import { findClusterRole } from '../../../store/cluster-roles.ts';
+import { refuseHeld } from '../../approvals/hold.ts';
 import { ApiError, invalidInput } from '../../errors.ts';
 import { changeNow } from '../../roles/change.ts';
 import { passwordAfter } from '../../roles/reveal.ts';
@@ -41,6 +42,7 @@ export async function changeRole(
 ): Promise<ChangedRole> {
   const { caller, cluster, role } = context;
   const { serverName } = cluster;
+  await refuseHeld(deps, caller, { serverName, kind: change.rotate ? 'rotation' : 'user', roles: [role.name] });
   await assertPossible(deps, context, change);
   const wish: ClusterRoleWish = {
     clusterId: cluster.id,

@@ -7,6 +7,7 @@ import {
 } from '../../../store/cluster-roles.ts';
 import { taskEnd } from '../../../store/completions.ts';
 import { inTransaction } from '../../../store/connection.ts';
+import { refuseHeld } from '../../approvals/hold.ts';
 import { ApiError } from '../../errors.ts';
 import { acceptServerTask } from '../../roles/accept-server-task.ts';
 import { refuseForbidden } from '../../roles/drop.ts';
@@ -32,6 +33,7 @@ export async function deleteRole(deps: ClusterRoleDeps, context: RoleContext, ro
   if (found === undefined || found.row.state === 'creating') throw await missing(deps, context);
   const { row } = found;
   const document: DropDocument = { role: role.name, reassign_owned: false, drain_seconds: 0, force: true };
+  await refuseHeld(deps, caller, { serverName, kind: 'drop', roles: [role.name] });
   await refuseWhatStays(deps, context, document);
   await beginClusterRoleDrop(deps.db, row.id);
   const { taskId } = await acceptServerTask(deps, caller, {

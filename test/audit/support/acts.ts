@@ -1,7 +1,9 @@
 import { bareRequest } from '../../api/support/requests.ts';
 import { makeMember } from '../../clusters/support/estate.ts';
 import type { Faults } from '../../faults/support/faults.ts';
-import { until } from '../../support/follow.ts';
+import { makePerson } from '../../support/accounts.ts';
+import { taskEnded, until } from '../../support/follow.ts';
+import { seedRequest } from '../../support/specs.ts';
 import type { TestStack } from '../../support/stack.ts';
 import type { VersionedServer } from '../../support/versions.ts';
 
@@ -32,12 +34,13 @@ export function everyChange(around: {
     ...environments(around),
     ...users(around),
     ...channels(around),
+    ...approvals(around),
   ];
 }
 
 type Around = Parameters<typeof everyChange>[0];
 
-function databases({ call, faults }: Around): Act[] {
+function databases({ call, faults, stack }: Around): Act[] {
   const database = { database_id: 'audited' };
   /** Holds a create at a step, so that there is something to cancel. */
   async function held(id: string): Promise<Record<string, string>> {
@@ -46,6 +49,14 @@ function databases({ call, faults }: Around): Act[] {
     await step.reached;
     step.release();
     return { database_id: id, task_id: body.task.task_id };
+  }
+  /** A database with a service that knows a key. */
+  async function withService(id: string): Promise<Record<string, string>> {
+    const request = { id, port: 0, user: 'audited_keys_app', password: 'c4nary-keys' };
+    const config = { jwt_secret: 'c4nary-secret-of-at-least-32-characters' };
+    const { body } = await stack().call('POST', '/v1/databases', seedRequest({ ...request, config, scripts: {} }));
+    await taskEnded(stack(), body.task);
+    return { database_id: id };
   }
   return [
     ['POST /v1/databases', (route) => call(route, {}, bareRequest('audited'))],
@@ -56,6 +67,10 @@ function databases({ call, faults }: Around): Act[] {
         const reader = { username: 'audited_reader', attributes: ['LOGIN'], password: 'c4nary-reader' };
         return call(route, database, { spec: { ...spec, database_users: [...spec.database_users, reader] } });
       },
+    ],
+    [
+      'POST /v1/databases/{database_id}/services/{service_id}/jwt-rotation',
+      async (route) => call(route, { ...(await withService('audited-keys')), service_id: 'api' }, { grace_seconds: 0 }),
     ],
     ['DELETE /v1/databases/{database_id}', (route) => call(route, database)],
     [
@@ -306,5 +321,45 @@ function channels({ call }: Around): Act[] {
     ['POST /v1/notifications/channels/{channel_id}/test', (route) => call(route, made)],
     ['PATCH /v1/notifications/channels/{channel_id}', (route) => call(route, made, { enabled: false })],
     ['DELETE /v1/notifications/channels/{channel_id}', (route) => call(route, made)],
+  ];
+}
+
+function approvals({ call, stack }: Around): Act[] {
+  const made: Record<string, string> = {};
+  /** A change by somebody else that waits, or by the administrator who calls. */
+  async function held(
+    name: string,
+    by?: 'administrator',
+  ): Promise<{ names: Record<string, string>; planHash: string }> {
+    const asker =
+      by === 'administrator' ? stack() : stack().as((await makePerson(stack(), { role: 'operator' })).credentials);
+    const { body } = await asker.call('PUT', `/v1/servers/host-1/roles/${name}`, {});
+    return { names: { approval_id: body.approval.id }, planHash: body.approval.plan_hash };
+  }
+  const policy = { name: 'audited', roles: ['audited_held_*'] };
+  const word = (verdict: string): Act => [
+    `POST /v1/approvals/{approval_id}/${verdict}`,
+    async (route) => {
+      const { names, planHash } = await held(`audited_held_${verdict}`);
+      return call(route, names, { plan_hash: planHash });
+    },
+  ];
+  return [
+    [
+      'POST /v1/approval-policies',
+      async (route) => {
+        const answer = await call(route, {}, policy);
+        made.policy_id = answer.body.id;
+        return answer;
+      },
+    ],
+    ['PUT /v1/approval-policies/{policy_id}', (route) => call(route, made, { ...policy, expires_in_seconds: 600 })],
+    word('approve'),
+    word('reject'),
+    [
+      'POST /v1/approvals/{approval_id}/cancel',
+      async (route) => call(route, (await held('audited_held_cancel', 'administrator')).names),
+    ],
+    ['DELETE /v1/approval-policies/{policy_id}', (route) => call(route, made)],
   ];
 }

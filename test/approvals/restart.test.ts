@@ -1,0 +1,69 @@
+/** A wait for weeks: the worker and the Temporal server are stopped and started again while it goes on. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
+import { createLocalTemporal, type LocalTemporal } from '../../platform/local/temporal.ts';
+import { until } from '../support/follow.ts';
+import { freePort } from '../support/ports.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
+import { addPolicy, decide, ended, hasRole, somebody } from './support/people.ts';
+
+const FORTNIGHT_SECONDS = 14 * 86_400;
+let home: string;
+let temporal: LocalTemporal;
+let stack: TestStack;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'pgsteward-temporal-'));
+  temporal = createLocalTemporal({
+    stateDir: home,
+    cliCacheDir: join(home, 'bin'),
+    port: await freePort(),
+    uiPort: await freePort(),
+    namespace: 'default',
+    searchAttributes: SEARCH_ATTRIBUTES,
+    env: process.env,
+    progress: () => undefined,
+  });
+  const { address } = await temporal.start();
+  stack = await startTestStack({ runtime: 'process', temporalAddress: address });
+});
+afterAll(async () => {
+  await stack?.stop();
+  await temporal?.stop();
+  await rm(home, { recursive: true, force: true });
+});
+
+test('a change goes on waiting for weeks while everything is restarted, and is carried out when it is approved', async () => {
+  await addPolicy(stack, { name: 'slow', roles: ['slow_*'], expires_in_seconds: FORTNIGHT_SECONDS });
+  const ann = await somebody(stack, { role: 'operator' });
+  const { body } = await ann.call('PUT', '/v1/servers/host-1/roles/slow_one', { login: true });
+  const { id } = body.approval;
+  const run = stack.temporal.client.workflow.getHandle(`held-change/host-1/${id}`);
+  const timer = await until(async () => {
+    const { events } = await run.fetchHistory();
+    return events?.find(({ timerStartedEventAttributes: attributes }) => attributes != null);
+  });
+  const waits = Number(timer.timerStartedEventAttributes?.startToFireTimeout?.seconds);
+  expect(waits).toBeGreaterThan(FORTNIGHT_SECONDS - 600);
+  expect(waits).toBeLessThanOrEqual(FORTNIGHT_SECONDS);
+
+  await stack.controlWorker.stop();
+  await stack.hostWorker.stop();
+  await temporal.stop();
+  // What is decided now is on record, and nobody is there to be told.
+  const approved = await decide(stack, id);
+  expect(approved.body).toMatchObject({ state: 'approved' });
+  await temporal.start();
+  await stack.restartControlWorker();
+  await stack.restartHostWorker();
+
+  expect(await ended(stack, id)).toMatchObject({ state: 'executed', task: { status: 'completed' } });
+  expect(await hasRole(stack, 'slow_one')).toBe(true);
+  // The same run as before: nothing was started anew.
+  expect((await run.describe()).status.name).toBe('COMPLETED');
+  const { events } = await run.fetchHistory();
+  expect(events?.some(({ eventId }) => String(eventId) === String(timer.eventId))).toBe(true);
+});
