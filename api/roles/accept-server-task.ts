@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
 import type { AccessOptions } from '../../domain/access/request-options.ts';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
+import { addToLogContext } from '../../platform/log-context.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { insertRequest, newTaskId, serverWorkflowId } from '../../store/accepted-requests.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
@@ -106,6 +107,8 @@ export async function acceptServerTasks(
       });
     }
     fresh = true;
+    // One request may become several tasks; most become one.
+    if (only !== undefined && others.length === 0) addToLogContext({ taskId: only.taskId });
     await Promise.all(tasks.map(({ change, taskId }) => startAccepted(deps, { taskId, ...change })));
     return { taskIds: ids };
   });
