@@ -3,6 +3,7 @@ import type {
   ActivityExecuteInput,
   ActivityInboundCallsInterceptor,
   ActivityInterceptorsFactory,
+  ActivityOutboundCallsInterceptor,
   Next,
 } from '@temporalio/worker';
 import { Failure, isFailureType } from '../domain/failures.ts';
@@ -31,37 +32,43 @@ export const HEARTBEAT_THROTTLE_MS = 1_000;
 export function activityEdge(
   log: Log,
   metrics?: Pick<Metrics, 'stepEnded'>,
-): (context: Context) => { inbound: ActivityInboundCallsInterceptor } {
-  return (context) => ({
-    inbound: {
-      async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
-        const { heartbeatTimeoutMs, activityType: step, attempt } = context.info;
-        const timer =
-          heartbeatTimeoutMs === undefined
-            ? undefined
-            : setInterval(() => repeatProgress(context), heartbeatTimeoutMs / HEARTBEATS_PER_TIMEOUT);
-        const startedAt = performance.now();
-        let end: Pick<StepAttempt, 'outcome' | 'failure'> = { outcome: 'completed' };
-        return withLogContext(contextOf(input, context), async () => {
-          try {
-            return await next(input);
-          } catch (error) {
-            // What a cancelled activity throws is the noise of its ending.
-            if (context.cancellationSignal.aborted) {
-              end = { outcome: 'cancelled' };
-              throw context.cancellationSignal.reason;
+): (context: Context) => { inbound: ActivityInboundCallsInterceptor; outbound: ActivityOutboundCallsInterceptor } {
+  return (context) => {
+    let about: LogContext = {};
+    return {
+      // Lines that the SDK writes itself, about the end of the activity.
+      outbound: { getLogAttributes: (input, next) => next({ ...about, ...input }) },
+      inbound: {
+        async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
+          const { heartbeatTimeoutMs, activityType: step, attempt } = context.info;
+          const timer =
+            heartbeatTimeoutMs === undefined
+              ? undefined
+              : setInterval(() => repeatProgress(context), heartbeatTimeoutMs / HEARTBEATS_PER_TIMEOUT);
+          const startedAt = performance.now();
+          let end: Pick<StepAttempt, 'outcome' | 'failure'> = { outcome: 'completed' };
+          about = contextOf(input, context);
+          return withLogContext(about, async () => {
+            try {
+              return await next(input);
+            } catch (error) {
+              // What a cancelled activity throws is the noise of its ending.
+              if (context.cancellationSignal.aborted) {
+                end = { outcome: 'cancelled' };
+                throw context.cancellationSignal.reason;
+              }
+              const failure = toApplicationFailure(error, context, log);
+              end = { outcome: 'failed', failure: failure.type ?? 'Unexpected' };
+              throw failure;
+            } finally {
+              clearInterval(timer);
+              metrics?.stepEnded({ step, attempt, ...end, seconds: (performance.now() - startedAt) / 1000 });
             }
-            const failure = toApplicationFailure(error, context, log);
-            end = { outcome: 'failed', failure: failure.type ?? 'Unexpected' };
-            throw failure;
-          } finally {
-            clearInterval(timer);
-            metrics?.stepEnded({ step, attempt, ...end, seconds: (performance.now() - startedAt) / 1000 });
-          }
-        });
+          });
+        },
       },
-    },
-  });
+    };
+  };
 }
 
 /** Interceptors that make steps spans, where traces are exported. */

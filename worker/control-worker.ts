@@ -6,15 +6,13 @@ import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { activityEdge, HEARTBEAT_THROTTLE_MS, NO_SINKS, tracedBy } from './activity-edge.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { type Observability, observeHosts } from './observability.ts';
+import { looksStandFor, type Observability } from './observability.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import { ensureSchedule } from './schedules.ts';
 import type { TemporalSession } from './temporal-session.ts';
 
 /** Both take milliseconds to seconds; the bound is for a metadata database that is away. */
 const RUN_TIMEOUT_MS = 2 * 60_000;
-/** A look stands until the third one after it is overdue; never for less than this. */
-const FRESH_MIN_MS = 30_000;
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
 const MAX_ACTIVITIES = 50;
 const SHUTDOWN_GRACE_MS = 8_000;
@@ -29,7 +27,7 @@ export interface ControlWorkerOptions {
   /** How long a stop waits for activities under way, in milliseconds; 8000 unless given. Then they are cancelled, and tried again later. */
   shutdownGraceMs?: number;
   /** Where steps are counted and traced. */
-  observe?: Pick<Observability, 'metrics' | 'tracing'>;
+  observe?: Observability;
   /** Further activity interceptors, inside the edge. */
   interceptors?: WorkerInterceptors['activity'];
 }
@@ -37,7 +35,6 @@ export interface ControlWorkerOptions {
 /** A worker that runs every workflow and the activities that speak to PostgreSQL servers; reconciles once at its start. */
 export async function startControlWorker(options: ControlWorkerOptions): Promise<RunningWorker> {
   const { config, control, temporal, observe, log } = options;
-  const freshMs = Math.max(FRESH_MIN_MS, 3 * config.monitor.intervalMs);
   const worker = await Worker.create({
     connection: temporal.connection,
     namespace: temporal.namespace,
@@ -60,9 +57,9 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       drainMs: config.drainMs,
       monitor: {
         graceMs: config.monitor.graceMs,
-        freshMs,
+        freshMs: looksStandFor(config),
       },
-      ...(observe === undefined ? {} : { hostsChecked: observeHosts(observe.metrics, { freshMs }) }),
+      ...(observe === undefined ? {} : { hostsChecked: observe.hostsChecked }),
       log,
     }),
     interceptors: {

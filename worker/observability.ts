@@ -17,13 +17,15 @@ export interface Observability {
   metrics: Metrics;
   /** Undefined where no collector is configured: nothing of OpenTelemetry is loaded then. */
   tracing: Tracing | undefined;
+  /** Hears of looks at all hosts. */
+  hostsChecked: HostsChecked;
   /** Sends what is left of the traces. */
   stop(): Promise<void>;
 }
 
 /** Starts to count, and to trace where a collector is configured; `service` is what the log calls the process. */
 export async function startObservability(options: {
-  config: Pick<Config, 'tracesEndpoint'>;
+  config: Pick<Config, 'tracesEndpoint' | 'monitor'>;
   service: string;
   log: Log;
 }): Promise<Observability> {
@@ -37,6 +39,7 @@ export async function startObservability(options: {
   return {
     metrics,
     tracing,
+    hostsChecked: observeHosts(metrics, { freshMs: looksStandFor(config) }),
     async stop() {
       taskEvents.off('accepted', accepted).off('ended', metrics.taskEnded);
       await tracing?.stop();
@@ -163,14 +166,21 @@ export function observeDatabase(metrics: Metrics, db: pg.Pool, log: Log): void {
   });
 }
 
-/** Hears of the looks at all hosts. */
-export type HostsChecked = (checks: readonly HostCheck[]) => void;
+/** A look stands until the third one after it is overdue; never for less than this. */
+const LOOK_STANDS_MIN_MS = 30_000;
+
+/** How long a look at the hosts stands, in milliseconds. */
+export function looksStandFor({ monitor }: Pick<Config, 'monitor'>): number {
+  return Math.max(LOOK_STANDS_MIN_MS, 3 * monitor.intervalMs);
+}
+
+type HostsChecked = (checks: readonly HostCheck[]) => void;
 
 /**
  * Exports whether hosts answered when this worker last recorded a look at them. The looks are shared out among control workers: one
  * that has had none for a while has nothing to say.
  */
-export function observeHosts(metrics: Metrics, options: { freshMs: number }): HostsChecked {
+function observeHosts(metrics: Metrics, options: { freshMs: number }): HostsChecked {
   const name = 'pgsteward_host_up';
   let last: { at: number; checks: readonly HostCheck[] } | undefined;
   addGauges(

@@ -29,12 +29,14 @@ export function addGauges(
   const gauges = new Map(
     definitions.map(({ name, help, labels }) => [name, new Gauge({ name, help, labelNames: [...labels], registers })]),
   );
-  for (const gauge of gauges.values()) gauge.reset();
   metrics.onScrape(async () => {
     const values = await read();
     // One piece, after the wait: two scrapes at a time never see half of it.
-    for (const gauge of gauges.values()) gauge.remove();
-    for (const gauge of gauges.values()) gauge.reset();
+    for (const { name, labels } of definitions) {
+      gauges.get(name)?.reset();
+      // Without labels a reset means 0, which nobody has read.
+      if (labels.length === 0) gauges.get(name)?.remove();
+    }
     for (const { name, labels, value } of values ?? []) gauges.get(name)?.set({ ...labels }, value);
   });
 }
