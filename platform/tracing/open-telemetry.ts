@@ -62,8 +62,11 @@ export function createTracing(options: { endpoint: string; service: string; vers
         },
       );
     },
-    // Questions about runs are asked all the time; what begins a run is what belongs to a trace.
-    client: { startWithDetails: (input, next) => client.startWithDetails(input, next) },
+    // Questions about runs are asked all the time, and some runs begin by themselves.
+    client: {
+      startWithDetails: (input, next) =>
+        trace.getActiveSpan() === undefined ? next(input) : client.startWithDetails(input, next),
+    },
     activity: (activity) => {
       const interceptor = new OpenTelemetryActivityInboundInterceptor(activity, { tracer });
       return {
@@ -79,7 +82,7 @@ export function createTracing(options: { endpoint: string; service: string; vers
         },
       };
     },
-    sinks: makeWorkflowExporter(processor, resource) as unknown as Tracing['sinks'],
+    sinks: { exporter: makeWorkflowExporter(processor, resource) },
     async stop() {
       const late = AbortSignal.timeout(STOP_BOUND_MS);
       await Promise.race([

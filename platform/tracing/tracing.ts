@@ -20,7 +20,7 @@ export interface TracedRequest {
 export interface Tracing {
   /** Answers a request inside a span; `answer` resolves with its status. */
   request(request: TracedRequest, answer: () => Promise<number>): Promise<void>;
-  /** Starts of runs, and what tells the run its trace. */
+  /** Starts of runs that a trace leads to, and what tells the run its trace. */
   client: WorkflowClientInterceptor;
   /** Steps that belong to a trace; what nobody asked for, such as looks at hosts, makes no spans. */
   activity: ActivityInterceptorsFactory;

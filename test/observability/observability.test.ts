@@ -48,7 +48,8 @@ beforeAll(async () => {
     traceparent: `00-${TRACE_ID}-${CALLERS_SPAN}-01`,
   });
   failedTaskId = await provision('observed-failing', { 'X-Request-Id': FAILED_REQUEST_ID }, ['SELECT 1 / 0']);
-  await stack.call('PUT', '/v1/servers/host-1/roles/observed_role', { attributes: ['LOGIN'], password: CANARY });
+  const role = await stack.call('PUT', '/v1/servers/host-1/roles/observed_role', { login: true, password: CANARY });
+  expect(role).toMatchObject({ status: 200 });
   await stack.call('GET', '/v1/databases/no-such-database-here');
   await stack.call('GET', '/v1/no-such-path');
   after = await until(async () => {
@@ -233,7 +234,7 @@ describe('traces:', () => {
     const history = await stack.temporal.client.workflow.getHandle(workflowId).fetchHistory();
     const code = await readFile(inject('servers').workflowBundleFile, 'utf8');
     await Worker.runReplayHistory(
-      { workflowBundle: { code }, dataConverter: stack.temporal.dataConverter, namespace: stack.temporal.namespace },
+      { workflowBundle: { code }, dataConverter: stack.temporal.dataConverter },
       history,
       workflowId,
     );
@@ -289,7 +290,7 @@ describe('lines of the log', () => {
 test('a task whose run is started late is for its request all the same', async () => {
   await stack.controlWorker.stop();
   const { workflows } = stack.api;
-  const [start] = [workflows.start];
+  const { start } = workflows;
   workflows.start = () => Promise.reject(new Error('Temporal does not answer'));
   const request = seedRequest({ id: 'late', port: stack.port(2), user: 'late_user', password: CANARY });
   const { body } = await stack.call('POST', '/v1/databases', request, { 'X-Request-Id': 'observed-request-3' });
@@ -298,10 +299,8 @@ test('a task whose run is started late is for its request all the same', async (
   const late: string = body.task.task_id;
   await until(async () => {
     const text = await stack.log();
-    const line = text
-      .split('\n')
-      .find((each) => each.includes(late) && each.includes('"activityType":"createDatabase"'));
-    return line?.includes('observed-request-3') ? true : undefined;
+    const said = [late, '"activityType":"createDatabase"', '"requestId":"observed-request-3"'];
+    return text.split('\n').some((line) => said.every((each) => line.includes(each))) ? true : undefined;
   }, 60_000);
 });
 
