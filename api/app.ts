@@ -31,6 +31,7 @@ import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
+import { observeRequests } from './observe-requests.ts';
 import { policyRoutes } from './policies/routes.ts';
 import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
@@ -56,7 +57,14 @@ import { userRoutes } from './users/routes.ts';
 /** The whole HTTP API; no socket needed to call it (`app.request()`). */
 export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
-  app.use(nameRequest(), logRequests(deps.log), noStore(), confineToListener(), auditRefusals(deps));
+  app.use(
+    nameRequest(),
+    logRequests(deps.log),
+    observeRequests(deps),
+    noStore(),
+    confineToListener(),
+    auditRefusals(deps),
+  );
   app.use(methodNotAllowed({ app, onMethodNotAllowed: answerMethodNotAllowed }));
   app.use(enforceRules(deps), limitRequests(deps.clusters), refuseSpeculativeChanges(), limitBody(), tellReplays());
   app.onError(createErrorHandler(deps.log));

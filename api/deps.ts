@@ -3,8 +3,10 @@ import type pg from 'pg';
 import type { ParseSql } from '../domain/spec/scripts.ts';
 import type { BasicPair } from '../platform/auth/basic-pair.ts';
 import type { Log } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics/metrics.ts';
 import type { Sealer } from '../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../platform/target/registry.ts';
+import type { Tracing } from '../platform/tracing/tracing.ts';
 import type { Signals } from '../store/signals.ts';
 import type { IssuerAccess } from './access/identify-jwt.ts';
 import type { Dispatcher } from './roles/dispatcher.ts';
@@ -38,6 +40,10 @@ export interface ApiDeps {
   clusters: { requestsPerMinute: number };
   version: VersionInfo;
   log: Log;
+  /** Where requests are counted. */
+  metrics?: Pick<Metrics, 'requestAnswered'>;
+  /** Where requests become spans, in a process that exports traces. */
+  tracing?: Tracing;
   /** Which parts are not ready; empty when everything is. */
   readiness: () => Promise<string[]>;
 }

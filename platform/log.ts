@@ -1,5 +1,6 @@
 import type { Logger as TemporalLogger } from '@temporalio/common';
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
+import { logContext } from './log-context.ts';
 import { safeMessage } from './log-errors.ts';
 import { REDACTED, SECRET_NAMES, withoutSecrets } from './log-redaction.ts';
 
@@ -20,12 +21,15 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
  * Creates the logger of a process: one JSON object per line, to standard output unless `destination` says otherwise.
  *
  * Values under names such as `password` are replaced wherever they stand in what is logged, in the context of child loggers
- * too; see `withoutSecrets`. Errors, wherever they stand, are written by `describeError`.
+ * too; see `withoutSecrets`. Errors, wherever they stand, are written by `describeError`. Each line says on whose behalf it was
+ * written; see `withLogContext`.
  */
 export function createLogger(options: { level: LogLevel; service: string; destination?: DestinationStream }): Log {
   return pino(
     {
       level: options.level,
+      // What a line says itself comes before what the work under way is about.
+      mixin: logContext,
       base: { service: options.service, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: withoutSecrets },

@@ -2,10 +2,11 @@ import { v7 as uuidv7 } from 'uuid';
 import type { AccessOptions } from '../domain/access/request-options.ts';
 import { HELD_WORKFLOW, TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { AuditRow } from './audit.ts';
-import type { Queryable } from './connection.ts';
+import { afterCommit, type Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 import type { StoredSecret } from './secrets.ts';
 import { CHANNELS } from './signals.ts';
+import { taskEvents } from './task-events.ts';
 import { auditAction, type ServerTaskType } from './tasks.ts';
 
 /** A change of a server, as it is accepted. */
@@ -94,5 +95,7 @@ export async function insertRequest(tx: Queryable, request: AcceptedRequest): Pr
       audit.tokenId ?? null,
     ]),
   );
-  return rowCount === 1;
+  if (rowCount !== 1) return false;
+  afterCommit(() => taskEvents.emit('accepted', { type: request.type }));
+  return true;
 }

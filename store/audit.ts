@@ -81,6 +81,15 @@ export const acceptanceOf = (task: string): string =>
   `(SELECT actor, token_id, source, request_id FROM audit_log WHERE task_id = ${task} AND kind = 'intent'
     ORDER BY recorded_at, id LIMIT 1)`;
 
+/** The request that a task was accepted with; undefined where nobody asked, or long ago. */
+export async function requestOfTask(db: Queryable, taskId: string): Promise<string | undefined> {
+  const { rows } = await db.query<{ requestId: string | null }>(
+    `SELECT request_id AS "requestId" FROM ${acceptanceOf('$1::uuid')} AS accepted`,
+    [taskId],
+  );
+  return rows[0]?.requestId ?? undefined;
+}
+
 const INSERT_OUTCOME = prepared(
   'insert_audit_outcome',
   `INSERT INTO audit_log (kind, actor, token_id, source, request_id, action, resource, task_id, outcome, detail)

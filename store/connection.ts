@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 
 /** A pool or a client inside a transaction: what every repository function takes first. */
@@ -44,14 +45,26 @@ export function createMetadataPool(connection: MetadataConnection): pg.Pool {
   return pool;
 }
 
+/** What waits for the commit of the transaction under way. */
+const commits = new AsyncLocalStorage<(() => void)[]>();
+
+/** Calls `tell` once the transaction under way has been committed, and never if it is rolled back; at once where there is none. */
+export function afterCommit(tell: () => void): void {
+  const waiting = commits.getStore();
+  if (waiting === undefined) tell();
+  else waiting.push(tell);
+}
+
 /** Runs `work` in one transaction; rolls back on any error. */
 export async function inTransaction<T>(pool: pg.Pool, work: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+  const committed: (() => void)[] = [];
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query('BEGIN');
-    const result = await work(client);
+    const result = await commits.run(committed, () => work(client));
     await client.query('COMMIT');
+    for (const tell of committed) tell();
     return result;
   } catch (error) {
     await client.query('ROLLBACK').catch((rollbackError: Error) => {

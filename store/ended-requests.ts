@@ -1,9 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { acceptanceOf } from './audit.ts';
-import type { Queryable } from './connection.ts';
+import { afterCommit, type Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
 import { CHANNELS } from './signals.ts';
+import { taskEvents } from './task-events.ts';
+import { SECONDS_TAKEN } from './tasks.ts';
 
 /** How one request of a batch ended. */
 export interface EndedRequest {
@@ -28,7 +30,8 @@ const END_REQUESTS = prepared(
          fields jsonb, result jsonb, actor text, action text, resource text, detail jsonb)
      ), closed AS (
        UPDATE tasks SET status = ended.status, error = ended.error, completed_at = now() FROM ended
-       WHERE id = ended."taskId" AND tasks.status IN ('pending', 'running', 'canceling') RETURNING id
+       WHERE id = ended."taskId" AND tasks.status IN ('pending', 'running', 'canceling')
+       RETURNING id, type, tasks.status AS outcome, ${SECONDS_TAKEN} AS seconds
      ), fresh AS MATERIALIZED (SELECT ended.* FROM ended JOIN closed ON closed.id = ended."taskId"),
      logged AS (
        INSERT INTO task_log (id, task_id, message, fields) SELECT "logId", "taskId", message, fields FROM fresh
@@ -41,7 +44,9 @@ const END_REQUESTS = prepared(
          fresh.action, fresh.resource, fresh."taskId", fresh.status, fresh.detail
        FROM fresh LEFT JOIN LATERAL ${acceptanceOf('fresh."taskId"')} AS accepted ON true
      )
-     SELECT pg_notify('${CHANNELS.ended}', string_agg("taskId"::text, ',')) FROM fresh HAVING count(*) > 0`,
+     SELECT pg_notify('${CHANNELS.ended}', string_agg(id::text, ',')),
+       json_agg(json_build_object('type', type, 'outcome', outcome, 'seconds', seconds)) AS closed
+     FROM closed HAVING count(*) > 0`,
 );
 
 /**
@@ -50,5 +55,11 @@ const END_REQUESTS = prepared(
  */
 export async function endRequests(db: Queryable, ended: readonly EndedRequest[]): Promise<void> {
   if (ended.length === 0) return;
-  await db.query(END_REQUESTS([JSON.stringify(ended.map((end) => ({ logId: uuidv7(), ...end })))]));
+  const { rows } = await db.query<{ closed: { type: string; outcome: string; seconds: number }[] }>(
+    END_REQUESTS([JSON.stringify(ended.map((end) => ({ logId: uuidv7(), ...end })))]),
+  );
+  const closed = rows[0]?.closed ?? [];
+  afterCommit(() => {
+    for (const task of closed) taskEvents.emit('ended', task);
+  });
 }

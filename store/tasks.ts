@@ -1,8 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { HELD_WORKFLOW } from '../domain/task-workflows.ts';
 import { unapproved } from './approvals.ts';
-import type { Queryable } from './connection.ts';
+import { afterCommit, type Queryable } from './connection.ts';
 import { CHANNELS } from './signals.ts';
+import { taskEvents } from './task-events.ts';
 
 export type TaskStatus = 'pending' | 'running' | 'completed' | 'failed' | 'canceling' | 'canceled';
 /** Task types of the contract that this control plane performs, and its own ones on whole servers. */
@@ -83,6 +84,7 @@ export async function insertTask(
   );
   const row = rows[0];
   if (row === undefined) throw new Error('INSERT INTO tasks returned no row');
+  afterCommit(() => taskEvents.emit('accepted', { type: row.type }));
   return row;
 }
 
@@ -199,6 +201,9 @@ export function auditAction(task: Pick<TaskRecord, 'scope' | 'type'>): string {
   return `${task.scope}.${task.type}`;
 }
 
+/** Seconds that a task which is being closed has taken since its acceptance; the clock may have been set back meanwhile. */
+export const SECONDS_TAKEN = `greatest(extract(epoch FROM clock_timestamp() - tasks.created_at), 0)::float8`;
+
 /** How a task can end. */
 export type TaskOutcome = Extract<TaskStatus, 'completed' | 'failed' | 'canceled'>;
 
@@ -211,20 +216,25 @@ export async function closeTask(
   db: Queryable,
   input: { taskId: string; status: TaskOutcome; error?: string },
 ): Promise<TaskOutcome | undefined> {
-  const { rows } = await db.query<{ status: TaskOutcome }>(
+  const { rows } = await db.query<{ status: TaskOutcome; type: TaskType; seconds: number }>(
     `WITH closed AS (
        UPDATE tasks SET status = CASE WHEN status = 'canceling' AND $2 = 'failed' THEN 'canceled' ELSE $2::text END,
               error = $3, completed_at = now()
-       WHERE id = $1 AND status IN ('pending', 'running', 'canceling') RETURNING id, status
+       WHERE id = $1 AND status IN ('pending', 'running', 'canceling')
+       RETURNING id, status, type, ${SECONDS_TAKEN} AS seconds
      ), approval AS (
        UPDATE approvals a SET state = CASE closed.status WHEN 'completed' THEN 'executed' ELSE 'void' END, state_reason = $3,
               decided_at = coalesce(a.decided_at, now())
        FROM closed WHERE a.task_id = closed.id AND a.state IN ('pending', 'approved')
      )
-     SELECT status, pg_notify('${CHANNELS.ended}', id::text) FROM closed`,
+     SELECT status, type, seconds, pg_notify('${CHANNELS.ended}', id::text) FROM closed`,
     [input.taskId, input.status, input.error ?? null],
   );
-  return rows[0]?.status;
+  const [closed] = rows;
+  if (closed === undefined) return undefined;
+  const { type, status: outcome, seconds } = closed;
+  afterCommit(() => taskEvents.emit('ended', { type, outcome, seconds }));
+  return outcome;
 }
 
 /** Wipes the tasks of an earlier database of the same id, when that id is created again. */

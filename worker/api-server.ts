@@ -8,6 +8,7 @@ import { openAccess } from './access.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { readDefaultAdmin } from './default-admin.ts';
 import { type ListenerOptions, listenAll, stopAll } from './listen.ts';
+import { type Observability, observeDatabase } from './observability.ts';
 import { createReadiness } from './readiness.ts';
 import type { TemporalSession } from './temporal-session.ts';
 import { loadTls, renewTls, type TlsPair } from './tls.ts';
@@ -33,9 +34,11 @@ export async function startApi(options: {
   eagerStart: boolean;
   /** For the listener of the cluster API where no certificate is configured: its command line speaks TLS only. */
   clustersTls?: TlsPair;
+  /** Where requests are counted and traced. */
+  observe?: Pick<Observability, 'metrics' | 'tracing'>;
   log: Log;
 }): Promise<RunningApi> {
-  const { config, control, temporal, log } = options;
+  const { config, control, temporal, observe, log } = options;
   const workflows = temporal.client.workflow;
   const base = { db: control.db, workflows, taskQueue: CONTROL_TASK_QUEUE, log };
   const app = createApp({
@@ -53,9 +56,12 @@ export async function startApi(options: {
     handover: config.handover,
     access: await openAccess(config, control.db),
     clusters: config.clusters,
+    ...(observe === undefined ? {} : { metrics: observe.metrics }),
+    ...(observe?.tracing === undefined ? {} : { tracing: observe.tracing }),
     version: await versionInfo(),
     readiness: createReadiness(base),
   });
+  if (observe !== undefined) observeDatabase(observe.metrics, control.db, log);
   const files = config.tls;
   const tls = files === undefined ? undefined : await loadTls(files);
   const confined = (only: ConfinedListener): ListenerOptions['fetch'] => {

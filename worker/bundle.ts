@@ -8,6 +8,7 @@ import { failureConverterPath } from '../platform/temporal/data-converter.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const WORKFLOWS = join(ROOT, 'workflows/index.ts');
+const INTERCEPTORS = join(ROOT, 'workflows/interceptors.ts');
 /** Everything that can end up in the bundle. */
 const SOURCES = ['workflows', 'domain', 'platform/temporal/failure-converter.ts', 'package-lock.json'];
 
@@ -15,6 +16,7 @@ const SOURCES = ['workflows', 'domain', 'platform/temporal/failure-converter.ts'
 export async function bundleWorkflows(): Promise<{ code: string }> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: WORKFLOWS,
+    workflowInterceptorModules: [INTERCEPTORS],
     failureConverterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });

@@ -9,6 +9,7 @@ import { startControlWorker } from './control-worker.ts';
 import { ensureAdministrator } from './first-administrator.ts';
 import { startHostWorker } from './host-worker.ts';
 import { existingMetadata } from './metadata.ts';
+import { type Observability, observeConnections, serveMetrics, startObservability } from './observability.ts';
 import { prepareNamespace } from './prepare-namespace.ts';
 import { endedByItself, type RunningWorker } from './running-worker.ts';
 import { createStopList, type StopList } from './stop-list.ts';
@@ -17,14 +18,15 @@ import { untilSignal } from './until-signal.ts';
 
 /** `api`: the HTTP API alone. */
 export function runApi(config: Config): Promise<number> {
-  return runUntilSignal('api', config, async ({ stops, log }) => {
+  return runUntilSignal('api', config, async ({ stops, observe, log }) => {
     const control = await controlPlane(config, stops, log);
+    observeConnections(observe.metrics, control);
     const file = config.files.adminToken;
     if (await ensureAdministrator(control.db, { file, when: 'first' })) {
       log.warn({ file }, 'the token of the first administrator was written to this file');
     }
-    const temporal = await temporalSession(config, stops, log);
-    const api = await startApi({ config, control, temporal, eagerStart: false, log });
+    const temporal = await temporalSession(config, { stops, observe, log });
+    const api = await startApi({ config, control, temporal, eagerStart: false, observe, log });
     stops.add({ name: 'API', stop: api.stop });
     log.info({ url: api.url }, 'API listens');
     return undefined;
@@ -52,12 +54,13 @@ export async function runAdminToken(
 
 /** `worker`: a control worker. */
 export function runControlWorker(config: Config): Promise<number> {
-  return runUntilSignal('worker', config, async ({ stops, log }) => {
+  return runUntilSignal('worker', config, async ({ stops, observe, log }) => {
     const control = await controlPlane(config, stops, log);
-    const temporal = await temporalSession(config, stops, log);
+    observeConnections(observe.metrics, control);
+    const temporal = await temporalSession(config, { stops, observe, log });
     await prepareNamespace({ address: addressOf(config), namespace: config.temporal.namespace });
     const workflowBundle = await cachedBundle(join(config.home, 'workflow-bundle.js'));
-    const worker = await startControlWorker({ config, control, temporal, workflowBundle, log });
+    const worker = await startControlWorker({ config, control, temporal, workflowBundle, observe, log });
     stops.add({ name: 'control worker', stop: worker.stop });
     log.info('control worker takes work');
     return worker;
@@ -67,13 +70,20 @@ export function runControlWorker(config: Config): Promise<number> {
 /** `host`: the worker of this host. Its services go on when it ends. */
 export function runHostWorker(config: Config): Promise<number> {
   const { id: hostId } = config.host;
-  return runUntilSignal('host', config, async ({ stops, log }) => {
-    const temporal = await temporalSession(config, stops, log);
-    const worker = await startHostWorker({ config, temporal, log, stopServicesAtEnd: false });
+  return runUntilSignal('host', config, async ({ stops, observe, log }) => {
+    const temporal = await temporalSession(config, { stops, observe, log });
+    const worker = await startHostWorker({ config, temporal, observe, log, stopServicesAtEnd: false });
     stops.add({ name: 'host worker', stop: worker.stop });
     log.info({ hostId, runtime: worker.runtime }, 'host worker takes work');
     return worker;
   });
+}
+
+/** What the processes that go on have in common. */
+interface Parts {
+  stops: StopList;
+  observe: Observability;
+  log: Log;
 }
 
 /**
@@ -83,13 +93,21 @@ export function runHostWorker(config: Config): Promise<number> {
 async function runUntilSignal(
   service: string,
   config: Config,
-  start: (parts: { stops: StopList; log: Log }) => Promise<RunningWorker | undefined>,
+  start: (parts: Parts) => Promise<RunningWorker | undefined>,
 ): Promise<number> {
   const log = createLogger({ level: config.logLevel, service });
   const stops = createStopList(log);
   const signal = untilSignal();
   try {
-    const worker = await start({ stops, log });
+    const observe = await startObservability({ config, service, log });
+    // The last to be stopped: what the others do until their end is counted and traced, too.
+    stops.add({ name: 'traces', stop: observe.stop });
+    if (config.metricsListen !== undefined) {
+      const { url, stop } = await serveMetrics(observe.metrics, config.metricsListen);
+      stops.add({ name: 'metrics', stop });
+      log.info({ url: `${url}/metrics` }, 'metrics are served');
+    }
+    const worker = await start({ stops, observe, log });
     const end = worker === undefined ? signal : Promise.race([signal, endedByItself(service, worker)]);
     log.info({ signal: await end }, 'stopping');
     return 0;
@@ -110,13 +128,14 @@ async function controlPlane(config: Config, stops: StopList, log: Log): Promise<
   return control;
 }
 
-async function temporalSession(config: Config, stops: StopList, log: Log): Promise<TemporalSession> {
-  installTemporalRuntime(log);
+async function temporalSession(config: Config, { stops, observe, log }: Parts): Promise<TemporalSession> {
+  installTemporalRuntime(log, config.temporal.metricsListen);
   const { namespace } = config.temporal;
   const session = await openTemporal({
     address: addressOf(config),
     namespace,
     codecKeyringFile: config.files.codecKeyring,
+    interceptors: observe.tracing === undefined ? [] : [observe.tracing.client],
   });
   stops.add({ name: 'Temporal connection', stop: session.close });
   return session;

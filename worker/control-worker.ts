@@ -4,8 +4,9 @@ import { createControlActivities } from '../activities/control/index.ts';
 import { CONTROL_TASK_QUEUE } from '../domain/identifiers.ts';
 import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
-import { activityEdge, HEARTBEAT_THROTTLE_MS } from './activity-edge.ts';
+import { activityEdge, HEARTBEAT_THROTTLE_MS, NO_SINKS, tracedBy } from './activity-edge.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { looksStandFor, type Observability } from './observability.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import { ensureSchedule } from './schedules.ts';
 import type { TemporalSession } from './temporal-session.ts';
@@ -14,8 +15,6 @@ import type { TemporalSession } from './temporal-session.ts';
 const RUN_TIMEOUT_MS = 2 * 60_000;
 /** Many servers, a few at a time, each within its own bound. */
 const DRIFT_RUN_TIMEOUT_MS = 30 * 60_000;
-/** A look stands until the third one after it is overdue; never for less than this. */
-const FRESH_MIN_MS = 30_000;
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
 const MAX_ACTIVITIES = 50;
 const SHUTDOWN_GRACE_MS = 8_000;
@@ -29,13 +28,15 @@ export interface ControlWorkerOptions {
   log: Log;
   /** How long a stop waits for activities under way, in milliseconds; 8000 unless given. Then they are cancelled, and tried again later. */
   shutdownGraceMs?: number;
+  /** Where steps are counted and traced. */
+  observe?: Observability;
   /** Further activity interceptors, inside the edge. */
   interceptors?: WorkerInterceptors['activity'];
 }
 
 /** A worker that runs every workflow and the activities that speak to PostgreSQL servers; reconciles once at its start. */
 export async function startControlWorker(options: ControlWorkerOptions): Promise<RunningWorker> {
-  const { config, control, temporal, log } = options;
+  const { config, control, temporal, observe, log } = options;
   const worker = await Worker.create({
     connection: temporal.connection,
     namespace: temporal.namespace,
@@ -58,11 +59,15 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       drainMs: config.drainMs,
       monitor: {
         graceMs: config.monitor.graceMs,
-        freshMs: Math.max(FRESH_MIN_MS, 3 * config.monitor.intervalMs),
+        freshMs: looksStandFor(config),
       },
+      ...(observe === undefined ? {} : { hostsChecked: observe.hostsChecked }),
       log,
     }),
-    interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
+    interceptors: {
+      activity: [activityEdge(log, observe?.metrics), ...tracedBy(observe), ...(options.interceptors ?? [])],
+    },
+    sinks: observe?.tracing?.sinks ?? NO_SINKS,
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
     shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,

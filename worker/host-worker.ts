@@ -17,9 +17,10 @@ import { chooseRuntime } from '../platform/runtime/choose.ts';
 import { openOnHost } from '../platform/secrets/host-envelope.ts';
 import { loadOrCreateHostKey } from '../platform/secrets/host-key.ts';
 import { loadJoinToken } from '../platform/secrets/join-token.ts';
-import { activityEdge, HEARTBEAT_THROTTLE_MS } from './activity-edge.ts';
+import { activityEdge, HEARTBEAT_THROTTLE_MS, tracedBy } from './activity-edge.ts';
 import { createAdminGateways } from './gateway.ts';
 import { createHostControl } from './host-control.ts';
+import type { Observability } from './observability.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import type { TemporalSession } from './temporal-session.ts';
 
@@ -37,6 +38,8 @@ export interface HostWorkerOptions {
   stopServicesAtEnd: boolean;
   /** How long a stop waits for activities under way, in milliseconds; 5000 unless given. */
   shutdownGraceMs?: number;
+  /** Where steps are counted and traced. */
+  observe?: Pick<Observability, 'metrics' | 'tracing'>;
   /** Further activity interceptors, inside the edge. */
   interceptors?: WorkerInterceptors['activity'];
 }
@@ -51,7 +54,7 @@ export interface RunningHostWorker extends RunningWorker {
  * codec keyring, and neither the metadata database nor the sealing keys (R12).
  */
 export async function startHostWorker(options: HostWorkerOptions): Promise<RunningHostWorker> {
-  const { config, temporal, log } = options;
+  const { config, temporal, observe, log } = options;
   const { id: hostId, dataDir, addresses } = config.host;
   const workerId = uuidv7();
   // Services of root run as another user, who passes through here to its own files; all else below is 0600.
@@ -97,7 +100,9 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
       taskQueue: hostTaskQueue(hostId),
       dataConverter: temporal.dataConverter,
       activities: createHostActivities(context),
-      interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },
+      interceptors: {
+        activity: [activityEdge(log, observe?.metrics), ...tracedBy(observe), ...(options.interceptors ?? [])],
+      },
       maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
       maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE_MS,
       shutdownGraceTime: options.shutdownGraceMs ?? SHUTDOWN_GRACE_MS,

@@ -1,9 +1,11 @@
-import { Client, type ConnectionLike } from '@temporalio/client';
+import { Client, type ConnectionLike, type WorkflowClientInterceptor } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
+import type { Endpoint } from '../platform/config/config.ts';
 import { type Log, temporalLogger } from '../platform/log.ts';
 import { loadKeyring } from '../platform/secrets/keyring.ts';
 import { createDataConverter } from '../platform/temporal/data-converter.ts';
+import { requestHeader } from '../platform/temporal/request-header.ts';
 
 /** One process's way to Temporal: a connection that workers and clients share. */
 export interface TemporalSession {
@@ -17,13 +19,21 @@ export interface TemporalSession {
 /**
  * Takes the Temporal runtime over: it logs through ours and leaves signals alone, because parts are stopped in an order.
  * Once per process, before the first connection.
+ * @param metricsAt where the SDK serves metrics of its own; nowhere unless given
  */
-export function installTemporalRuntime(log: Log): void {
+export function installTemporalRuntime(log: Log, metricsAt?: Readonly<Endpoint>): void {
   Runtime.install({
     logger: temporalLogger(log),
     shutdownSignals: [],
-    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} } },
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
+      ...(metricsAt === undefined ? {} : { metrics: { prometheus: { bindAddress: addressText(metricsAt) } } }),
+    },
   });
+}
+
+function addressText({ address, port }: Readonly<Endpoint>): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** Connects with the codec of the given keyring. A client on a worker's connection may have its runs started eagerly. */
@@ -31,6 +41,8 @@ export async function openTemporal(options: {
   address: string;
   namespace: string;
   codecKeyringFile: string;
+  /** Beside the one that tells runs of their requests. */
+  interceptors?: readonly WorkflowClientInterceptor[];
 }): Promise<TemporalSession> {
   const dataConverter = createDataConverter({
     keyring: await loadKeyring(options.codecKeyringFile),
@@ -41,6 +53,7 @@ export async function openTemporal(options: {
     connection: connection as ConnectionLike,
     namespace: options.namespace,
     dataConverter,
+    interceptors: { workflow: [requestHeader, ...(options.interceptors ?? [])] },
   });
   return { connection, client, namespace: options.namespace, dataConverter, close: () => connection.close() };
 }

@@ -1,5 +1,6 @@
 import type { WorkflowClient } from '@temporalio/client';
 import type pg from 'pg';
+import type { HostCheck } from '../../domain/services.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Sealer } from '../../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../../platform/target/registry.ts';
@@ -31,5 +32,7 @@ export interface ControlDeps {
   drainMs: number;
   /** How patient the monitor is with services, and how long its looks stand, in milliseconds. */
   monitor: { graceMs: number; freshMs: number };
+  /** Hears of each look at all hosts. */
+  hostsChecked?: (checks: readonly HostCheck[]) => void;
   log: Log;
 }

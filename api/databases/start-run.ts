@@ -1,3 +1,4 @@
+import { addToLogContext } from '../../platform/log-context.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { startOf } from '../../platform/temporal/task-run.ts';
 import type { TaskRecord } from '../../store/tasks.ts';
@@ -8,6 +9,7 @@ import type { ApiDeps } from '../deps.ts';
  * caller: the reconciler starts what is pending.
  */
 export async function startRun(deps: ApiDeps, task: TaskRecord, hostIds: readonly string[]): Promise<void> {
+  addToLogContext({ taskId: task.id });
   try {
     const hosts = [...new Set(hostIds)];
     await startTask(deps.workflows, startOf(task, { taskQueue: deps.taskQueue, hosts, eager: deps.eagerStart }));

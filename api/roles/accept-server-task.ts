@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
 import type { AccessOptions } from '../../domain/access/request-options.ts';
+import { addToLogContext } from '../../platform/log-context.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { insertRequest, newTaskId, serverWorkflow, serverWorkflowId } from '../../store/accepted-requests.ts';
 import { insertApproval } from '../../store/approvals.ts';
@@ -114,6 +115,8 @@ export async function acceptServerTasks(
       });
     }
     fresh = true;
+    // One request may become several tasks; most become one.
+    if (only !== undefined && others.length === 0) addToLogContext({ taskId: only.taskId });
     await Promise.all(
       tasks.map(({ change, taskId }) => startAccepted(deps, { taskId, ...change, held: change.held !== undefined })),
     );

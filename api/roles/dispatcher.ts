@@ -1,3 +1,4 @@
+import { withLogContext } from '../../platform/log-context.ts';
 import { startBatch } from '../../platform/temporal/start-batch.ts';
 import { type BatchRecord, openBatch } from '../../store/batches.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -33,7 +34,8 @@ export function createDispatcher(deps: ApiDeps): Dispatcher {
       }
       const entry = { again: false, done: Promise.resolve() };
       looking.set(serverName, entry);
-      entry.done = look(serverName, entry);
+      // On behalf of all whose requests are collected, not of the one that came first.
+      entry.done = withLogContext({ server: serverName }, () => look(serverName, entry));
       return entry.done;
     },
   };

@@ -69,6 +69,8 @@ export interface Config {
       | { readonly kind: 'existing'; readonly address: string }
       | { readonly kind: 'development'; readonly port: number; readonly uiPort: number; readonly cliPath?: string };
     readonly codecPort: number;
+    /** Where Temporal's SDK serves metrics of its own. */
+    readonly metricsListen?: Readonly<Endpoint>;
   };
   readonly host: {
     readonly id: string;
@@ -91,6 +93,10 @@ export interface Config {
     readonly auditAnchors: string;
   };
   readonly logLevel: LogLevel;
+  /** Where metrics are served. */
+  readonly metricsListen?: Readonly<Endpoint>;
+  /** Collector of traces, without a slash at the end. */
+  readonly tracesEndpoint?: string;
   readonly taskTimeoutMs: number;
   readonly drainMs: number;
   readonly reconcileIntervalMs: number;
@@ -137,6 +143,9 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       namespace: set.TEMPORAL_NAMESPACE ?? 'default',
       server: temporalServerOf(set, path),
       codecPort: set.PGSTEWARD_CODEC_PORT ?? 8234,
+      ...(set.PGSTEWARD_TEMPORAL_METRICS_LISTEN === undefined
+        ? {}
+        : { metricsListen: set.PGSTEWARD_TEMPORAL_METRICS_LISTEN }),
     },
     host: {
       id: hostId,
@@ -157,6 +166,8 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       auditAnchors: path(set.PGSTEWARD_AUDIT_ANCHOR_FILE ?? join(home, 'audit-anchors.jsonl')),
     },
     logLevel: set.PGSTEWARD_LOG_LEVEL ?? 'info',
+    ...(set.PGSTEWARD_METRICS_LISTEN === undefined ? {} : { metricsListen: set.PGSTEWARD_METRICS_LISTEN }),
+    ...(set.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? {} : { tracesEndpoint: set.OTEL_EXPORTER_OTLP_ENDPOINT }),
     taskTimeoutMs: (set.PGSTEWARD_TASK_TIMEOUT_SECONDS ?? 600) * 1000,
     drainMs: (set.PGSTEWARD_DRAIN_SECONDS ?? 10) * 1000,
     reconcileIntervalMs: (set.PGSTEWARD_RECONCILE_SECONDS ?? 15) * 1000,

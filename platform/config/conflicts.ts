@@ -114,11 +114,21 @@ function halfOfAdminPair({
 }
 
 /** Ports that processes of this installation listen on; 0, any free one, is none of them. */
-function ownPorts({ listen, usersListen, clustersListen, metadata, targetPort, temporal }: Config): [string, number][] {
+function ownPorts({
+  listen,
+  usersListen,
+  clustersListen,
+  metricsListen,
+  metadata,
+  targetPort,
+  temporal,
+}: Config): [string, number][] {
   const ports: Partial<Record<OptionName, number>> = {
     PGSTEWARD_PORT: listen.port,
     ...(usersListen !== undefined && { PGSTEWARD_USERS_LISTEN: usersListen.port }),
     ...(clustersListen !== undefined && { PGSTEWARD_CLUSTERS_LISTEN: clustersListen.port }),
+    ...(metricsListen !== undefined && { PGSTEWARD_METRICS_LISTEN: metricsListen.port }),
+    ...(temporal.metricsListen !== undefined && { PGSTEWARD_TEMPORAL_METRICS_LISTEN: temporal.metricsListen.port }),
     ...(metadata.kind === 'embedded' && { PGSTEWARD_METADATA_PORT: metadata.port }),
     PGSTEWARD_TARGET_PORT: targetPort,
     ...(temporal.server.kind === 'development' && {

@@ -246,6 +246,23 @@ export const OPTIONS = {
     default: '`info`',
     meaning: 'Lowest level that is logged: trace, debug, info, warn, error, fatal or silent.',
   }),
+  PGSTEWARD_METRICS_LISTEN: option({
+    schema: endpoint(portOrAny),
+    default: 'no metrics; with `npm start` `127.0.0.1:9464`, or any free port where that one is taken',
+    meaning:
+      'Address and port at which this process serves metrics for Prometheus at `/metrics`, without credentials; port 0 takes any free one.',
+  }),
+  PGSTEWARD_TEMPORAL_METRICS_LISTEN: option({
+    schema: endpoint(port),
+    default: 'none',
+    meaning: 'Address and port at which the Temporal SDK of this process serves metrics of its own at `/metrics`.',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: option({
+    schema: publicUrl,
+    default: 'no traces',
+    meaning:
+      'Collector that traces are sent to over OTLP/HTTP, such as `http://127.0.0.1:4318`. Other variables of OpenTelemetry, such as `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_TRACES_SAMPLER`, hold too.',
+  }),
   PGSTEWARD_TASK_TIMEOUT_SECONDS: option({
     schema: integer(10, 86_400),
     default: '`600`',

@@ -11,6 +11,8 @@ interface Closable {
  */
 export interface ConnectionBudget<Idle extends Closable> {
   readonly size: number;
+  /** What is in use now. */
+  usage(): BudgetUse;
   /** Waits for `count` connections. @returns how to give them back. @throws the signal's reason when aborted while waiting */
   reserve(count: number, signal?: AbortSignal): Promise<() => void>;
   /** A place for one of the reserved connections, from before it is opened until it is closed; idle ones make room. */
@@ -25,6 +27,18 @@ export interface ConnectionBudget<Idle extends Closable> {
   forget(connection: Idle): void;
   /** Closes kept connections. */
   closeIdle(matches: (connection: Idle) => boolean): Promise<void>;
+}
+
+/** How much of a budget is in use. */
+export interface BudgetUse {
+  /** Connections that work has reserved, whether it has opened them yet or not. */
+  reserved: number;
+  /** Open connections that nobody uses. */
+  idle: number;
+  /** Pieces of work that wait for connections. */
+  waiting: number;
+  /** Most connections at a time. */
+  limit: number;
 }
 
 interface Waiter {
@@ -60,6 +74,7 @@ export function createConnectionBudget<Idle extends Closable>(size: number): Con
 
   const budget: ConnectionBudget<Idle> = {
     size,
+    usage: () => ({ reserved: size - free, idle: idle.length, waiting: waiting.length, limit: size }),
     reserve(count, signal) {
       if (!(count >= 1 && count <= size))
         throw new RangeError(`${count} of at most ${size} connections were asked for`);

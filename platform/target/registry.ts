@@ -1,3 +1,4 @@
+import type { BudgetUse } from './connection-budget.ts';
 import { createTargetBudget, type TargetBudget } from './connector.ts';
 import { createTargetServer, type TargetAddress, type TargetServer } from './target-server.ts';
 import { createTopologyLook, type ServerTopology } from './topology.ts';
@@ -9,6 +10,8 @@ export interface TargetRegistry {
   candidate(address: TargetAddress): TargetServer;
   /** What the endpoints of a server say of themselves, at most 2 s old; undefined where that cannot be known in time. */
   topology(name: string): Promise<ServerTopology | undefined>;
+  /** How much of what this process may open to each server is in use, by name; servers that it never spoke to are not among them. */
+  usage(): ReadonlyMap<string, BudgetUse>;
   close(): Promise<void>;
 }
 
@@ -42,6 +45,7 @@ export function createTargetRegistry(options: {
     get,
     topology: createTopologyLook(get),
     candidate: (address) => createTargetServer(address, budgetOf(address.name)),
+    usage: () => new Map([...budgets].map(([name, budget]) => [name, budget.usage()])),
     async close() {
       const open = [...servers.values()];
       servers.clear();

@@ -25,6 +25,12 @@ import { type ControlPlane, openControlPlane } from '../../worker/control-plane.
 import { startControlWorker } from '../../worker/control-worker.ts';
 import { ensureAdministrator } from '../../worker/first-administrator.ts';
 import { type RunningHostWorker, startHostWorker } from '../../worker/host-worker.ts';
+import {
+  type Observability,
+  observeConnections,
+  observeDatabase,
+  startObservability,
+} from '../../worker/observability.ts';
 import { createReadiness } from '../../worker/readiness.ts';
 import { registerServer } from '../../worker/register-server.ts';
 import type { RunningWorker } from '../../worker/running-worker.ts';
@@ -62,6 +68,8 @@ export interface TestStack extends ApiCalls {
   as(credentials: Readonly<Record<string, string>>, at?: { address?: string }): ApiCalls;
   /** First of the two ports of a service, from this file's own block. */
   port(index?: number): number;
+  /** With `observe`. */
+  observe: Observability | undefined;
   /** Every line that this installation logged. */
   log(): Promise<string>;
   /** Hosts beside `host-1`, by id. */
@@ -85,6 +93,8 @@ export interface TestStackOptions {
   temporalAddress?: string;
   /** Server of the hosts instead of one of the stack's own; stopped with the stack. */
   target?: TargetForTests;
+  /** Count and, where `env` names a collector, trace, as processes do; one stack in a file. */
+  observe?: boolean;
   /** Hosts beside `host-1`: the environment of each worker, over that of the stack. */
   moreHosts?: Record<string, Record<string, string>>;
 }
@@ -139,16 +149,22 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     service: 'test',
     destination: pino.destination({ dest: logFile, sync: true }),
   });
-  if (!runtimeInstalled) installTemporalRuntime(log);
+  if (!runtimeInstalled) installTemporalRuntime(log, config.temporal.metricsListen);
   runtimeInstalled = true;
   await ensureKeyring(config.files.codecKeyring);
   await ensureJoinToken(config.files.joinToken);
   const control = await openControlPlane(config, metadata, log);
+  const observe = options.observe === true ? await startObservability({ config, service: 'test', log }) : undefined;
+  if (observe !== undefined) {
+    observeConnections(observe.metrics, control);
+    observeDatabase(observe.metrics, control.db, log);
+  }
   await registerServer(control, { hostId: config.host.id, address: target.address });
   const temporal = await openTemporal({
     address: servers.temporalAddress,
     namespace: name,
     codecKeyringFile: config.files.codecKeyring,
+    interceptors: observe?.tracing === undefined ? [] : [observe.tracing.client],
   });
   const workflowBundle = { code: await readFile(servers.workflowBundleFile, 'utf8') };
   const base = { db: control.db, workflows: temporal.client.workflow, taskQueue: CONTROL_TASK_QUEUE, log };
@@ -168,13 +184,16 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     access: await openAccess(config, control.db),
     clusters: config.clusters,
     readiness: createReadiness(base),
+    ...(observe === undefined ? {} : { metrics: observe.metrics }),
+    ...(observe?.tracing === undefined ? {} : { tracing: observe.tracing }),
   };
+  const observed = observe === undefined ? {} : { observe };
   const app = createApp(api);
   const admin = await administratorOf(config, control);
   const startControl = (interceptors: WorkerInterceptors['activity'] = []) =>
-    startControlWorker({ config, control, temporal, workflowBundle, log, interceptors });
+    startControlWorker({ config, control, temporal, workflowBundle, ...observed, log, interceptors });
   const startHost = (interceptors: WorkerInterceptors['activity'] = []) =>
-    startHostWorker({ config, temporal, log, stopServicesAtEnd: false, interceptors });
+    startHostWorker({ config, temporal, ...observed, log, stopServicesAtEnd: false, interceptors });
   const moreHosts = new Map<string, TestHost>();
   const withWorkers = options.workers !== false;
   const stopped: RunningWorker = { isRunning: () => false, ended: Promise.resolve(), stop: () => Promise.resolve() };
@@ -188,6 +207,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     admin,
     as: (credentials, at) => callsOf(app, credentials, at),
     ...callsOf(app, admin),
+    observe,
     port: (index = 0) => range.first + index * 2,
     log: () => readFile(logFile, 'utf8'),
     moreHosts,
@@ -212,6 +232,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       }
       await deleteSchedules(temporal);
       await temporal.close();
+      await observe?.stop();
       await control.close();
       await target.stop();
       await dropDatabase(servers.metadata, name);

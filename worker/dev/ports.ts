@@ -20,6 +20,9 @@ export async function assertPortsFree(config: Config): Promise<void> {
       owner: 'the listener for the cluster API',
     });
   }
+  if (config.metricsListen !== undefined) {
+    wanted.push({ ...config.metricsListen, variable: 'PGSTEWARD_METRICS_LISTEN', owner: 'the listener for metrics' });
+  }
   if (config.temporal.server.kind === 'development') {
     const { codecPort: port } = config.temporal;
     wanted.push({ address: '127.0.0.1', port, variable: 'PGSTEWARD_CODEC_PORT', owner: 'the codec server' });

@@ -10,6 +10,7 @@ import { startControlWorker } from '../control-worker.ts';
 import { ensureAdministrator } from '../first-administrator.ts';
 import { ensureFirstTeam, type FirstTeam } from '../first-team.ts';
 import { startHostWorker } from '../host-worker.ts';
+import { observeConnections, serveDevelopmentMetrics, startObservability } from '../observability.ts';
 import { registerServer } from '../register-server.ts';
 import { endedByItself } from '../running-worker.ts';
 import { createStopList } from '../stop-list.ts';
@@ -64,6 +65,11 @@ export async function startDevStack(options: {
     const lock = await lockHome(config.home);
     stops.add({ name: 'state directory', stop: lock.release });
     await assertPortsFree(config);
+    const observe = await startObservability({ config, service: 'dev', log });
+    stops.add({ name: 'traces', stop: observe.stop });
+    const metrics = await serveDevelopmentMetrics(observe.metrics, config);
+    stops.add({ name: 'metrics', stop: metrics.stop });
+    report.ready('metrics', `${metrics.url}/metrics`);
     await ensureKeyring(config.files.codecKeyring);
     await ensureJoinToken(config.files.joinToken);
     const codec = await startUiCodec(config);
@@ -75,6 +81,7 @@ export async function startDevStack(options: {
 
     const control = await openControlPlane(config, servers.metadata, log);
     stops.add({ name: 'metadata connections', stop: control.close });
+    observeConnections(observe.metrics, control);
     await ensureAdministrator(control.db, { file: config.files.adminToken, when: 'lost' });
     await registerServer(control, servers.target);
     const firstTeam = await ensureFirstTeam(control.db, {
@@ -82,13 +89,18 @@ export async function startDevStack(options: {
       serverName: servers.target.address.name,
     });
     const { uiUrl, address } = servers.temporal;
-    installTemporalRuntime(log);
+    installTemporalRuntime(log, config.temporal.metricsListen);
     const { namespace } = config.temporal;
-    const temporal = await openTemporal({ address, namespace, codecKeyringFile: config.files.codecKeyring });
+    const temporal = await openTemporal({
+      address,
+      namespace,
+      codecKeyringFile: config.files.codecKeyring,
+      interceptors: observe.tracing === undefined ? [] : [observe.tracing.client],
+    });
     stops.add({ name: 'Temporal connection', stop: temporal.close });
     signal.throwIfAborted();
 
-    const parts = { config, temporal, log, shutdownGraceMs: SHUTDOWN_GRACE_MS };
+    const parts = { config, temporal, observe, log, shutdownGraceMs: SHUTDOWN_GRACE_MS };
     const controlWorker = await startControlWorker({ ...parts, control, workflowBundle: servers.workflowBundle });
     stops.add({ name: 'control worker', stop: controlWorker.stop });
     report.ready('control worker', 'takes work');
@@ -106,6 +118,7 @@ export async function startDevStack(options: {
       temporal,
       eagerStart: true,
       ...(clustersTls === undefined ? {} : { clustersTls }),
+      observe,
       log,
     });
     stops.add({ name: 'API', stop: api.stop });

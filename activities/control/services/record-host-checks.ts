@@ -13,6 +13,7 @@ export async function recordHostChecks(
   deps: ControlDeps,
   input: { hosts: HostCheck[] },
 ): Promise<{ changed: StateChange[] }> {
+  deps.hostsChecked?.(input.hosts);
   const checks = new Map(input.hosts.map((check) => [check.hostId, check]));
   const judged = (await listWatchedInstances(deps.db)).flatMap((instance) => {
     const check = checks.get(instance.hostId);

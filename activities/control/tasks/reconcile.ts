@@ -1,8 +1,10 @@
 import { WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { CLEANUP_WORKFLOW, cleanupWorkflowId } from '../../../domain/task-workflows.ts';
+import { withLogContext } from '../../../platform/log-context.ts';
 import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
 import { cancelRun, startOf, subjectOf } from '../../../platform/temporal/task-run.ts';
+import { requestOfTask } from '../../../store/audit.ts';
 import { listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
 import { pruneHandovers } from '../../../store/handovers.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
@@ -45,14 +47,21 @@ export async function reconcileTasks(
     const run = await runState(deps, task);
     if (run.state === 'running') {
       // Whoever was told that it is being cancelled may have died before the run was.
-      if (task.status === 'canceling') await cancelRun(deps.workflows, task, deps);
+      if (task.status === 'canceling') await onBehalfOf(deps, task, () => cancelRun(deps.workflows, task, deps));
     } else if (run.state === 'gone' && task.startedAt === null) {
-      if (await startTask(deps.workflows, startOf(task, { taskQueue: deps.taskQueue }))) started.push(task.id);
-    } else if (await startCleanup(deps, task, run.reason)) {
+      const start = startOf(task, { taskQueue: deps.taskQueue });
+      if (await onBehalfOf(deps, task, () => startTask(deps.workflows, start))) started.push(task.id);
+    } else if (await onBehalfOf(deps, task, () => startCleanup(deps, task, run.reason))) {
       cleanups.push(task.id);
     }
   }
   return { started, cleanups };
+}
+
+/** A run that is started late is for the request that its task was accepted with, all the same. */
+async function onBehalfOf<T>(deps: ControlDeps, task: TaskRecord, work: () => Promise<T>): Promise<T> {
+  const requestId = await requestOfTask(deps.db, task.id);
+  return withLogContext({ taskId: task.id, ...(requestId === undefined ? {} : { requestId }) }, work);
 }
 
 /** Requests that are carried out together have the batch's run: one that is gone is started anew, and finds done what is done. */
