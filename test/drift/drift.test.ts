@@ -189,6 +189,13 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
       [name],
     );
     expect(rows).toEqual([{ version: 1 }]);
+    // The schedule finds it, too: by xmin, or by a login that is due.
+    await server.query(`ALTER ROLE kept PASSWORD '${OTHER}'`);
+    await engine.stack.control.db.query('UPDATE guarded_roles SET proven_at = NULL WHERE server_name = $1', [name]);
+    await until(async () => {
+      await guard.tick();
+      return (await logsIn('kept', KEPT)) ? true : undefined;
+    });
     await put('forgotten', { password: KEPT });
     await guard.check();
     expect(await guard.findings('?kind=password')).toEqual([]);
