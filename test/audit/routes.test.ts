@@ -136,7 +136,7 @@ describe('what is accepted is two rows, of what was asked for and of what came o
     const { rows } = await stack.control.db.query<{ before: string[]; after: string[] }>(
       `SELECT jsonb_path_query_array(detail, '$.before.spec.database_users[*].username') AS before,
          jsonb_path_query_array(detail, '$.after.spec.database_users[*].username') AS after
-       FROM audit_log WHERE action = 'database.update' AND kind = 'intent'`,
+       FROM audit_log WHERE action = 'database.update' AND kind = 'intent' AND detail ? 'before'`,
     );
     expect(rows).toEqual([{ before: ['audited_app'], after: ['audited_app', 'audited_reader'] }]);
   });

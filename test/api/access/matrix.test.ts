@@ -3,6 +3,7 @@
  * and keys are invalid on purpose: whoever is let through is told so, and nothing is changed.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enforceRules } from '../../../api/access/enforce.ts';
 import { routeKey } from '../../../api/access/route.ts';
@@ -14,6 +15,7 @@ import { createErrorHandler } from '../../../api/error-handler.ts';
 import { GLOBAL_ROLES, type GlobalRole } from '../../../domain/authority/roles.ts';
 import type { Scope } from '../../../domain/authority/scope.ts';
 import { insertDatabase } from '../../../store/databases.ts';
+import { insertJwtRotation } from '../../../store/jwt-rotations.ts';
 import { insertEntry } from '../../../store/registry.ts';
 import { findServer, insertServer } from '../../../store/servers.ts';
 import { insertTask } from '../../../store/tasks.ts';
@@ -49,7 +51,12 @@ beforeAll(async () => {
   const spec = { database_name: 'shop', nodes: [{ name: 'n1', host_ids: ['host-1'] }] };
   for (const id of [OWN.databases, FOREIGN.databases] as string[]) {
     await insertDatabase(db, { id, tenantId: undefined, databaseName: 'shop', spec });
-    tasks.set(`databases ${id}`, await taskOf('database', id));
+    const taskId = await taskOf('database', id);
+    tasks.set(`databases ${id}`, taskId);
+    await insertJwtRotation(db, {
+      ...{ id: uuidv7(), databaseId: id, serviceId: 'api', secretVersion: 1, newKeys: 1, asText: true },
+      ...{ graceSeconds: 86_400, openingTask: taskId, actor: 'test' },
+    });
   }
   const known = await findServer(db, 'host-1');
   if (known === undefined) throw new Error('the stack has no server');
@@ -95,6 +102,7 @@ const PARAMETERS: Record<string, string> = {
   token_id: UNKNOWN_ID,
   host_id: 'host-1',
   node_name: 'n1',
+  service_id: 'api',
   role: 'postgres',
   member: 'nobody',
   id: '1',
