@@ -1,10 +1,16 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { createLogger } from '../../platform/log.ts';
+import { createMetrics } from '../../platform/metrics/metrics.ts';
+import { afterCommit, createMetadataPool, inTransaction } from '../../store/connection.ts';
 import type { Listener } from '../../worker/listen.ts';
-import { serveMetrics } from '../../worker/observability.ts';
+import { observeDatabase, serveMetrics } from '../../worker/observability.ts';
 import { until } from '../support/follow.ts';
 import { freePort } from '../support/ports.ts';
 import { seedRequest } from '../support/specs.ts';
@@ -151,6 +157,59 @@ describe('a scrape shows', () => {
     expect(after.text).not.toContain(CANARY);
     expect(after.text).not.toContain('SCRAM-SHA-256$');
   });
+});
+
+test('what is rolled back is not counted', async () => {
+  const told: string[] = [];
+  const refused = inTransaction(stack.control.db, async () => {
+    afterCommit(() => told.push('rolled back'));
+    throw new Error('refused');
+  });
+  await expect(refused).rejects.toThrow('refused');
+  await inTransaction(stack.control.db, async () => {
+    afterCommit(() => told.push('committed'));
+    expect(told).toEqual([]);
+  });
+  expect(told).toEqual(['committed']);
+});
+
+test('of a metadata database that does not answer nothing old is shown, and the scrape is answered', async () => {
+  const metrics = createMetrics({ service: 'test' });
+  const db = createMetadataPool({ ...stack.metadata, port: 1 });
+  observeDatabase(metrics, db, createLogger({ level: 'silent', service: 'test' }));
+  const scraped = readScrape(await metrics.text());
+  expect(scraped.value('pgsteward_database_gauges_up')).toBe(0);
+  expect(scraped.value('pgsteward_databases')).toBeUndefined();
+  expect(scraped.value('pgsteward_servers')).toBeUndefined();
+  await db.end();
+});
+
+test('without a collector nothing of OpenTelemetry but its interface is loaded', async () => {
+  const script = `
+    const { startObservability } = await import('./worker/observability.ts');
+    const { readConfig } = await import('./platform/config/read-config.ts');
+    await import('./worker/commands.ts');
+    const { config } = readConfig(process.env);
+    const log = { warn() {} };
+    const { tracing } = await startObservability({ config, service: 'api', log });
+    const { createRequire } = await import('node:module');
+    const loaded = Object.keys(createRequire(process.cwd() + '/x.js').cache);
+    const parts = loaded.flatMap((path) => /node_modules\\/(@opentelemetry\\/[^/]+|@temporalio\\/interceptors[^/]*)/.exec(path)?.[1] ?? []);
+    console.log(JSON.stringify({ traced: tracing !== undefined, parts: [...new Set(parts)] }));
+    process.exit(0);`;
+  const loadedWith = async (env: Record<string, string>) => {
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    const cwd = fileURLToPath(new URL('../..', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, env: { ...process.env, ...env } });
+    return z.object({ traced: z.boolean(), parts: z.array(z.string()) }).parse(JSON.parse(stdout));
+  };
+  expect(await loadedWith({ OTEL_EXPORTER_OTLP_ENDPOINT: '' })).toEqual({
+    traced: false,
+    parts: ['@opentelemetry/api'],
+  });
+  const on = await loadedWith({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  expect(on.traced).toBe(true);
+  expect(on.parts).toContain('@opentelemetry/sdk-trace-base');
 });
 
 test('only metrics are served, and only to be read', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
+import { REQUEST_HEADER, TRACE_HEADER } from '../../domain/tracing/run-span.ts';
 import { createLogger } from '../../platform/log.ts';
 import { failureConverterPath } from '../../platform/temporal/data-converter.ts';
 import { installTemporalRuntime } from '../../worker/temporal-session.ts';
@@ -25,6 +26,23 @@ async function load(name: string) {
   return { text, ...fileSchema.parse(JSON.parse(text)) };
 }
 
+/** The history of the same run, had it been started by a request in a trace. */
+function traced(history: { events: Record<string, unknown>[] }): { events: Record<string, unknown>[] } {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const fields = { [TRACE_HEADER]: headerValue({ traceparent }), [REQUEST_HEADER]: headerValue('a-request') };
+  const [started, ...events] = history.events;
+  const attributes = z.record(z.string(), z.unknown()).parse(started?.workflowExecutionStartedEventAttributes);
+  return {
+    events: [{ ...started, workflowExecutionStartedEventAttributes: { ...attributes, header: { fields } } }, ...events],
+  };
+}
+
+/** A payload as the JSON of a history has it. */
+function headerValue(value: unknown): object {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  return { metadata: { encoding: base64('json/plain') }, data: base64(JSON.stringify(value)) };
+}
+
 /** The text with every piece of base64 in it read as well: payloads are in the clear. */
 function readable(text: string): string {
   const pieces = text.match(/"[A-Za-z0-9+/]{8,}={0,2}"/g) ?? [];
@@ -38,6 +56,16 @@ describe('runs of earlier code are continued by the code of today', () => {
     await Worker.runReplayHistory(
       { workflowBundle: { code }, dataConverter: { failureConverterPath } },
       history,
+      workflowId,
+    );
+  });
+
+  test.each(names)('in the same way when it is traced: %s', async (name) => {
+    const { workflowId, history } = await load(name);
+    const code = await readFile(inject('servers').workflowBundleFile, 'utf8');
+    await Worker.runReplayHistory(
+      { workflowBundle: { code }, dataConverter: { failureConverterPath } },
+      traced(history),
       workflowId,
     );
   });

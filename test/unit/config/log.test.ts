@@ -3,6 +3,7 @@ import { DatabaseError } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../../domain/failures.ts';
 import { createLogger, type LogLevel, temporalLogger } from '../../../platform/log.ts';
+import { addToLogContext, withLogContext } from '../../../platform/log-context.ts';
 
 describe('a log line', () => {
   test('is one JSON object with level, time, service and the context of its task', () => {
@@ -20,6 +21,37 @@ describe('a log line', () => {
         msg: 'done',
       },
     ]);
+  });
+
+  test('says on whose behalf it was written, through every wait, and no other line does', async () => {
+    const { log, lines } = captured();
+    const work = (requestId: string, taskId: string) =>
+      withLogContext({ requestId }, async () => {
+        log.info('asked');
+        await Promise.resolve();
+        addToLogContext({ taskId });
+        await new Promise((resolve) => setImmediate(resolve));
+        log.info('accepted');
+        log.info({ taskId: 'another' }, 'about another');
+      });
+    await Promise.all([work('request-1', 'task-1'), work('request-2', 'task-2')]);
+    addToLogContext({ taskId: 'of nobody' });
+    log.info('alone');
+    const said = lines().map(({ requestId, taskId, msg }) => [requestId, taskId, msg]);
+    expect(said.filter(([requestId]) => requestId === 'request-1')).toEqual([
+      ['request-1', undefined, 'asked'],
+      ['request-1', 'task-1', 'accepted'],
+      ['request-1', 'another', 'about another'],
+    ]);
+    expect(said.filter(([requestId]) => requestId === 'request-2')).toContainEqual(['request-2', 'task-2', 'accepted']);
+    expect(said.at(-1)).toEqual([undefined, undefined, 'alone']);
+  });
+
+  test('shows no secret of what it was written on behalf of', () => {
+    const { log, text } = captured();
+    withLogContext({ password: 'canary', taskId: 'task-1' }, () => log.info('x'));
+    expect(text()).toContain('task-1');
+    expect(text()).not.toContain('canary');
   });
 
   test('below the level is not written', () => {
