@@ -32,6 +32,7 @@ import { policyRoutes } from './policies/routes.ts';
 import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
+import { retentionRoutes } from './retention/routes.ts';
 import { accessRoutes } from './roles/access-routes.ts';
 import { createDispatcher } from './roles/dispatcher.ts';
 import { dropRoutes } from './roles/drop.ts';
@@ -73,6 +74,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
+  app.route('/', retentionRoutes(deps));
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
   app.route('/', registryImportRoutes(deps));

@@ -12,6 +12,8 @@ import type { TemporalSession } from './temporal-session.ts';
 
 /** Both take milliseconds to seconds; the bound is for a metadata database that is away. */
 const RUN_TIMEOUT_MS = 2 * 60_000;
+/** Longer than all batches of a run take together; what is left is for the next one. */
+const RETENTION_TIMEOUT_MS = 15 * 60_000;
 /** A look stands until the third one after it is overdue; never for less than this. */
 const FRESH_MIN_MS = 30_000;
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
@@ -46,6 +48,8 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       targets: control.targets,
       sealer: control.sealer,
       auditSealer: control.auditSealer,
+      auditTrimmer: control.auditTrimmer,
+      retention: config.retention.days,
       signals: control.signals,
       joinToken: control.joinToken,
       workflows: temporal.client.workflow,
@@ -104,6 +108,12 @@ async function ensureSchedules(temporal: TemporalSession, config: Config): Promi
     workflowType: 'sealAudit',
     intervalMs: config.auditSealIntervalMs,
     runTimeoutMs: RUN_TIMEOUT_MS,
+  });
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-retention',
+    workflowType: 'applyRetention',
+    intervalMs: config.retention.intervalMs,
+    runTimeoutMs: RETENTION_TIMEOUT_MS,
   });
   await startNow(temporal, 'reconcile', { olderThanMs: 0 });
   await startNow(temporal, 'sealAudit');

@@ -72,5 +72,9 @@ export const NOTIFY_AT_LEAST_MS = 3 * 60_000;
 export const LOOKS_PER_RUN = 20;
 /** Messages of one run; the next run sends what is left, so that histories stay small. */
 export const NOTIFICATIONS_PER_RUN = 100;
+/** Batches of one rule of retention within one run, thousands of rows each. */
+export const RETENTION_BATCHES_PER_RUN = 25;
+/** For all attempts of one batch: after that the run fails, which the Temporal UI shows, and the next one tries again. */
+export const RETENTION_BUDGET_MS = 2 * 60_000;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

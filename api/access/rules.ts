@@ -181,4 +181,5 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
 
   'GET /v1/audit': closed(OVERSEERS, 'installation'),
   'GET /v1/audit/export': closed(OVERSEERS, 'installation'),
+  'GET /v1/retention': closed(ADMINS, 'installation'),
 };

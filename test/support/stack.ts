@@ -125,6 +125,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     PGSTEWARD_NOTIFY_SECONDS: '86400',
     // The same for the sealer of the audit log, which is called by itself at the start of a worker.
     PGSTEWARD_AUDIT_SEAL_SECONDS: '86400',
+    // And for retention.
+    PGSTEWARD_RETENTION_MINUTES: '10080',
     PGSTEWARD_LOG_LEVEL: 'debug',
     ...options.env,
   };
@@ -160,6 +162,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
     handover: config.handover,
+    retention: config.retention.days,
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
     access: await openAccess(config, control.db),
     clusters: config.clusters,
