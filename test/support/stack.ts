@@ -83,6 +83,10 @@ export interface TestStackOptions {
   workers?: boolean;
   /** Server of the hosts instead of one of the stack's own; stopped with the stack. */
   target?: TargetForTests;
+  /** Metadata server instead of the shared one, as a superuser. */
+  metadataServer?: { host: string; port: number; user: string; password: string };
+  /** Called before the metadata database is opened: it is empty then. */
+  prepare?(on: { config: Config; metadata: MetadataConnection }): Promise<void>;
   /** Hosts beside `host-1`: the environment of each worker, over that of the stack. */
   moreHosts?: Record<string, Record<string, string>>;
 }
@@ -110,7 +114,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const name = `stack_${process.pid}_${Date.now().toString(36)}`;
   const range = await servicePortRange();
   const target = options.target ?? (await startTargetServer(home));
-  const metadata = await createDatabase(servers.metadata, name);
+  const metadataServer = options.metadataServer ?? servers.metadata;
+  const metadata = await createDatabase(metadataServer, name);
   await createNamespace(servers.temporalAddress, name);
   const env = {
     PGSTEWARD_HOME: home,
@@ -141,6 +146,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   runtimeInstalled = true;
   await ensureKeyring(config.files.codecKeyring);
   await ensureJoinToken(config.files.joinToken);
+  await options.prepare?.({ config, metadata });
   const control = await openControlPlane(config, metadata, log);
   await registerServer(control, { hostId: config.host.id, address: target.address });
   const temporal = await openTemporal({
@@ -213,7 +219,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       await temporal.close();
       await control.close();
       await target.stop();
-      await dropDatabase(servers.metadata, name);
+      await dropDatabase(metadataServer, name);
       await rm(home, { recursive: true, force: true });
     },
   };
