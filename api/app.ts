@@ -20,6 +20,7 @@ import { databaseRoutes } from './databases/routes.ts';
 import type { ApiDeps } from './deps.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
 import { createHostChecker } from './hosts/check.ts';
+import { joinTokenRoutes } from './hosts/join-token-routes.ts';
 import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { hostTaskRoutes } from './hosts/task-routes.ts';
@@ -66,6 +67,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', accountRoutes(deps));
   const askHosts = createHostChecker(deps);
   const listHosts = createHostLister(deps, askHosts);
+  // Before hosts by their id.
+  app.route('/', joinTokenRoutes(deps));
   app.route('/', hostRoutes(deps, { ask: askHosts, list: listHosts }));
   app.route('/', hostTaskRoutes(deps));
   app.route('/', installationRoutes(deps, listHosts));

@@ -22,6 +22,7 @@ export const API_ERRORS = {
   plan_changed: 409,
   server_already_exists: 409,
   server_in_use: 409,
+  host_in_use: 409,
   channel_already_exists: 409,
   channel_disabled: 409,
   account_already_exists: 409,

@@ -263,7 +263,8 @@ export const OPTIONS = {
   PGSTEWARD_JOIN_TOKEN_FILE: option({
     schema: text,
     default: '`join-token` in `PGSTEWARD_HOME`',
-    meaning: 'Token with which host workers join. The same file on all machines.',
+    meaning:
+      'Token with which host workers join: the same file on all machines, or on a host one that `POST /v1/hosts/join-tokens` gave.',
   }),
   PGSTEWARD_LOG_LEVEL: option({
     schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),

@@ -60,7 +60,34 @@ CREATE TABLE retention_runs (
   removed        bigint NOT NULL
 );
 
+-- Tokens that host workers join with, beside the one that all share. The token itself is nowhere here: a hash of it, which proofs are
+-- checked with, is a sealed secret.
+CREATE TABLE join_tokens (
+  -- UUIDv7: in the order in which they were made.
+  id             uuid PRIMARY KEY,
+  name           text NOT NULL,
+  -- Hosts that may join with it; null for any number.
+  max_hosts      integer CHECK (max_hosts > 0),
+  created_by     text NOT NULL,
+  created_at     timestamptz NOT NULL DEFAULT now(),
+  expires_at     timestamptz NOT NULL,
+  revoked_at     timestamptz
+);
+-- Host ids that were admitted with a token, hosts that are gone included.
+CREATE TABLE join_token_uses (
+  token_id       uuid NOT NULL REFERENCES join_tokens (id),
+  host_id        text NOT NULL,
+  first_used_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (token_id, host_id)
+);
+-- The token that a host joined with last; null for the shared one.
+ALTER TABLE hosts ADD COLUMN join_token_id uuid REFERENCES join_tokens (id);
+
 -- Down Migration
+
+ALTER TABLE hosts DROP COLUMN join_token_id;
+DROP TABLE join_token_uses, join_tokens;
+DELETE FROM secrets WHERE owner LIKE 'join-token/%';
 
 DROP TABLE retention_runs;
 DROP TRIGGER audit_chain_covered ON audit_chain;

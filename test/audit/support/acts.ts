@@ -32,6 +32,7 @@ export function everyChange(around: {
     ...environments(around),
     ...users(around),
     ...channels(around),
+    ...hosts(around),
   ];
 }
 
@@ -301,5 +302,27 @@ function channels({ call }: Around): Act[] {
     ['POST /v1/notifications/channels/{channel_id}/test', (route) => call(route, made)],
     ['PATCH /v1/notifications/channels/{channel_id}', (route) => call(route, made, { enabled: false })],
     ['DELETE /v1/notifications/channels/{channel_id}', (route) => call(route, made)],
+  ];
+}
+
+function hosts({ call, stack }: Around): Act[] {
+  const made: Record<string, string> = { host_id: 'audited-host' };
+  return [
+    [
+      'POST /v1/hosts/join-tokens',
+      async (route) => {
+        const answer = await call(route, {}, { name: 'audited' });
+        made.token_id = answer.body.token.id;
+        return answer;
+      },
+    ],
+    ['DELETE /v1/hosts/join-tokens/{token_id}', (route) => call(route, made)],
+    [
+      'DELETE /v1/hosts/{host_id}',
+      async (route) => {
+        await stack().control.db.query(`INSERT INTO hosts (id) VALUES ('audited-host')`);
+        return call(route, made);
+      },
+    ],
   ];
 }
