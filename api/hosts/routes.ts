@@ -5,6 +5,7 @@ import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
+import { flag } from '../schemas/flag.ts';
 import { hostListSchema, hostSchema } from '../schemas/host.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import type { HostChecker } from './check.ts';
@@ -30,10 +31,6 @@ const getRoute = createRoute({
     404: refused('There is no such host.'),
   },
 });
-
-const flag = z
-  .preprocess((text) => BOOLEANS.get(text) ?? text, z.boolean().default(false))
-  .openapi({ type: 'boolean', default: false });
 
 const deleteHostRoute = createRoute({
   method: 'delete',

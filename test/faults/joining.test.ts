@@ -135,7 +135,7 @@ describe('a named token', () => {
     const body = JSON.stringify({ name: 'told once', max_hosts: 3 });
     const headers = { 'content-type': 'application/json', 'Idempotency-Key': key };
     const ask = () => stack.request('/v1/hosts/join-tokens', { method: 'POST', headers, body });
-    const first = await (await ask()).json();
+    const first = (await (await ask()).json()) as { secret: string };
     // The same request again gets the same one: nobody has two tokens because an answer was lost.
     expect(await (await ask()).json()).toEqual(first);
     await stop(await startHost('quiet', first.secret));
