@@ -23,6 +23,7 @@ import type { ApiDeps } from './deps.ts';
 import { driftRoutes } from './drift/routes.ts';
 import { answerMethodNotAllowed, answerNotFound, createErrorHandler } from './error-handler.ts';
 import { createHostChecker } from './hosts/check.ts';
+import { joinTokenRoutes } from './hosts/join-token-routes.ts';
 import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { hostTaskRoutes } from './hosts/task-routes.ts';
@@ -36,6 +37,7 @@ import { policyRoutes } from './policies/routes.ts';
 import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { answerInvalidShape, limitBody } from './request-validation.ts';
+import { retentionRoutes } from './retention/routes.ts';
 import { accessRoutes } from './roles/access-routes.ts';
 import { createDispatcher } from './roles/dispatcher.ts';
 import { dropRoutes } from './roles/drop.ts';
@@ -78,6 +80,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', accountRoutes(deps));
   const askHosts = createHostChecker(deps);
   const listHosts = createHostLister(deps, askHosts);
+  // Before hosts by their id.
+  app.route('/', joinTokenRoutes(deps));
   app.route('/', hostRoutes(deps, { ask: askHosts, list: listHosts }));
   app.route('/', hostTaskRoutes(deps));
   app.route('/', installationRoutes(deps, listHosts));
@@ -86,6 +90,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, driftRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
+  app.route('/', retentionRoutes(deps));
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
   app.route('/', registryImportRoutes(deps));

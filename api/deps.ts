@@ -1,5 +1,6 @@
 import type { WorkflowClient } from '@temporalio/client';
 import type pg from 'pg';
+import type { RetentionDays } from '../domain/retention/rules.ts';
 import type { ParseSql } from '../domain/spec/scripts.ts';
 import type { BasicPair } from '../platform/auth/basic-pair.ts';
 import type { Log } from '../platform/log.ts';
@@ -35,6 +36,8 @@ export interface ApiDeps {
   defaultAdmin?: { user: string; password: string };
   /** Links to passwords: how long they are good for, and under which address they are reached (`null`: that of the request). */
   handover: { hours: number; publicUrl: string | null };
+  /** How long things are kept. */
+  retention: RetentionDays;
   access: AccessDeps;
   /** Of the cluster API. */
   clusters: { requestsPerMinute: number };

@@ -26,6 +26,7 @@ export const API_ERRORS = {
   server_already_exists: 409,
   server_in_use: 409,
   server_in_maintenance: 409,
+  host_in_use: 409,
   channel_already_exists: 409,
   channel_disabled: 409,
   account_already_exists: 409,

@@ -13,6 +13,8 @@ export interface HostClaim {
   /** RFC 3339; old proofs are refused. */
   issuedAt: string;
   proof: string;
+  /** Named token that the proof was made with; absent for the shared one. */
+  joinTokenId?: string;
 }
 
 /** A host worker that is ready to serve asks to be admitted. */

@@ -5,8 +5,8 @@ import { AUDIT_TEXT_COLUMNS, timeText } from './audit-text.ts';
 import { inTransaction, type Queryable } from './connection.ts';
 import { streamRows } from './stream-rows.ts';
 
-/** Advisory lock of the metadata database: one batch is sealed at a time. */
-const SEALING_LOCK = 7_067_325_412;
+/** Advisory lock of the metadata database: one batch is sealed, or removed, at a time. */
+export const SEALING_LOCK = 7_067_325_412;
 /** Rows may hold whole specifications: so few of them are in memory at a time. */
 const ROWS_AT_A_TIME = 200;
 

@@ -1,7 +1,9 @@
 import type pg from 'pg';
 import type { ChainEntry } from '../domain/audit/chain.ts';
+import type { StoredCheckpoint } from '../domain/audit/checkpoint.ts';
 import type { AuditRowText } from '../domain/audit/row.ts';
 import type { UnchainedRow } from '../domain/audit/verify.ts';
+import { listCheckpoints } from './audit-checkpoints.ts';
 import { AUDIT_TEXT_COLUMNS, timeText } from './audit-text.ts';
 import { streamRows } from './stream-rows.ts';
 
@@ -13,6 +15,8 @@ export interface AuditSnapshot {
   /** Time of the metadata server. */
   at: string;
   installationId: string;
+  /** Where the chain began anew, in the order of the numbers. */
+  checkpoints(): Promise<StoredCheckpoint[]>;
   /** Every entry of the chain, in the order of the numbers. */
   entries(): AsyncIterable<ChainEntry>;
   /** Rows that the chain does not have, in the order of their ids. */
@@ -36,6 +40,7 @@ export async function readAuditSnapshot<T>(pool: pg.Pool, read: (snapshot: Audit
     if (rows[0] === undefined) throw new Error('the metadata database lost its installation row');
     return await read({
       ...rows[0],
+      checkpoints: () => listCheckpoints(client),
       entries: () => entriesOf(client),
       unchained: () =>
         streamRows(client, {

@@ -11,11 +11,13 @@ export interface HostRecord {
   workerId: string | null;
   publicKey: JWK | null;
   facts: HostFacts | null;
+  /** Named token that it joined with last; null for the shared one. */
+  joinTokenId: string | null;
   joinedAt: Date | null;
   leftAt: Date | null;
 }
 
-const COLUMNS = `id, server_name AS "serverName", worker_id AS "workerId", public_key AS "publicKey", facts,
+const COLUMNS = `id, server_name AS "serverName", worker_id AS "workerId", public_key AS "publicKey", facts, join_token_id AS "joinTokenId",
   joined_at AS "joinedAt", left_at AS "leftAt"`;
 
 export async function listHosts(db: Queryable): Promise<HostRecord[]> {
@@ -34,14 +36,21 @@ export async function findHost(db: Queryable, id: string): Promise<HostRecord | 
  */
 export async function recordJoin(
   db: Queryable,
-  input: { hostId: string; workerId: string; publicKey: JWK; facts: HostFacts },
+  input: { hostId: string; workerId: string; publicKey: JWK; facts: HostFacts; joinTokenId: string | null },
 ): Promise<void> {
   await db.query(
-    `INSERT INTO hosts (id, server_name, worker_id, public_key, facts, joined_at)
-     VALUES ($1, (SELECT name FROM servers WHERE name = $5), $2, $3, $4, now())
+    `INSERT INTO hosts (id, server_name, worker_id, public_key, facts, joined_at, join_token_id)
+     VALUES ($1, (SELECT name FROM servers WHERE name = $5), $2, $3, $4, now(), $6)
      ON CONFLICT (id) DO UPDATE SET server_name = coalesce(excluded.server_name, hosts.server_name),
-       worker_id = $2, public_key = $3, facts = $4, joined_at = now(), left_at = NULL`,
-    [input.hostId, input.workerId, input.publicKey, input.facts, input.facts.postgres?.server ?? null],
+       worker_id = $2, public_key = $3, facts = $4, joined_at = now(), left_at = NULL, join_token_id = $6`,
+    [
+      input.hostId,
+      input.workerId,
+      input.publicKey,
+      input.facts,
+      input.facts.postgres?.server ?? null,
+      input.joinTokenId,
+    ],
   );
 }
 
@@ -101,4 +110,39 @@ export async function clearTombstones(
      WHERE t.host_id = $1 AND t.instance_id = executed.instance_id AND t.epoch <= executed.epoch`,
     [input.hostId, input.executed.map((t) => t.instanceId), input.executed.map((t) => t.epoch)],
   );
+}
+
+/** Why a host cannot be forgotten: what is there for it, by what it is called. */
+export interface HostUse {
+  databases: string[];
+  removals: number;
+  switchovers: number;
+}
+
+/** What names a host. */
+export async function findHostUse(tx: Queryable, hostId: string): Promise<HostUse> {
+  const { rows } = await tx.query<HostUse>(
+    `SELECT ARRAY(
+       SELECT d.id FROM databases d WHERE EXISTS (SELECT FROM service_instances i WHERE i.database_id = d.id AND i.host_id = $1)
+         OR EXISTS (SELECT FROM ports p WHERE p.database_id = d.id AND p.host_id = $1)
+         OR d.spec @? ('$.nodes[*].host_ids[*] ? (@ == ' || to_json($1::text)::text || ')')::jsonpath
+         OR d.spec @? ('$.services[*].host_ids[*] ? (@ == ' || to_json($1::text)::text || ')')::jsonpath
+       ORDER BY d.id) AS databases,
+       (SELECT count(*) FROM tombstones WHERE host_id = $1) AS removals,
+       (SELECT count(*) FROM switchovers WHERE primary_host_id = $1 OR candidate_host_id = $1) AS switchovers`,
+    [hostId],
+  );
+  return rows[0] ?? { databases: [], removals: 0, switchovers: 0 };
+}
+
+/** Holds a host's row, against joins and whatever would refer to it. */
+export async function lockHost(tx: Queryable, id: string): Promise<HostRecord | undefined> {
+  const { rows } = await tx.query<HostRecord>(`SELECT ${COLUMNS} FROM hosts WHERE id = $1 FOR UPDATE`, [id]);
+  return rows[0];
+}
+
+/** Forgets a host with the removals that wait for it. */
+export async function deleteHost(tx: Queryable, id: string): Promise<void> {
+  await tx.query('DELETE FROM tombstones WHERE host_id = $1', [id]);
+  await tx.query('DELETE FROM hosts WHERE id = $1', [id]);
 }

@@ -54,6 +54,7 @@ export async function startApi(options: {
     allowedRoles: new Set(config.allowedRoles),
     ...(await readDefaultAdmin(config)),
     handover: config.handover,
+    retention: config.retention.days,
     access: await openAccess(config, control.db),
     clusters: config.clusters,
     ...(observe === undefined ? {} : { metrics: observe.metrics }),

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { type AuditSealer, createAuditSealer } from '../activities/control/audit/sealer.ts';
+import { type AuditTrimmer, createAuditTrimmer } from '../activities/control/audit/trimmer.ts';
 import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { createChainMac } from '../platform/secrets/chain-mac.ts';
@@ -19,6 +20,7 @@ export interface ControlPlane {
   installationId: string;
   sealer: Sealer;
   auditSealer: AuditSealer;
+  auditTrimmer: AuditTrimmer;
   targets: TargetRegistry;
   joinToken: string;
   /** What other processes tell of tasks. */
@@ -40,18 +42,15 @@ export async function openControlPlane(config: Config, metadata: MetadataConnect
     const installationId = await ensureInstallationId(db);
     const targets = createTargetRegistry({ load: (name) => loadTarget({ db, sealer }, name) });
     const signals = createSignals(metadata);
+    const mac = createChainMac(keyring);
+    const audit = { db, installationId, mac, anchorFile: config.files.auditAnchors, log };
     return {
       db,
       signals,
       installationId,
       sealer,
-      auditSealer: createAuditSealer({
-        db,
-        installationId,
-        mac: createChainMac(keyring),
-        anchorFile: config.files.auditAnchors,
-        log,
-      }),
+      auditSealer: createAuditSealer(audit),
+      auditTrimmer: createAuditTrimmer(audit),
       targets,
       joinToken,
       async close() {

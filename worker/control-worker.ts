@@ -15,6 +15,8 @@ import type { TemporalSession } from './temporal-session.ts';
 const RUN_TIMEOUT_MS = 2 * 60_000;
 /** Many servers, a few at a time, each within its own bound. */
 const DRIFT_RUN_TIMEOUT_MS = 30 * 60_000;
+/** Longer than all batches of a run take together; what is left is for the next one. */
+const RETENTION_TIMEOUT_MS = 15 * 60_000;
 /** Waits for a server connection, not for the CPU; the limit keeps a burst from exhausting the metadata pool's queue. */
 const MAX_ACTIVITIES = 50;
 const SHUTDOWN_GRACE_MS = 8_000;
@@ -49,6 +51,8 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       targets: control.targets,
       sealer: control.sealer,
       auditSealer: control.auditSealer,
+      auditTrimmer: control.auditTrimmer,
+      retention: config.retention.days,
       signals: control.signals,
       joinToken: control.joinToken,
       workflows: temporal.client.workflow,
@@ -117,6 +121,12 @@ async function ensureSchedules(temporal: TemporalSession, config: Config): Promi
     workflowType: 'sealAudit',
     intervalMs: config.auditSealIntervalMs,
     runTimeoutMs: RUN_TIMEOUT_MS,
+  });
+  await ensureSchedule(temporal, {
+    scheduleId: 'pgsteward-retention',
+    workflowType: 'applyRetention',
+    intervalMs: config.retention.intervalMs,
+    runTimeoutMs: RETENTION_TIMEOUT_MS,
   });
   await startNow(temporal, 'reconcile', { olderThanMs: 0 });
   await startNow(temporal, 'sealAudit');

@@ -33,7 +33,10 @@ export interface HostIdentity {
   hostId: string;
   workerId: string;
   hostKey: HostKeyPair;
+  /** Key of the join token. */
   joinToken: string;
+  /** Id of a named one. */
+  joinTokenId: string | undefined;
 }
 
 export function createHostControl(workflows: WorkflowClient, identity: HostIdentity, log: Log): HostControl {
@@ -92,10 +95,11 @@ export function createHostControl(workflows: WorkflowClient, identity: HostIdent
   };
 }
 
-async function makeClaim({ hostId, workerId, hostKey, joinToken }: HostIdentity): Promise<HostClaim> {
+async function makeClaim({ hostId, workerId, hostKey, joinToken, joinTokenId }: HostIdentity): Promise<HostClaim> {
   const issuedAt = new Date().toISOString();
   const proof = await joinProof({ hostId, workerId, publicJwk: hostKey.publicJwk, issuedAt, token: joinToken });
-  return { hostId, workerId, publicKey: { ...hostKey.publicJwk }, issuedAt, proof };
+  const claim = { hostId, workerId, publicKey: { ...hostKey.publicJwk }, issuedAt, proof };
+  return joinTokenId === undefined ? claim : { ...claim, joinTokenId };
 }
 
 /** Throws the failure inside a failed run, where it is one of ours. */

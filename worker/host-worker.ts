@@ -16,7 +16,7 @@ import type { Log } from '../platform/log.ts';
 import { chooseRuntime } from '../platform/runtime/choose.ts';
 import { openOnHost } from '../platform/secrets/host-envelope.ts';
 import { loadOrCreateHostKey } from '../platform/secrets/host-key.ts';
-import { loadJoinToken } from '../platform/secrets/join-token.ts';
+import { joinKeyOf, loadJoinToken } from '../platform/secrets/join-token.ts';
 import { activityEdge, HEARTBEAT_THROTTLE_MS, tracedBy } from './activity-edge.ts';
 import { createAdminGateways } from './gateway.ts';
 import { createHostControl } from './host-control.ts';
@@ -60,8 +60,12 @@ export async function startHostWorker(options: HostWorkerOptions): Promise<Runni
   // Services of root run as another user, who passes through here to its own files; all else below is 0600.
   await mkdir(dataDir, { recursive: true, mode: 0o711 });
   const hostKey = await loadOrCreateHostKey(join(dataDir, 'host-key.json'));
-  const joinToken = await loadJoinToken(config.files.joinToken);
-  const control = createHostControl(temporal.client.workflow, { hostId, workerId, hostKey, joinToken }, log);
+  const { key: joinToken, tokenId: joinTokenId } = joinKeyOf(await loadJoinToken(config.files.joinToken));
+  const control = createHostControl(
+    temporal.client.workflow,
+    { hostId, workerId, hostKey, joinToken, joinTokenId },
+    log,
+  );
   const { installationId } = await control.greet();
   const runtime = await chooseRuntime({
     forced: config.host.runtime,

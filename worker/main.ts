@@ -10,6 +10,8 @@ const USAGE = `usage: pgsteward <command>
   worker   a control worker: workflows, and the activities that speak to PostgreSQL servers
   host     the worker of this host: runs its services
   admin-token   makes a new token for the account admin, where the last one was lost
+  keys     keys rotate seal|codec: adds a key to that keyring and makes it the active one
+           keys reseal: seals every stored secret with the active key, so that older keys can be retired
   audit    audit verify [--anchors FILE…]: verifies the audit log; exit code 0 intact, 1 not intact, 2 cannot be said
 
 Settings come from the environment; docs/configuration.md lists them.
@@ -46,6 +48,14 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['worker', longRunning(async () => (await import('./commands.ts')).runControlWorker)],
   ['host', longRunning(async () => (await import('./commands.ts')).runHostWorker)],
   ['admin-token', longRunning(async () => (await import('./commands.ts')).runAdminToken)],
+  [
+    'keys',
+    {
+      run: async (config, around) => (await import('./keys/command.ts')).runKeys(config, around),
+      takesWords: true,
+      failure: 1,
+    },
+  ],
   [
     'audit',
     {

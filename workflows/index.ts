@@ -1,3 +1,4 @@
+export { applyRetention } from './apply-retention.ts';
 export { applyRoles } from './apply-roles.ts';
 export { changeRoles } from './change-roles.ts';
 export { checkDrift } from './check-drift.ts';

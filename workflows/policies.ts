@@ -76,5 +76,9 @@ export const NOTIFICATIONS_PER_RUN = 100;
 export const DRIFT_LOOK_BUDGET_MS = 2 * 60_000;
 /** Servers that are looked at side by side. */
 export const DRIFT_PARALLEL = 4;
+/** Batches of one rule of retention within one run, thousands of rows each. */
+export const RETENTION_BATCHES_PER_RUN = 25;
+/** For all attempts of one batch: after that the run fails, which the Temporal UI shows, and the next one tries again. */
+export const RETENTION_BUDGET_MS = 2 * 60_000;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

@@ -1,11 +1,13 @@
 import type { WorkflowClient } from '@temporalio/client';
 import type pg from 'pg';
+import type { RetentionDays } from '../../domain/retention/rules.ts';
 import type { HostCheck } from '../../domain/services.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Sealer } from '../../platform/secrets/seal.ts';
 import type { TargetRegistry } from '../../platform/target/registry.ts';
 import type { Signals } from '../../store/signals.ts';
 import type { AuditSealer } from './audit/sealer.ts';
+import type { AuditTrimmer } from './audit/trimmer.ts';
 
 /** What control activities act through. One object per process, made by the worker's entry point. */
 export interface ControlDeps {
@@ -15,6 +17,9 @@ export interface ControlDeps {
   targets: TargetRegistry;
   sealer: Sealer;
   auditSealer: AuditSealer;
+  auditTrimmer: AuditTrimmer;
+  /** How long things are kept. */
+  retention: RetentionDays;
   /** What other processes tell of tasks. */
   signals: Signals;
   workflows: WorkflowClient;

@@ -28,6 +28,7 @@ import { lookAtJwtRotation } from './jwt-rotation/look.ts';
 import { giveUpNotification, listPendingNotifications } from './notifications/bookkeeping.ts';
 import { collectNotifications } from './notifications/collect.ts';
 import { sendNotification } from './notifications/send.ts';
+import { removeExpired } from './retention/remove-expired.ts';
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
 import { undoCreateRoles } from './roles/undo-create-roles.ts';
@@ -124,6 +125,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     confirmJoin: (input) => confirmJoin(deps, input),
     recordLeave: (input) => recordLeave(deps, input),
     listHostIds: () => listHostIds(deps),
+    removeExpired: (input) => removeExpired(deps, input),
     sealAudit: () => deps.auditSealer.seal(),
     recordHostChecks: (input) => recordHostChecks(deps, input),
   };

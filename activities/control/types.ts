@@ -1,6 +1,7 @@
 import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../domain/join.ts';
 import type { ServiceState } from '../../domain/monitoring/instance-status.ts';
 import type { ReplicationEndpoint } from '../../domain/replication/endpoints.ts';
+import type { RetentionRuleName } from '../../domain/retention/rules.ts';
 import type { HostCheck, ServiceObservation } from '../../domain/services.ts';
 import type { ControlUndoName } from '../../domain/steps.ts';
 import type { InstanceChange } from '../../domain/update/instances.ts';
@@ -333,6 +334,8 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   listHostIds(input: Record<string, never>): Promise<{ hostIds: string[] }>;
   /** Adds what is new in the audit log to its chain, and anchors the head. @returns how many rows */
   sealAudit(input: Record<string, never>): Promise<{ sealed: number }>;
+  /** Removes some of what a rule of retention no longer keeps. @returns how much, and whether there may be more */
+  removeExpired(input: { rule: RetentionRuleName; runId: string }): Promise<{ removed: number; more: boolean }>;
   /** Judges the instances by what their hosts said, and records states and health. */
   recordHostChecks(input: { hosts: HostCheck[] }): Promise<{ changed: StateChange[] }>;
 }

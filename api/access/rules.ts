@@ -64,7 +64,11 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'POST /v1/databases/{database_id}/tasks/{task_id}/cancel': open(OPERATORS, absentAs(DATABASE, 'cancellable_task')),
   'GET /v1/tasks': open(READERS, { handler: ['databases', 'servers'] }),
   'GET /v1/hosts': open(READERS, 'installation'),
+  'GET /v1/hosts/join-tokens': closed(ADMINS, 'installation'),
+  'POST /v1/hosts/join-tokens': closed(ADMINS, 'installation'),
+  'DELETE /v1/hosts/join-tokens/{token_id}': closed(ADMINS, 'installation'),
   'GET /v1/hosts/{host_id}': open(READERS, 'installation'),
+  'DELETE /v1/hosts/{host_id}': closed(ADMINS, 'installation'),
   'GET /v1/hosts/{host_id}/tasks': open(READERS, 'installation'),
   'GET /v1/hosts/{host_id}/tasks/{task_id}': open(READERS, 'installation'),
   'GET /v1/hosts/{host_id}/tasks/{task_id}/logs': open(READERS, 'installation'),
@@ -205,4 +209,5 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
 
   'GET /v1/audit': closed(OVERSEERS, 'installation'),
   'GET /v1/audit/export': closed(OVERSEERS, 'installation'),
+  'GET /v1/retention': closed(ADMINS, 'installation'),
 };

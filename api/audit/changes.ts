@@ -35,6 +35,10 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   },
   'GET /v1/cluster/join-token': { action: 'cluster.join-token', resource: 'cluster', reveals: true },
 
+  'POST /v1/hosts/join-tokens': { action: 'join_token.create', resource: 'join_token' },
+  'DELETE /v1/hosts/join-tokens/{token_id}': { action: 'join_token.revoke', resource: 'join_token/{token_id}' },
+  'DELETE /v1/hosts/{host_id}': { action: 'host.delete', resource: 'host/{host_id}' },
+
   'POST /v1/tokens': { action: 'token.create', resource: 'token' },
   'DELETE /v1/tokens/{token_id}': { action: 'token.revoke', resource: 'token/{token_id}' },
   'POST /v1/accounts': { action: 'account.create', resource: 'account' },

@@ -12,6 +12,7 @@ import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { plannedSchema } from '../schemas/change-plan.ts';
 import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
+import { flag } from '../schemas/flag.ts';
 import { databasePageSchema } from '../schemas/paging.ts';
 import { conflict, json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { noSuchDatabase } from './absent.ts';
@@ -26,14 +27,6 @@ import { surroundings } from './surroundings.ts';
 const params = z.object({ database_id: pathIdentifier('database_id') });
 const notFound = refused('There is no such database.');
 
-/** Texts that the framework of published servers takes for a boolean in a query string. */
-const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
-  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
-  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
-]);
-const flag = z
-  .preprocess((text) => BOOLEANS.get(text) ?? text, z.boolean().default(false))
-  .openapi({ type: 'boolean', default: false });
 /** Accepted, and without effect: what the servers here run is not upgraded by this control plane. */
 const include = z
   .preprocess(

@@ -22,13 +22,13 @@ export function sealForRetry(
 export async function revealAgain(
   deps: Pick<ApiDeps, 'db' | 'sealer'>,
   caller: Caller,
-  { id, sealed }: { id: string; sealed: z.infer<typeof sealedSchema> },
+  { id, sealed, resource = `token/${id}` }: { id: string; sealed: z.infer<typeof sealedSchema>; resource?: string },
 ): Promise<string> {
   await insertAudit(deps.db, {
     kind: 'reveal',
     ...askedBy(caller),
     action: 'token.secret',
-    resource: `token/${id}`,
+    resource,
   });
   return deps.sealer.open(identityOf(id), { keyId: sealed.keyId, bytes: Buffer.from(sealed.bytes, 'base64') });
 }

@@ -35,6 +35,7 @@ export function reportOf(verification: Verification): { code: number; lines: str
     code,
     lines: [
       `entries   ${entries}${end}`,
+      ...beginningOf(verdict),
       `waiting   ${rows(waiting.rows)} not sealed yet`,
       `anchors   ${anchors.count}, ${verdict.anchorsMet} of them compared`,
       ...findings.map(({ kind, message }) => `${kind.padEnd(9)} ${message}`),
@@ -47,6 +48,15 @@ export function reportOf(verification: Verification): { code: number; lines: str
       VERDICTS[code] ?? '',
     ],
   };
+}
+
+/** From when on the log is verified, where its beginning was removed in order. */
+function beginningOf({ since }: Verdict): string[] {
+  if (since === undefined) return [];
+  const { seq, auditId, madeAt } = since;
+  return [
+    `begins    with entry ${seq + 1}: retention removed ${seq === 1 ? 'one entry' : `${seq} entries`}, up to row ${auditId}; checkpoint of ${madeAt}`,
+  ];
 }
 
 const VERDICTS: Readonly<Record<number, string>> = {

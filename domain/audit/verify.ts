@@ -1,4 +1,5 @@
 import type { ChainEntry, ChainHead, ChainLink } from './chain.ts';
+import type { ChainCheckpoint, StoredCheckpoint } from './checkpoint.ts';
 import type { AuditRowText } from './row.ts';
 
 /** What is wrong, in the words of what was done to the log. */
@@ -25,6 +26,8 @@ export interface Verdict {
   /** Entries of the chain. */
   entries: number;
   head: ChainHead | undefined;
+  /** The checkpoint that the chain is verified from; undefined: from its beginning. */
+  since: StoredCheckpoint | undefined;
   /** The first ones; `found` counts all. */
   findings: Finding[];
   found: number;
@@ -58,6 +61,9 @@ export interface ChainCheckOptions {
   beginning: string;
   /** Undefined where the key is not known. */
   macOf(previous: string, link: ChainLink): string | undefined;
+  /** All checkpoints, in the order of their numbers; and what their MACs have to be. */
+  checkpoints: readonly StoredCheckpoint[];
+  checkpointMacOf(checkpoint: ChainCheckpoint): string | undefined;
   /** In the order of their numbers. */
   anchors: Iterator<{ seq: number; mac: string }>;
   /** The newest anchor, with its time. */
@@ -85,7 +91,7 @@ export function createChainCheck(options: ChainCheckOptions): ChainCheck {
   const waiting: Verdict['waiting'] = { rows: 0, oldest: undefined };
 
   /** MAC of the entry before; undefined where that one is gone. */
-  let previous: string | undefined = options.beginning;
+  let previous: string | undefined;
   /** What to add to a number for the one that it had when it was sealed. */
   let shift = 0;
   /** A mismatch that the next entry may explain. */
@@ -98,6 +104,16 @@ export function createChainCheck(options: ChainCheckOptions): ChainCheck {
     if (findings.length < MAX_FINDINGS) findings.push({ kind, message });
   }
 
+  const checkpoints = checkCheckpoints(options, report, unknownKeys);
+  const since = checkpoints.at(-1);
+  /** MACs that the chain goes on from where entries were removed, by the number of the entry before. */
+  const headsAt = new Map([[0, options.beginning], ...checkpoints.map(({ seq, head }) => [seq, head] as const)]);
+
+  /** Number that the first entry has to have. Of what a checkpoint covers a part may still be there. */
+  function firstNumber(first: number): number {
+    return since === undefined ? 1 : Math.min(first, since.seq + 1);
+  }
+
   function settleSuspect(): void {
     if (suspect !== undefined) report(suspect.finding.kind, suspect.finding.message);
     suspect = undefined;
@@ -105,10 +121,13 @@ export function createChainCheck(options: ChainCheckOptions): ChainCheck {
 
   function compareAnchors(entry: ChainEntry): void {
     for (; anchor.done !== true && anchor.value.seq <= entry.seq; anchor = options.anchors.next()) {
-      if (anchor.value.seq < entry.seq) continue;
+      const { seq, mac } = anchor.value;
+      const kept = seq === entry.seq ? entry.mac : headsAt.get(seq);
+      if (kept === undefined) continue;
       anchorsMet += 1;
-      if (anchor.value.mac === entry.mac) continue;
-      report('rewritten', `${nameOf(entry)}: it is not the entry that was anchored under this number`);
+      if (mac === kept) continue;
+      const what = seq === entry.seq ? nameOf(entry) : `the checkpoint after entry ${seq}`;
+      report('rewritten', `${what}: it is not the entry that was anchored under this number`);
     }
   }
 
@@ -153,7 +172,8 @@ export function createChainCheck(options: ChainCheckOptions): ChainCheck {
   return {
     entry(entry) {
       entries += 1;
-      const expected = (head?.seq ?? 0) + 1;
+      const expected = head === undefined ? firstNumber(entry.seq) : head.seq + 1;
+      if (head === undefined) previous = headsAt.get(expected - 1);
       if (entry.seq !== expected) {
         settleSuspect();
         reportGap(report, { entry, expected, last: head?.seq });
@@ -165,6 +185,9 @@ export function createChainCheck(options: ChainCheckOptions): ChainCheck {
         report('removed', `${nameOf(entry)}: the row is gone, its entry in the chain is left`);
       } else if (previous !== undefined && macFits({ ...entry, row: entry.row }, previous)) {
         checkTimes(report, { ...entry, row: entry.row });
+      }
+      if (entry.seq === since?.seq && entry.mac !== since.head) {
+        report('rewritten', `${nameOf(entry)}: it is not the entry that the checkpoint of ${since.madeAt} is about`);
       }
       previous = entry.mac;
       head = { seq: entry.seq, mac: entry.mac, keyId: entry.keyId, sealedAt: entry.sealedAt };
@@ -190,9 +213,40 @@ export function createChainCheck(options: ChainCheckOptions): ChainCheck {
         const end = head === undefined ? 'the chain is empty' : `the chain ends with entry ${head.seq}`;
         report('cut off', `entry ${newestAnchor.seq} was anchored at ${newestAnchor.sealedAt}, and ${end}`);
       }
-      return { entries, head, findings, found, unknownKeys: [...unknownKeys].sort(), waiting, anchorsMet };
+      // What is removed in order never takes the newest entry.
+      if (since !== undefined && (head?.seq ?? 0) <= since.seq) {
+        report(
+          'cut off',
+          `nothing is left after entry ${since.seq}, which the checkpoint of ${since.madeAt} ends with`,
+        );
+      }
+      return { entries, head, since, findings, found, unknownKeys: [...unknownKeys].sort(), waiting, anchorsMet };
     },
   };
+}
+
+/** @returns those that count, in their order: one that was not made here is reported, and as good as none */
+function checkCheckpoints(options: ChainCheckOptions, report: Report, unknownKeys: Set<string>): StoredCheckpoint[] {
+  const good: StoredCheckpoint[] = [];
+  let before = 0;
+  for (const checkpoint of options.checkpoints) {
+    const { seq, madeAt, removed } = checkpoint;
+    const mac = options.checkpointMacOf(checkpoint);
+    if (mac === undefined) unknownKeys.add(checkpoint.keyId);
+    else if (mac !== checkpoint.mac) {
+      report('changed', `the checkpoint after entry ${seq}, of ${madeAt}: it, or a part of it, was not made here`);
+      continue;
+    }
+    if (removed !== seq - before) {
+      report(
+        'removed',
+        `a checkpoint before that of ${madeAt}: it says that ${removed} entries went, from ${before + 1} to ${seq}`,
+      );
+    }
+    before = seq;
+    good.push(checkpoint);
+  }
+  return good;
 }
 
 function nameOf({ auditId, seq, row }: Pick<ChainEntry, 'auditId' | 'seq' | 'row'>): string {
@@ -205,7 +259,7 @@ type Report = (kind: FindingKind, message: string) => void;
 function reportGap(report: Report, gap: { entry: ChainEntry; expected: number; last: number | undefined }): void {
   const { entry, expected, last } = gap;
   if (entry.seq < expected) {
-    report('inserted', `${nameOf(entry)}: the chain begins with entry 1`);
+    report('inserted', `${nameOf(entry)}: the chain begins with entry ${expected}`);
     return;
   }
   const which = entry.seq - expected === 1 ? `entry ${expected} is` : `entries ${expected} to ${entry.seq - 1} are`;

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { ClaimGrants } from '../../domain/authority/claims.ts';
+import { RETENTION_RULE_NAMES, RETENTION_RULES, type RetentionDays } from '../../domain/retention/rules.ts';
 import type { LogLevel } from '../log.ts';
 import type { AuthMode } from './auth-options.ts';
 import type { OptionValues } from './parse-options.ts';
@@ -105,6 +106,7 @@ export interface Config {
   readonly driftIntervalMs: number;
   readonly notifyIntervalMs: number;
   readonly auditSealIntervalMs: number;
+  readonly retention: { readonly intervalMs: number; readonly days: RetentionDays };
   readonly allowedRoles: readonly string[];
   /** Role that imports of a registry register servers with. */
   readonly defaultAdmin?: { readonly user: string; readonly password: PasswordSource };
@@ -176,6 +178,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       graceMs: (set.PGSTEWARD_MONITOR_GRACE_SECONDS ?? 30) * 1000,
     },
     auditSealIntervalMs: (set.PGSTEWARD_AUDIT_SEAL_SECONDS ?? 10) * 1000,
+    retention: { intervalMs: (set.PGSTEWARD_RETENTION_MINUTES ?? 60) * 60_000, days: retentionDays(set) },
     failoverIntervalMs: (set.PGSTEWARD_FAILOVER_SECONDS ?? 5) * 1000,
     driftIntervalMs: (set.PGSTEWARD_DRIFT_SECONDS ?? 10) * 1000,
     notifyIntervalMs: (set.PGSTEWARD_NOTIFY_SECONDS ?? 5) * 1000,
@@ -184,6 +187,14 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
     groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
   });
+}
+
+function retentionDays(set: OptionValues): RetentionDays {
+  const days = RETENTION_RULE_NAMES.map((name) => {
+    const { setting, defaultDays } = RETENTION_RULES[name];
+    return [name, (set[setting] ?? defaultDays) || null];
+  });
+  return Object.fromEntries(days) as RetentionDays;
 }
 
 /** User `nonroot` of distroless images. */

@@ -1,10 +1,35 @@
 import { z } from 'zod';
 import { IDENTIFIER_RULE, isIdentifier, POSTGRES_NAME_MAX_BYTES } from '../../domain/identifiers.ts';
+import { RETENTION_RULES, type RetentionRuleName } from '../../domain/retention/rules.ts';
 import { MAX_HANDOVER_HOURS } from '../../domain/users/handover.ts';
 import { LOG_LEVELS } from '../log.ts';
 import { AUTH_MODES, claimGrants, issuerUrl } from './auth-options.ts';
-import { endpoint, hostAddress, integer, list, option, port, portOrAny, portRange, publicUrl, text } from './option.ts';
+import {
+  endpoint,
+  hostAddress,
+  integer,
+  list,
+  type Option,
+  option,
+  port,
+  portOrAny,
+  portRange,
+  publicUrl,
+  text,
+} from './option.ts';
 import { passwordlessPostgresUrl } from './postgres-url.ts';
+
+/** How long something is kept. */
+function keepDays(rule: RetentionRuleName): Option<number> {
+  const { what, defaultDays } = RETENTION_RULES[rule];
+  return option({
+    schema: integer(0, MAX_KEEP_DAYS),
+    default: `\`${defaultDays}\``,
+    meaning: `Days after which retention removes ${what}; 0 never.`,
+  });
+}
+/** A hundred years. */
+const MAX_KEEP_DAYS = 36_500;
 
 /** Every environment variable that this program reads, in the order in which documentation lists them. */
 export const OPTIONS = {
@@ -239,7 +264,8 @@ export const OPTIONS = {
   PGSTEWARD_JOIN_TOKEN_FILE: option({
     schema: text,
     default: '`join-token` in `PGSTEWARD_HOME`',
-    meaning: 'Token with which host workers join. The same file on all machines.',
+    meaning:
+      'Token with which host workers join: the same file on all machines, or on a host one that `POST /v1/hosts/join-tokens` gave.',
   }),
   PGSTEWARD_LOG_LEVEL: option({
     schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
@@ -315,6 +341,16 @@ export const OPTIONS = {
     meaning:
       'File of a control worker that heads of the audit chain are added to. Keep copies where nobody who administers the metadata database can write.',
   }),
+  PGSTEWARD_RETENTION_MINUTES: option({
+    schema: integer(1, 10_080),
+    default: '`60`',
+    meaning: 'Minutes between two runs that remove what is no longer kept.',
+  }),
+  PGSTEWARD_KEEP_LOGS_DAYS: keepDays('logs'),
+  PGSTEWARD_KEEP_TASKS_DAYS: keepDays('tasks'),
+  PGSTEWARD_KEEP_RECEIPTS_DAYS: keepDays('receipts'),
+  PGSTEWARD_KEEP_DELIVERIES_DAYS: keepDays('deliveries'),
+  PGSTEWARD_KEEP_AUDIT_DAYS: keepDays('audit'),
   PG_ADMIN_USER: option({
     schema: z
       .string()

@@ -1,5 +1,6 @@
 import { createHash, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { ChainLink } from '../../domain/audit/chain.ts';
+import type { ChainCheckpoint } from '../../domain/audit/checkpoint.ts';
 import { canonicalRow } from '../../domain/audit/row.ts';
 import { canonicalBytes } from './aes-gcm.ts';
 import type { Keyring } from './keyring.ts';
@@ -13,16 +14,17 @@ export interface ChainMac {
    * @throws Failure KeyUnavailable
    */
   of(previous: string, link: ChainLink): string;
+  /**
+   * HMAC-SHA-256 of a checkpoint of the chain with this beginning, in hexadecimal, under a key of its own: it is the MAC of no entry.
+   * @throws Failure KeyUnavailable
+   */
+  ofCheckpoint(beginning: string, checkpoint: ChainCheckpoint): string;
 }
 
 /** A chain-making key is derived from each key of the `seal` keyring, so that rotating that one rotates this one. */
 export function createChainMac(keyring: Keyring): ChainMac {
-  const derived = new Map<string, KeyObject>();
-  const keyOf = (keyId: string): KeyObject => {
-    const key = derived.get(keyId) ?? deriveKey(keyring.find(keyId).secret);
-    derived.set(keyId, key);
-    return key;
-  };
+  const keyOf = keysFor(keyring, PURPOSE);
+  const checkpointKeyOf = keysFor(keyring, CHECKPOINT_PURPOSE);
   return {
     keyId: keyring.active.id,
     of(previous, { seq, keyId, sealedAt, absentAt, row }) {
@@ -34,6 +36,11 @@ export function createChainMac(keyring: Keyring): ChainMac {
         .update(canonicalBytes(keyId, sealedAt, absentAt ?? '', canonicalRow(row)))
         .digest('hex');
     },
+    ofCheckpoint(beginning, { seq, auditId, head, removed, keyId, madeAt }) {
+      return createHmac('sha256', checkpointKeyOf(keyId))
+        .update(canonicalBytes(beginning, seq, auditId, head, removed, keyId, madeAt))
+        .digest('hex');
+    },
   };
 }
 
@@ -43,7 +50,17 @@ export function chainBeginning(installationId: string): string {
 }
 
 const PURPOSE = 'pgsteward/seal/v1/audit-chain';
+const CHECKPOINT_PURPOSE = 'pgsteward/seal/v1/audit-checkpoint';
 
-function deriveKey(secret: KeyObject): KeyObject {
-  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, new Uint8Array(), PURPOSE, 32)));
+function keysFor(keyring: Keyring, purpose: string): (keyId: string) => KeyObject {
+  const derived = new Map<string, KeyObject>();
+  return (keyId) => {
+    const key = derived.get(keyId) ?? deriveKey(keyring.find(keyId).secret, purpose);
+    derived.set(keyId, key);
+    return key;
+  };
+}
+
+function deriveKey(secret: KeyObject, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, new Uint8Array(), purpose, 32)));
 }

@@ -305,6 +305,12 @@ test('hosts are asked whether they are there', async () => {
   await recordFirst('check-hosts', 'checkHosts');
 });
 
+test('what is no longer kept is removed', async () => {
+  const workflowId = 'applyRetention';
+  await stack.temporal.client.workflow.execute(workflowId, { workflowId, taskQueue: CONTROL_TASK_QUEUE });
+  await record('apply-retention', workflowId);
+});
+
 test('hosts are asked what runs on them, and it is recorded', async () => {
   const workflowId = 'monitorHosts';
   await stack.temporal.client.workflow.execute(workflowId, { workflowId, taskQueue: CONTROL_TASK_QUEUE });

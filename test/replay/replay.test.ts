@@ -95,6 +95,7 @@ describe('a recorded history holds', () => {
 test('every workflow that can be started is known here, and has a history', async () => {
   const exported = Object.keys(workflows).sort();
   expect(exported).toEqual([
+    'applyRetention',
     'applyRoles',
     'changeRoles',
     'checkDrift',

@@ -95,6 +95,10 @@ export interface TestStackOptions {
   target?: TargetForTests;
   /** Count and, where `env` names a collector, trace, as processes do; one stack in a file. */
   observe?: boolean;
+  /** Metadata server instead of the shared one, as a superuser. */
+  metadataServer?: { host: string; port: number; user: string; password: string };
+  /** Called before the metadata database is opened: it is empty then. */
+  prepare?(on: { config: Config; metadata: MetadataConnection }): Promise<void>;
   /** Hosts beside `host-1`: the environment of each worker, over that of the stack. */
   moreHosts?: Record<string, Record<string, string>>;
 }
@@ -123,7 +127,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const name = `stack_${process.pid}_${Date.now().toString(36)}`;
   const range = await servicePortRange();
   const target = options.target ?? (await startTargetServer(home));
-  const metadata = await createDatabase(servers.metadata, name);
+  const metadataServer = options.metadataServer ?? servers.metadata;
+  const metadata = await createDatabase(metadataServer, name);
   await createNamespace(servers.temporalAddress, name);
   const env = {
     PGSTEWARD_HOME: home,
@@ -139,6 +144,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     PGSTEWARD_DRIFT_SECONDS: '86400',
     // The same for the sealer of the audit log, which is called by itself at the start of a worker.
     PGSTEWARD_AUDIT_SEAL_SECONDS: '86400',
+    // And for retention.
+    PGSTEWARD_RETENTION_MINUTES: '10080',
     PGSTEWARD_LOG_LEVEL: 'debug',
     ...options.env,
   };
@@ -153,6 +160,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   runtimeInstalled = true;
   await ensureKeyring(config.files.codecKeyring);
   await ensureJoinToken(config.files.joinToken);
+  await options.prepare?.({ config, metadata });
   const control = await openControlPlane(config, metadata, log);
   const observe = options.observe === true ? await startObservability({ config, service: 'test', log }) : undefined;
   if (observe !== undefined) {
@@ -180,6 +188,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
     handover: config.handover,
+    retention: config.retention.days,
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
     access: await openAccess(config, control.db),
     clusters: config.clusters,
@@ -235,7 +244,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       await observe?.stop();
       await control.close();
       await target.stop();
-      await dropDatabase(servers.metadata, name);
+      await dropDatabase(metadataServer, name);
       await rm(home, { recursive: true, force: true });
     },
   };

@@ -3,7 +3,7 @@ import type { Verification } from '../../domain/audit/report.ts';
 import { createChainCheck } from '../../domain/audit/verify.ts';
 import { Failure } from '../../domain/failures.ts';
 import { readAnchors } from '../../platform/audit/read-anchors.ts';
-import { type ChainMac, chainBeginning, createChainMac } from '../../platform/secrets/chain-mac.ts';
+import { chainBeginning, createChainMac } from '../../platform/secrets/chain-mac.ts';
 import type { Keyring } from '../../platform/secrets/keyring.ts';
 import { readAuditSnapshot } from '../../store/audit-verification.ts';
 
@@ -16,9 +16,12 @@ export async function verifyAudit(
   const anchors = await readAnchors(using.anchorFiles);
   const mac = createChainMac(using.keyring);
   return readAuditSnapshot(db, async (snapshot) => {
+    const beginning = chainBeginning(snapshot.installationId);
     const check = createChainCheck({
-      beginning: chainBeginning(snapshot.installationId),
-      macOf: (previous, link) => macWhereKnown(mac, previous, link),
+      beginning,
+      macOf: (previous, link) => whereKnown(() => mac.of(previous, link)),
+      checkpoints: await snapshot.checkpoints(),
+      checkpointMacOf: (checkpoint) => whereKnown(() => mac.ofCheckpoint(beginning, checkpoint)),
       anchors: anchors.inOrder(),
       newestAnchor: anchors.newest,
     });
@@ -29,9 +32,9 @@ export async function verifyAudit(
   });
 }
 
-function macWhereKnown(mac: ChainMac, ...of: Parameters<ChainMac['of']>): string | undefined {
+function whereKnown(mac: () => string): string | undefined {
   try {
-    return mac.of(...of);
+    return mac();
   } catch (error) {
     if (error instanceof Failure && error.type === 'KeyUnavailable') return undefined;
     throw error;

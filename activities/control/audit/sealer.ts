@@ -4,6 +4,7 @@ import { appendAnchor } from '../../../platform/audit/anchor-file.ts';
 import type { Log } from '../../../platform/log.ts';
 import { type ChainMac, chainBeginning } from '../../../platform/secrets/chain-mac.ts';
 import { lookAtChain, macOfEntry, type SealedBatch, sealBatch } from '../../../store/audit-chain.ts';
+import { newestCheckpoint } from '../../../store/audit-checkpoints.ts';
 
 /** Rows of one transaction: a fraction of a second, which is how long another sealer waits. */
 const BATCH = 5_000;
@@ -39,6 +40,11 @@ export function createAuditSealer(deps: {
   /** Whoever changes the end of the chain while a sealer lives is noticed at once, not only by the next verification. */
   async function checkOwn(): Promise<void> {
     if (own === undefined || (await macOfEntry(db, own.seq)) === own.mac) return;
+    if (((await newestCheckpoint(db))?.seq ?? 0) >= own.seq) {
+      // Old enough to have been removed in order.
+      own = undefined;
+      return;
+    }
     log.error(
       { seq: own.seq, sealedAt: own.sealedAt },
       'the audit chain has lost what was sealed; verify the audit log',

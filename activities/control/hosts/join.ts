@@ -1,7 +1,7 @@
 import type { JWK } from 'jose';
 import { Failure } from '../../../domain/failures.ts';
 import type { HostClaim, HostJoinConfirmation, HostJoinRequest, HostJoinResult } from '../../../domain/join.ts';
-import { verifyJoinProof } from '../../../platform/secrets/join-proof.ts';
+import { inTransaction } from '../../../store/connection.ts';
 import {
   clearTombstones,
   findHost,
@@ -10,43 +10,33 @@ import {
   recordJoin,
   recordLeave as storeLeave,
 } from '../../../store/hosts.ts';
+import { noteJoinTokenUse } from '../../../store/join-tokens.ts';
 import type { ControlDeps } from '../deps.ts';
-
-/** A proof is made right before it is sent; the bound leaves room for a control plane that is still starting. */
-const PROOF_MAX_AGE_MS = 10 * 60_000;
-
-/** @throws JoinRefused when the proof was not made with this installation's join token (R12) */
-async function assertProof(deps: ControlDeps, input: HostClaim): Promise<void> {
-  await verifyJoinProof({
-    hostId: input.hostId,
-    workerId: input.workerId,
-    publicJwk: input.publicKey as JWK,
-    issuedAt: input.issuedAt,
-    proof: input.proof,
-    token: deps.joinToken,
-    maxAgeMs: PROOF_MAX_AGE_MS,
-    now: new Date(),
-  });
-}
+import { assertClaim } from './assert-claim.ts';
 
 /** Checks the proof, and names the worker that served the host id before. */
 export async function checkClaim(
   deps: ControlDeps,
   input: HostClaim,
 ): Promise<{ installationId: string; previousWorkerId: string | null }> {
-  await assertProof(deps, input);
+  await assertClaim(deps, input);
   const host = await findHost(deps.db, input.hostId);
   return { installationId: deps.installationId, previousWorkerId: host?.workerId ?? null };
 }
 
 /** Records the join. The proof is checked again: workflow arguments are no authority (R13). */
 export async function acceptJoin(deps: ControlDeps, input: HostJoinRequest): Promise<HostJoinResult> {
-  await assertProof(deps, input);
-  await recordJoin(deps.db, {
-    hostId: input.hostId,
-    workerId: input.workerId,
-    publicKey: input.publicKey as JWK,
-    facts: input.facts,
+  const { hostId, joinTokenId: tokenId } = input;
+  await inTransaction(deps.db, async (tx) => {
+    await assertClaim(deps, input, tx);
+    await recordJoin(tx, {
+      hostId,
+      workerId: input.workerId,
+      publicKey: input.publicKey as JWK,
+      facts: input.facts,
+      joinTokenId: tokenId ?? null,
+    });
+    if (tokenId !== undefined) await noteJoinTokenUse(tx, { tokenId, hostId });
   });
   return { tombstones: await listTombstones(deps.db, input.hostId) };
 }
@@ -56,7 +46,7 @@ export async function acceptJoin(deps: ControlDeps, input: HostJoinRequest): Pro
  * @throws JoinRefused when another worker was admitted since: a worker that does not take work yet answers nobody (R12)
  */
 export async function confirmJoin(deps: ControlDeps, input: HostJoinConfirmation): Promise<HostJoinResult> {
-  await assertProof(deps, input);
+  await assertClaim(deps, input);
   const { hostId, workerId, executed } = input;
   const host = await findHost(deps.db, hostId);
   if (host?.workerId !== workerId) {

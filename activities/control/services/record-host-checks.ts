@@ -4,6 +4,7 @@ import type { HostCheck } from '../../../domain/services.ts';
 import { listWatchedInstances, recordHealth, type WatchedInstance } from '../../../store/instance-health.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { StateChange } from '../types.ts';
+import { reportUnknown } from './report-unknown.ts';
 
 /**
  * Judges every instance by what its host said, and records it. A repeated call changes nothing: what is on record is not
@@ -15,7 +16,9 @@ export async function recordHostChecks(
 ): Promise<{ changed: StateChange[] }> {
   deps.hostsChecked?.(input.hosts);
   const checks = new Map(input.hosts.map((check) => [check.hostId, check]));
-  const judged = (await listWatchedInstances(deps.db)).flatMap((instance) => {
+  const watched = await listWatchedInstances(deps.db);
+  reportUnknown(deps, { hosts: input.hosts, known: new Set(watched.map(({ id }) => id)) });
+  const judged = watched.flatMap((instance) => {
     const check = checks.get(instance.hostId);
     // A host that was not asked joined a moment ago, or never: its instances are looked at next time.
     if (check === undefined) return [];

@@ -16,6 +16,7 @@ import { announceSteps } from '../../../store/journal.ts';
 import { listServers, type ServerRecord } from '../../../store/servers.ts';
 import type { Work, WorkInstance } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
+import { joinKeyFor } from '../hosts/join-key.ts';
 import { openJwtSecrets, openUserPasswords } from '../passwords.ts';
 import { performStep } from '../step.ts';
 import { planOf } from '../tasks/plan.ts';
@@ -54,7 +55,7 @@ export function sealServices(
         }
         const sealedBundle = await sealForHost({
           publicJwk: host.publicKey,
-          joinToken: deps.joinToken,
+          joinToken: await joinKeyFor(deps, host.joinTokenId),
           binding: { hostId: host.id, instanceId: instance.instanceId, taskId: work.taskId },
           payload: bundle,
         });

@@ -35,6 +35,7 @@ export function everyChange(around: {
     ...users(around),
     ...channels(around),
     ...approvals(around),
+    ...hosts(around),
   ];
 }
 
@@ -361,5 +362,27 @@ function approvals({ call, stack }: Around): Act[] {
       async (route) => call(route, (await held('audited_held_cancel', 'administrator')).names),
     ],
     ['DELETE /v1/approval-policies/{policy_id}', (route) => call(route, made)],
+  ];
+}
+
+function hosts({ call, stack }: Around): Act[] {
+  const made: Record<string, string> = { host_id: 'audited-host' };
+  return [
+    [
+      'POST /v1/hosts/join-tokens',
+      async (route) => {
+        const answer = await call(route, {}, { name: 'audited' });
+        made.token_id = answer.body.token.id;
+        return answer;
+      },
+    ],
+    ['DELETE /v1/hosts/join-tokens/{token_id}', (route) => call(route, made)],
+    [
+      'DELETE /v1/hosts/{host_id}',
+      async (route) => {
+        await stack().control.db.query(`INSERT INTO hosts (id) VALUES ('audited-host')`);
+        return call(route, made);
+      },
+    ],
   ];
 }

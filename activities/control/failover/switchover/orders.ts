@@ -9,6 +9,7 @@ import { findHost, type HostRecord } from '../../../../store/hosts.ts';
 import { findServer, type ServerRecord } from '../../../../store/servers.ts';
 import { findSwitchover, type SwitchoverRecord } from '../../../../store/switchovers.ts';
 import type { ControlDeps } from '../../deps.ts';
+import { joinKeyFor } from '../../hosts/join-key.ts';
 import type { SwitchoverOrders, SwitchoverPart } from '../../types.ts';
 
 /** Everything on record about a switchover. */
@@ -83,7 +84,7 @@ async function sealOrder(
   };
   const sealedOrder = await sealForHost({
     publicJwk: publicKey,
-    joinToken: deps.joinToken,
+    joinToken: await joinKeyFor(deps, party.host.joinTokenId),
     binding: { hostId, instanceId, taskId },
     payload,
   });
