@@ -43,7 +43,7 @@ export const importedEntrySchema = registerEntrySchema.extend({
 
 export type ImportedEntry = Omit<z.infer<typeof importedEntrySchema>, 'id'>;
 
-/** What holds for the whole import. */
+/** What holds for the whole import. Without a name in the description: what extends a strict object there contradicts it. */
 export const importOptionsSchema = z
   .strictObject({
     admin: adminLogin
@@ -51,8 +51,7 @@ export const importOptionsSchema = z
       .describe('Role that servers are registered with; PG_ADMIN_USER and PG_ADMIN_PASS where it is left out.'),
     tls: tlsSchema.default({ mode: 'verify-full' }),
     maintenance_database: nameOnServer.default('postgres'),
-  })
-  .openapi('RegistryImportOptions');
+  });
 
 const entries = z.array(z.unknown()).max(MAX_ENTRIES);
 
