@@ -20,9 +20,16 @@ interface CommonAnswer {
 const isKnown = ({ rule }: Operation): boolean => rule.roles !== 'anyone';
 
 const COMMON_ANSWERS: Readonly<Record<number, CommonAnswer>> = {
-  400: { description: 'Every problem of the request, by its path.', applies: ({ takesInput }) => takesInput, ofShape: 'also' },
+  400: {
+    description: 'Every problem of the request, by its path.',
+    applies: ({ takesInput }) => takesInput,
+    ofShape: 'also',
+  },
   401: { description: 'No credentials, or such as are not accepted.', applies: isKnown },
-  403: { description: 'Role or scope of the caller do not allow it, or a web page of somebody else asks.', applies: () => true },
+  403: {
+    description: 'Role or scope of the caller do not allow it, or a web page of somebody else asks.',
+    applies: () => true,
+  },
   404: {
     description: 'There is no such thing, or none that the caller may see.',
     applies: ({ rule: { subject } }) => typeof subject === 'object' && 'kind' in subject,
@@ -31,7 +38,10 @@ const COMMON_ANSWERS: Readonly<Record<number, CommonAnswer>> = {
   415: { description: 'The body is not of a type that is taken.', applies: ({ body }) => body.any, ofShape: 'always' },
   429: { description: 'Too many attempts; `Retry-After` has the seconds.', applies: isKnown },
   500: { description: 'An error of this program; the log has it under the id of the request.', applies: () => true },
-  503: { description: 'A part that the request needs does not answer; `Retry-After` has the seconds.', applies: () => true },
+  503: {
+    description: 'A part that the request needs does not answer; `Retry-After` has the seconds.',
+    applies: () => true,
+  },
 };
 
 /** Those that an operation may give and does not describe itself. */

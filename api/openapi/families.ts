@@ -51,13 +51,25 @@ const TAGS: readonly (Tag & { prefixes: readonly string[] })[] = [
     prefixes: ['/v1/databases'],
   },
   { name: 'Tasks', description: 'What is being done, and what was.', prefixes: ['/v1/tasks'] },
-  { name: 'Hosts', description: 'Hosts and this installation.', prefixes: ['/v1/hosts', '/v1/cluster/', '/v1/cluster$'] },
+  {
+    name: 'Hosts',
+    description: 'Hosts and this installation.',
+    prefixes: ['/v1/hosts', '/v1/cluster/', '/v1/cluster$'],
+  },
   { name: 'Servers', description: 'PostgreSQL servers, and their roles and rights.', prefixes: ['/v1/servers'] },
-  { name: 'Teams', description: 'Teams, and the servers that are assigned to them.', prefixes: ['/v1/teams', '/v1/clusters'] },
+  {
+    name: 'Teams',
+    description: 'Teams, and the servers that are assigned to them.',
+    prefixes: ['/v1/teams', '/v1/clusters'],
+  },
   { name: 'Access', description: 'Who may call.', prefixes: ['/v1/me', '/v1/tokens', '/v1/accounts'] },
   { name: 'Audit', description: 'Who did what.', prefixes: ['/v1/audit'] },
   { name: 'Notifications', description: 'Who is told.', prefixes: ['/v1/notifications'] },
-  { name: 'Service', description: 'This program.', prefixes: ['/$', '/healthz', '/readyz', '/v1/version', '/v1/openapi.json', '/v1/docs'] },
+  {
+    name: 'Service',
+    description: 'This program.',
+    prefixes: ['/$', '/healthz', '/readyz', '/v1/version', '/v1/openapi.json', '/v1/docs'],
+  },
 ];
 
 /** Name of the group that a path belongs to; a resource that has none is one of its own. */

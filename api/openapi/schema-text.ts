@@ -60,6 +60,8 @@ function objectText({ properties = {}, required = [] }: Shown, indent: string): 
 const BOUNDS = ['format', 'minLength', 'maxLength', 'minimum', 'maximum', 'pattern', 'default'] as const;
 
 function bounds(schema: Shown): string {
-  const given = BOUNDS.filter((name) => schema[name] !== undefined && Math.abs(Number(schema[name])) !== Number.MAX_SAFE_INTEGER);
+  const given = BOUNDS.filter(
+    (name) => schema[name] !== undefined && Math.abs(Number(schema[name])) !== Number.MAX_SAFE_INTEGER,
+  );
   return given.length === 0 ? '' : ` (${given.map((name) => `${name} ${String(schema[name])}`).join(', ')})`;
 }

@@ -1,5 +1,5 @@
-import type { RouteRule } from '../access/rules.ts';
 import { takesBasic } from '../access/identity.ts';
+import type { RouteRule } from '../access/rules.ts';
 
 /** How callers make themselves known. */
 export const SECURITY_SCHEMES = {

@@ -26,7 +26,9 @@ export async function installSchemathesis(): Promise<string> {
     await run(join(home, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`], { timeout: INSTALL_MS });
   } catch (error) {
     await rm(home, { recursive: true, force: true });
-    throw new Error(`Schemathesis needs Python 3.10 or newer with venv and a package index: ${(error as Error).message}`);
+    throw new Error(
+      `Schemathesis needs Python 3.10 or newer with venv and a package index: ${(error as Error).message}`,
+    );
   }
   return program;
 }
@@ -46,12 +48,23 @@ async function works(program: string): Promise<boolean> {
  */
 export async function fuzzDescription(
   program: string,
-  options: { url: string; token: string; directory: string; examples: number; without: Readonly<Record<string, string>> },
+  options: {
+    url: string;
+    token: string;
+    directory: string;
+    examples: number;
+    without: Readonly<Record<string, string>>;
+  },
 ): Promise<{ code: number; output: string }> {
   const config = join(options.directory, 'schemathesis.toml');
   // The token comes by the environment: arguments can be read by everybody on the machine.
   await writeFile(config, 'headers = { Authorization = "Bearer ${FUZZ_TOKEN}" }\n');
-  const checks = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance', 'response_schema_conformance'];
+  const checks = [
+    'not_a_server_error',
+    'status_code_conformance',
+    'content_type_conformance',
+    'response_schema_conformance',
+  ];
   const { url, examples, without, directory: cwd } = options;
   const words = [
     ['--config-file', config, 'run', `${url}/v1/openapi.json`, '--no-color'],
