@@ -10,8 +10,4 @@ export interface Context {
 }
 
 /** Work of a command that speaks to the API; answers with the exit code. */
-export type Action<Arguments, Options> = (
-  context: Context,
-  args: Arguments,
-  options: Options,
-) => Promise<number>;
+export type Action<Arguments, Options> = (context: Context, args: Arguments, options: Options) => Promise<number>;

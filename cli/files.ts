@@ -33,7 +33,9 @@ export async function readSecret(
 ): Promise<string> {
   const { file, question, option } = source;
   if (file === undefined && terminal.ask === undefined) {
-    throw new CliError(`nobody can be asked for the password here: name a file with ${option}, or - for standard input`);
+    throw new CliError(
+      `nobody can be asked for the password here: name a file with ${option}, or - for standard input`,
+    );
   }
   const text = file === undefined ? await terminal.ask?.(question, { hidden: true }) : await readText(terminal, file);
   const secret = (text ?? '').replace(/\r?\n[\s\S]*$/, '');

@@ -12,7 +12,11 @@ const STEP_SECONDS = 3;
 const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'canceled']);
 
 /** Path of a task, by what it is about. */
-export function taskPath({ scope, entity_id: entity, task_id: id }: Pick<Task, 'scope' | 'entity_id' | 'task_id'>): string {
+export function taskPath({
+  scope,
+  entity_id: entity,
+  task_id: id,
+}: Pick<Task, 'scope' | 'entity_id' | 'task_id'>): string {
   return `/v1/${scope}s/${encodeURIComponent(entity)}/tasks/${encodeURIComponent(id)}`;
 }
 
@@ -26,14 +30,19 @@ export async function follow(context: Context, task: Task, options: { timeoutSec
   const interrupt = () => interruption.abort();
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const deadline = options.timeoutSeconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.timeoutSeconds * 1000;
+  const deadline =
+    options.timeoutSeconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.timeoutSeconds * 1000;
   const resume = `it goes on; follow it with: pgsteward tasks wait ${task.task_id} --${task.scope} ${task.entity_id}`;
   const { signal } = interruption;
   const path = taskPath(task);
   let seen: string | undefined;
   const showLog = async () => {
     const query = { limit: 1000, ...(seen === undefined ? {} : { after_entry_id: seen }) };
-    const log = await client.call<TaskLog>({ path: `${path}/${task.scope === 'host' ? 'logs' : 'log'}`, query, signal });
+    const log = await client.call<TaskLog>({
+      path: `${path}/${task.scope === 'host' ? 'logs' : 'log'}`,
+      query,
+      signal,
+    });
     for (const { timestamp, message } of log.entries) terminal.note(`${timestamp}  ${visible(message)}`);
     seen = log.last_entry_id ?? seen;
   };

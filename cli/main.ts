@@ -21,7 +21,11 @@ export async function runCommandLine(
     // Help was asked for, or the words were wrong: both have been said.
     if (error instanceof CommanderError) return error.exitCode;
     if (!(error instanceof CliError)) throw error;
-    terminal.note(surroundings.json ? JSON.stringify({ error: { message: error.message, ...error.answer } }) : `error: ${error.message}`);
+    terminal.note(
+      surroundings.json
+        ? JSON.stringify({ error: { message: error.message, ...error.answer } })
+        : `error: ${error.message}`,
+    );
     return error.exitCode;
   }
 }

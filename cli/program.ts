@@ -24,6 +24,7 @@ export function createProgram(around: Surroundings, own: readonly OwnCommand[]):
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: (text) => terminal.note(text.replace(/\n$/, '')) })
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .showHelpAfterError('(--help says what there is)');
   const groups = new Map<string, Command>();
   for (const { name, description, run } of own) {
@@ -41,7 +42,14 @@ export function createProgram(around: Surroundings, own: readonly OwnCommand[]):
         around.exitCode = await run(words);
       });
   }
-  for (const add of [addRoleCommands, addUserCommands, addDatabaseCommands, addTaskCommands, addServerCommands, addTokenCommands]) {
+  for (const add of [
+    addRoleCommands,
+    addUserCommands,
+    addDatabaseCommands,
+    addTaskCommands,
+    addServerCommands,
+    addTokenCommands,
+  ]) {
     add(program, around);
   }
   const audit = groups.get('audit') ?? program.command('audit');

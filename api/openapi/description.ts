@@ -28,7 +28,7 @@ export function describeApi(app: OpenAPIHono<ApiVariables>, version: string): Ge
       title: 'pgsteward',
       version,
       description: INTRODUCTION,
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: '/' }],
   });

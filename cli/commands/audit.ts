@@ -49,7 +49,9 @@ export function addAuditCommands(audit: Command, around: Surroundings): void {
       const file = createWriteStream(output, { flags: 'wx', mode: 0o600 });
       await pipeline(Readable.from(chunks), file).catch((error: NodeJS.ErrnoException) => {
         throw new CliError(
-          error.code === 'EEXIST' ? `${output} is there already` : `${output} cannot be written: ${error.code ?? error.message}`,
+          error.code === 'EEXIST'
+            ? `${output} is there already`
+            : `${output} cannot be written: ${error.code ?? error.message}`,
         );
       });
       terminal.note(`written to ${output}`);

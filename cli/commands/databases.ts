@@ -18,7 +18,11 @@ interface WaitOptions {
 export function addDatabaseCommands(program: Command, around: Surroundings): void {
   const databases = program.command('databases').description('databases with their users and services');
   const bounded = (command: Command) =>
-    command.option('--timeout <seconds>', 'wait no longer; exit code 3', wholeNumber('--timeout', { least: 0, most: 86_400 }));
+    command.option(
+      '--timeout <seconds>',
+      'wait no longer; exit code 3',
+      wholeNumber('--timeout', { least: 0, most: 86_400 }),
+    );
   const waiting = (command: Command) => bounded(command.option('--no-wait', 'answer as soon as it is accepted'));
 
   speaks<[], object>(databases.command('list').description('all databases'), around, async (context) => {
@@ -39,7 +43,9 @@ export function addDatabaseCommands(program: Command, around: Surroundings): voi
     around,
     async (context, [id]) => {
       const answer = await context.client.call<z.infer<typeof databaseSchema>>({ path: pathOf(id) });
-      print(context, answer, () => facts({ id: answer.id, state: answer.state, created: answer.created_at, updated: answer.updated_at }));
+      print(context, answer, () =>
+        facts({ id: answer.id, state: answer.state, created: answer.created_at, updated: answer.updated_at }),
+      );
       return EXIT.done;
     },
   );
@@ -96,7 +102,10 @@ export function addDatabaseCommands(program: Command, around: Surroundings): voi
     ),
     around,
     async (context, [id], options) => {
-      const { tasks } = await context.client.call<{ tasks: Task[] }>({ path: `${pathOf(id)}/tasks`, query: { limit: 1 } });
+      const { tasks } = await context.client.call<{ tasks: Task[] }>({
+        path: `${pathOf(id)}/tasks`,
+        query: { limit: 1 },
+      });
       const [task] = tasks;
       if (task === undefined) throw new CliError(`database ${JSON.stringify(id)} has no task to wait for`);
       return ended(context, task, { ...options, wait: true });
@@ -107,7 +116,9 @@ export function addDatabaseCommands(program: Command, around: Surroundings): voi
 const pathOf = (id: string): string => `/v1/databases/${encodeURIComponent(id)}`;
 
 async function ended(context: Context, accepted: Task, { wait, timeout }: WaitOptions): Promise<number> {
-  const task = wait ? await follow(context, accepted, timeout === undefined ? {} : { timeoutSeconds: timeout }) : accepted;
+  const task = wait
+    ? await follow(context, accepted, timeout === undefined ? {} : { timeoutSeconds: timeout })
+    : accepted;
   print(context, task, () => facts({ task: task.task_id, type: task.type, status: task.status, error: task.error }));
   return wait ? exitCodeOf(task) : EXIT.done;
 }

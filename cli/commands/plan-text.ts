@@ -18,7 +18,7 @@ const SIGNS = {
 } as const satisfies Record<string, Sign>;
 
 /** What a step does to the server, by the first word of its action. */
-const BY_WORD: ReadonlyMap<string, Sign> = new Map([
+const BY_WORD: ReadonlyMap<string, Sign> = new Map<string, Sign>([
   ['create', SIGNS.more],
   ['grant', SIGNS.more],
   ['revoke', SIGNS.less],
@@ -49,13 +49,22 @@ export function planText(plan: Plan, options: { sql: boolean }, terminal: Pick<T
         plan.steps.filter((step) => step.database === database).flatMap(stepLines),
       ),
     ),
-    ...section('Access gained', gained.map(({ sentence }) => line(SIGNS.more, sentence))),
-    ...section('Access lost', lost.map(({ sentence }) => line(SIGNS.less, sentence))),
+    ...section(
+      'Access gained',
+      gained.map(({ sentence }) => line(SIGNS.more, sentence)),
+    ),
+    ...section(
+      'Access lost',
+      lost.map(({ sentence }) => line(SIGNS.less, sentence)),
+    ),
     ...section(
       'Open sessions of those concerned, which keep what they hold until they end',
       sessions.map(({ role, sessions: count }) => `    ${visible(role)}: ${count}`),
     ),
-    ...section('Notes', plan.notes.map((note) => `    ${visible(note)}`)),
+    ...section(
+      'Notes',
+      plan.notes.map((note) => `    ${visible(note)}`),
+    ),
     [`Plan ${plan.hash}`],
   ];
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`;

@@ -31,7 +31,10 @@ export function addServerCommands(program: Command, around: Surroundings): void 
       .option('-l, --label <name=value>', 'only those with this label; may be given several times', collected),
     around,
     async (context, _args, { label }) => {
-      const answer = await context.client.call<z.infer<typeof serverListSchema>>({ path: '/v1/servers', query: { label } });
+      const answer = await context.client.call<z.infer<typeof serverListSchema>>({
+        path: '/v1/servers',
+        query: { label },
+      });
       print(context, answer, () =>
         table(answer.servers, {
           NAME: ({ name }) => name,
@@ -39,7 +42,10 @@ export function addServerCommands(program: Command, around: Surroundings): void 
           ENDPOINTS: ({ endpoints }) => endpoints.map(({ address, port }) => `${address}:${port}`).join(','),
           TLS: ({ tls }) => tls.mode,
           ADMIN: ({ admin }) => admin.user,
-          LABELS: ({ labels }) => Object.entries(labels).map((pair) => pair.join('=')).join(','),
+          LABELS: ({ labels }) =>
+            Object.entries(labels)
+              .map((pair) => pair.join('='))
+              .join(','),
         }),
       );
       return EXIT.done;
@@ -79,7 +85,9 @@ export function addServerCommands(program: Command, around: Surroundings): void 
           labels: Object.fromEntries((options.label ?? []).map(labelOf)),
         },
       });
-      print(context, answer, () => facts({ name: answer.name, version: answer.postgres_version, system: answer.system_identifier }));
+      print(context, answer, () =>
+        facts({ name: answer.name, version: answer.postgres_version, system: answer.system_identifier }),
+      );
       return EXIT.done;
     },
   );
@@ -91,7 +99,10 @@ export function addServerCommands(program: Command, around: Surroundings): void 
       .argument('<name>', 'registered server'),
     around,
     async (context, [name]) => {
-      const answer = await context.client.call<Probe>({ method: 'POST', path: `/v1/servers/${encodeURIComponent(name)}/probe` });
+      const answer = await context.client.call<Probe>({
+        method: 'POST',
+        path: `/v1/servers/${encodeURIComponent(name)}/probe`,
+      });
       print(context, answer, () => probeText(answer));
       const lacks = answer.missing_rights?.some(({ required }) => required) === true;
       return answer.problem !== undefined || lacks ? EXIT.failed : EXIT.done;
@@ -102,7 +113,8 @@ export function addServerCommands(program: Command, around: Surroundings): void 
 function endpointOf(text: string): { address: string; port: number } {
   const [, bracketed, plain, port = '5432'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const address = bracketed ?? plain;
-  if (address === undefined) throw new CliError(`${JSON.stringify(text)} is no endpoint such as db.example.com:5432 or [::1]:5432`);
+  if (address === undefined)
+    throw new CliError(`${JSON.stringify(text)} is no endpoint such as db.example.com:5432 or [::1]:5432`);
   return { address, port: Number(port) };
 }
 

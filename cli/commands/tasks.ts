@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { exitCodeOf, follow, type Task, taskPath } from '../follow.ts';
-import type { Context } from '../context.ts';
 import { speaks, wholeNumber } from '../leaf.ts';
 import { facts, print, table, visible } from '../output.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -24,15 +24,17 @@ export function addTaskCommands(program: Command, around: Surroundings): void {
     about(tasks.command(name).description(description).argument('<task>', 'id of the task'));
 
   speaks<[], About & { limit?: number }>(
-    about(tasks.command('list').description('tasks, newest first; of databases and hosts unless something is named')).option(
-      '--limit <count>',
-      'how many',
-      wholeNumber('--limit', { least: 1, most: 1000 }),
-    ),
+    about(
+      tasks.command('list').description('tasks, newest first; of databases and hosts unless something is named'),
+    ).option('--limit <count>', 'how many', wholeNumber('--limit', { least: 1, most: 1000 })),
     around,
     async (context, _args, options) => {
       const scope = scopeOf(options);
-      const query = { limit: options.limit ?? 20, scope, ...(scope === undefined ? {} : { entity_id: options[scope] }) };
+      const query = {
+        limit: options.limit ?? 20,
+        scope,
+        ...(scope === undefined ? {} : { entity_id: options[scope] }),
+      };
       const answer = await context.client.call<{ tasks: Task[] }>({ path: '/v1/tasks', query });
       print(context, answer, () =>
         table(answer.tasks, {
@@ -77,13 +79,22 @@ export function addTaskCommands(program: Command, around: Surroundings): void {
     },
   );
 
-  speaks<[string], About>(one('cancel', 'cancel a task of a database: what it has done is undone'), around, async (context, [id], options) => {
-    const found = await findTask(context, id, options);
-    if (found.scope !== 'database') throw new CliError(`task ${id} is of a ${found.scope}: only those of databases can be cancelled`);
-    const task = await context.client.call<Task>({ method: 'POST', path: `${taskPath(found)}/cancel` });
-    print(context, task, () => `${shown(task)}\n\nFollow it with: pgsteward tasks wait ${task.task_id} --database ${task.entity_id}`);
-    return EXIT.done;
-  });
+  speaks<[string], About>(
+    one('cancel', 'cancel a task of a database: what it has done is undone'),
+    around,
+    async (context, [id], options) => {
+      const found = await findTask(context, id, options);
+      if (found.scope !== 'database')
+        throw new CliError(`task ${id} is of a ${found.scope}: only those of databases can be cancelled`);
+      const task = await context.client.call<Task>({ method: 'POST', path: `${taskPath(found)}/cancel` });
+      print(
+        context,
+        task,
+        () => `${shown(task)}\n\nFollow it with: pgsteward tasks wait ${task.task_id} --database ${task.entity_id}`,
+      );
+      return EXIT.done;
+    },
+  );
 }
 
 function scopeOf(about: About): Scope | undefined {

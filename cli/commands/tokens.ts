@@ -22,10 +22,16 @@ export function addTokenCommands(program: Command, around: Surroundings): void {
   const tokens = program.command('tokens').description('tokens, which callers are known by');
 
   speaks<[], { account?: string }>(
-    tokens.command('list').description('your tokens').option('--account <name>', 'for administrators: those of this account'),
+    tokens
+      .command('list')
+      .description('your tokens')
+      .option('--account <name>', 'for administrators: those of this account'),
     around,
     async (context, _args, { account }) => {
-      const answer = await context.client.call<z.infer<typeof tokenListSchema>>({ path: '/v1/tokens', query: { account } });
+      const answer = await context.client.call<z.infer<typeof tokenListSchema>>({
+        path: '/v1/tokens',
+        query: { account },
+      });
       print(context, answer, () =>
         table(answer.tokens, {
           ID: ({ id }) => id,
@@ -80,7 +86,10 @@ export function addTokenCommands(program: Command, around: Surroundings): void {
   );
 
   speaks<[string], object>(
-    tokens.command('revoke').description('revoke a token: the next request with it is refused').argument('<id>', 'id of the token'),
+    tokens
+      .command('revoke')
+      .description('revoke a token: the next request with it is refused')
+      .argument('<id>', 'id of the token'),
     around,
     async (context, [id]) => {
       const answer = await context.client.call<z.infer<typeof tokenSchema>>({

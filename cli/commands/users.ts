@@ -48,14 +48,24 @@ export function addUserCommands(program: Command, around: Surroundings): void {
   const withLink = (command: Command) =>
     command
       .option('--handover', 'answer a link that shows the password once, instead of the password')
-      .option('--handover-hours <hours>', 'how long the link is good for', wholeNumber('--handover-hours', { least: 1, most: 168 }));
+      .option(
+        '--handover-hours <hours>',
+        'how long the link is good for',
+        wholeNumber('--handover-hours', { least: 1, most: 168 }),
+      );
 
-  speaks<[], Place>(onPlace('list', 'login roles of the server that a database is on'), around, async (context, _args, place) => {
-    const query = { env: place.env, database: place.database };
-    const answer = await context.client.call<z.infer<typeof userListSchema>>({ path: '/api/v1/users/all', query });
-    print(context, answer, () => table(answer.users, { USER: ({ username }) => username, ATTRIBUTES: ({ attributes }) => attributes }));
-    return EXIT.done;
-  });
+  speaks<[], Place>(
+    onPlace('list', 'login roles of the server that a database is on'),
+    around,
+    async (context, _args, place) => {
+      const query = { env: place.env, database: place.database };
+      const answer = await context.client.call<z.infer<typeof userListSchema>>({ path: '/api/v1/users/all', query });
+      print(context, answer, () =>
+        table(answer.users, { USER: ({ username }) => username, ATTRIBUTES: ({ attributes }) => attributes }),
+      );
+      return EXIT.done;
+    },
+  );
 
   speaks<[], CreateOptions>(
     withLink(
@@ -66,17 +76,21 @@ export function addUserCommands(program: Command, around: Surroundings): void {
         .option('--port <port>', 'second part of the name, of kind app')
         .option('--env-prefix <text>', 'first part of the name, of kind app-k8s')
         .option('--farmname <name>', 'second part of the name, of kind app-k8s')
-        .option('--connection-limit <count>', 'most connections', wholeNumber('--connection-limit', { least: -1, most: 2_147_483_647 }))
+        .option(
+          '--connection-limit <count>',
+          'most connections',
+          wholeNumber('--connection-limit', { least: -1, most: 2_147_483_647 }),
+        )
         .option('--valid-until <time>', 'when the account ends, such as 2027-01-31T00:00:00Z'),
     ),
     around,
     create,
   );
 
-  const change = (name: string, path: string, description: string) =>
-    withOverride(onPlace(name, description).argument('<username>', 'name on the server')).description(description);
+  const change = (name: string, description: string) =>
+    withOverride(onPlace(name, description).argument('<username>', 'name on the server'));
   speaks<[string], ChangeOptions>(
-    withLink(change('reset', 'reset', 'give a user a new password, and print it')),
+    withLink(change('reset', 'give a user a new password, and print it')),
     around,
     (context, [username], options) => changeUser(context, 'reset', { ...changes(options), username, ...link(options) }),
   );
@@ -84,12 +98,15 @@ export function addUserCommands(program: Command, around: Surroundings): void {
     ['disable', 'keep a user from logging in, and end its sessions'],
     ['enable', 'let a user log in again'],
   ] as const) {
-    speaks<[string], ChangeOptions>(change(name, name, description), around, (context, [username], options) =>
+    speaks<[string], ChangeOptions>(change(name, description), around, (context, [username], options) =>
       changeUser(context, name, { ...changes(options), username }),
     );
   }
   speaks<[string], ChangeOptions>(
-    change('drop', 'drop', 'drop a user').option('--reassign-owned', 'also one who owns something, which then goes to a role without login'),
+    change('drop', 'drop a user').option(
+      '--reassign-owned',
+      'also one who owns something, which then goes to a role without login',
+    ),
     around,
     (context, [username], options) =>
       changeUser(context, 'drop', {
@@ -126,7 +143,8 @@ const NAME_PARTS = {
 
 async function create(context: Context, _args: [], options: CreateOptions): Promise<number> {
   const { kind } = options;
-  if (!isKind(kind)) throw new CliError(`there is no kind ${JSON.stringify(kind)}: it is one of ${USER_KINDS.join(', ')}`);
+  if (!isKind(kind))
+    throw new CliError(`there is no kind ${JSON.stringify(kind)}: it is one of ${USER_KINDS.join(', ')}`);
   const parts = KIND_RULES[kind].nameFrom;
   const optionOf = (part: keyof typeof NAME_PARTS) => `--${part.replace('_', '-')}`;
   const missing = parts.filter((part) => options[NAME_PARTS[part]] === undefined);
@@ -157,7 +175,11 @@ async function changeUser(context: Context, what: string, body: object): Promise
     const { task_id, server } = answer;
     const started = { scope: 'server', entity_id: server, task_id, status: 'running' } as Task;
     const task = await follow(context, started);
-    print(context, task, () => `${task.status === 'completed' ? 'user dropped' : `${task.status}: ${task.error ?? ''}`}`);
+    print(
+      context,
+      task,
+      () => `${task.status === 'completed' ? 'user dropped' : `${task.status}: ${task.error ?? ''}`}`,
+    );
     return exitCodeOf(task);
   }
   const { username, password, status, hostname, port, database, handover } = answer;

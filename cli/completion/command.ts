@@ -11,7 +11,8 @@ export function addCompletionCommand(program: Command, around: Surroundings): vo
     .description('print the completion script of a shell')
     .argument('<shell>', SHELLS.join(', '))
     .action((shell: string) => {
-      if (!isShell(shell)) throw new CliError(`there is no completion for ${JSON.stringify(shell)}: only for ${SHELLS.join(', ')}`);
+      if (!isShell(shell))
+        throw new CliError(`there is no completion for ${JSON.stringify(shell)}: only for ${SHELLS.join(', ')}`);
       around.terminal.out(COMPLETION_SCRIPTS[shell](program.name(), placesOf(program)));
     });
 }

@@ -22,14 +22,18 @@ const wordsOf = ({ commands, options }: Place) => [
   ...options.flatMap(({ flags }) => flags),
 ];
 const flagsWith = (places: readonly Place[], value: 'file' | 'text') => [
-  ...new Set(places.flatMap(({ options }) => options.filter((option) => option.value === value).flatMap(({ flags }) => flags))),
+  ...new Set(
+    places.flatMap(({ options }) => options.filter((option) => option.value === value).flatMap(({ flags }) => flags)),
+  ),
 ];
 
 /** Shell code that follows the words before the cursor down the tree; bash and zsh have it in common. */
 function followWords(places: readonly Place[], words: string): string {
   return `  for word in ${words}; do
     case "\${place:+$place }$word" in
-      ${pathsBelow(places).map((path) => `"${path}"`).join('|')}) place="\${place:+$place }$word" ;;
+      ${pathsBelow(places)
+        .map((path) => `"${path}"`)
+        .join('|')}) place="\${place:+$place }$word" ;;
     esac
   done`;
 }
