@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { addAuditCommands } from './commands/audit.ts';
 import { addDatabaseCommands } from './commands/databases.ts';
+import { addLeaseCommands } from './commands/leases.ts';
 import { addRoleCommands } from './commands/roles.ts';
+import { addRotationCommands } from './commands/rotations.ts';
 import { addServerCommands } from './commands/servers.ts';
 import { addTaskCommands } from './commands/tasks.ts';
 import { addTokenCommands } from './commands/tokens.ts';
@@ -48,6 +50,8 @@ export function createProgram(around: Surroundings, own: readonly OwnCommand[]):
     addDatabaseCommands,
     addTaskCommands,
     addServerCommands,
+    addLeaseCommands,
+    addRotationCommands,
     addTokenCommands,
   ]) {
     add(program, around);

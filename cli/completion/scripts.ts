@@ -27,6 +27,14 @@ const flagsWith = (places: readonly Place[], value: 'file' | 'text') => [
   ),
 ];
 
+/** The words between the program and the cursor. */
+const WORDS_BEFORE = {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell fills it in
+  bash: '"${COMP_WORDS[@]:1:COMP_CWORD-1}"',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell fills it in
+  zsh: '"${(@)words[2,CURRENT-1]}"',
+} as const;
+
 /** Shell code that follows the words before the cursor down the tree; bash and zsh have it in common. */
 function followWords(places: readonly Place[], words: string): string {
   return `  for word in ${words}; do
@@ -48,7 +56,7 @@ _${program}() {
     ${flagsWith(places, 'file').join('|')}) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     ${flagsWith(places, 'text').join('|')}) return ;;
   esac
-${followWords(places, '"${COMP_WORDS[@]:1:COMP_CWORD-1}"')}
+${followWords(places, WORDS_BEFORE.bash)}
   case "$place" in
 ${cases.join('\n')}
   esac
@@ -76,7 +84,7 @@ _${program}() {
     ${flagsWith(places, 'file').join('|')}) _files; return ;;
     ${flagsWith(places, 'text').join('|')}) return ;;
   esac
-${followWords(places, '"${(@)words[2,CURRENT-1]}"')}
+${followWords(places, WORDS_BEFORE.zsh)}
   case "$place" in
 ${cases.join('\n')}
   esac

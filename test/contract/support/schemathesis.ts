@@ -58,6 +58,7 @@ export async function fuzzDescription(
 ): Promise<{ code: number; output: string }> {
   const config = join(options.directory, 'schemathesis.toml');
   // The token comes by the environment: arguments can be read by everybody on the machine.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Schemathesis fills it in
   await writeFile(config, 'headers = { Authorization = "Bearer ${FUZZ_TOKEN}" }\n');
   const checks = [
     'not_a_server_error',
