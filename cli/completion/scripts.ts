@@ -114,7 +114,8 @@ function __${program}_at
       set -a place $word
     end
   end
-  test (string join ' ' -- $place) = "$argv[1]"
+  set -l joined (string join ' ' -- $place)
+  test "$joined" = "$argv[1]"
 end
 complete -c ${program} -f
 ${lines.join('\n')}
