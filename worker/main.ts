@@ -52,7 +52,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ),
   doctor: {
     description:
-      'check everything that pgsteward needs on this machine, and say how to mend it; exit code 0: in order, 1: not',
+      'check everything that pgsteward needs on this machine, and say how to mend it, [--json]; exit code 0: in order, 1: not',
     run: async (config, around) => (await import('./doctor/command.ts')).runDoctor(config, around),
     takesWords: true,
     failure: 1,
