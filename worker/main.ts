@@ -58,7 +58,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     failure: 1,
   },
   'audit verify': {
-    description: 'verify the audit log, [--anchors FILE…]; exit code 0: intact, 1: not intact, 2: cannot be said',
+    description:
+      'verify the audit log, [--anchors FILE…] [--json]; exit code 0: intact, 1: not intact, 2: cannot be said',
     run: async (config, around) =>
       (await import('./audit/command.ts')).runAudit(config, { ...around, words: ['verify', ...around.words] }),
     takesWords: true,
