@@ -63,7 +63,9 @@ export function createClient(connection: Connection, note: (line: string) => voi
       });
     } catch (error) {
       if (signal?.aborted === true) throw error;
-      throw new CliError(`${connection.url} does not answer: ${reason(error)}; PGSTEWARD_URL says where the API is`);
+      throw new CliError(`${connection.url} does not answer: ${reason(error)}; PGSTEWARD_URL says where the API is`, {
+        unanswered: true,
+      });
     }
   }
 

@@ -15,11 +15,17 @@ export class CliError extends Error {
   readonly exitCode: number;
   /** Status and name of an answer of the API, for `--json`. */
   readonly answer: { status: number; name?: string } | undefined;
+  /** Whether a request was sent that nothing answered. */
+  readonly unanswered: boolean;
 
-  constructor(message: string, options: { exitCode?: number; answer?: { status: number; name?: string } } = {}) {
+  constructor(
+    message: string,
+    options: { exitCode?: number; answer?: { status: number; name?: string }; unanswered?: boolean } = {},
+  ) {
     super(message);
     this.name = 'CliError';
     this.exitCode = options.exitCode ?? EXIT.failed;
     this.answer = options.answer;
+    this.unanswered = options.unanswered === true;
   }
 }

@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import type { taskLogSchema, taskSchema } from '../api/schemas/task.ts';
+import type { Request } from './client.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './errors.ts';
 import { visible } from './output.ts';
+import { patiently } from './patience.ts';
 
 export type Task = z.infer<typeof taskSchema> & { result?: Record<string, unknown> | undefined };
 type TaskLog = z.infer<typeof taskLogSchema>;
@@ -36,13 +38,11 @@ export async function follow(context: Context, task: Task, options: { timeoutSec
   const { signal } = interruption;
   const path = taskPath(task);
   let seen: string | undefined;
+  const ask = <T>(request: Request): Promise<T> =>
+    patiently(() => client.call<T>({ ...request, signal }), { signal, note: terminal.note });
   const showLog = async () => {
     const query = { limit: 1000, ...(seen === undefined ? {} : { after_entry_id: seen }) };
-    const log = await client.call<TaskLog>({
-      path: `${path}/${task.scope === 'host' ? 'logs' : 'log'}`,
-      query,
-      signal,
-    });
+    const log = await ask<TaskLog>({ path: `${path}/${task.scope === 'host' ? 'logs' : 'log'}`, query });
     for (const { timestamp, message } of log.entries) terminal.note(`${timestamp}  ${visible(message)}`);
     seen = log.last_entry_id ?? seen;
   };
@@ -50,14 +50,14 @@ export async function follow(context: Context, task: Task, options: { timeoutSec
     let current = task;
     while (!ENDED.has(current.status)) {
       const wait = Math.max(0, Math.min(STEP_SECONDS, (deadline - Date.now()) / 1000));
-      current = await client.call<Task>({ path, query: { wait }, signal });
+      current = await ask<Task>({ path, query: { wait } });
       await showLog();
       if (!ENDED.has(current.status) && Date.now() >= deadline) {
         throw new CliError(`the task is still ${current.status}; ${resume}`, { exitCode: EXIT.stillRunning });
       }
     }
     // Also for what it was asked after its end: a result is not in every list.
-    return await client.call<Task>({ path, signal });
+    return await ask<Task>({ path });
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new CliError(`interrupted; ${resume}`, { exitCode: EXIT.interrupted });

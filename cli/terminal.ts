@@ -1,3 +1,5 @@
+import { CliError, EXIT } from './errors.ts';
+
 /** Where a command writes to and reads from. */
 export interface Terminal {
   /** The answer: nothing else goes to standard output, so that it can be piped. */
@@ -45,7 +47,7 @@ async function askPerson(question: string, { hidden } = { hidden: false }): Prom
   try {
     return await new Promise((resolve, reject) => {
       lines.once('line', resolve);
-      lines.once('SIGINT', () => reject(new Error('interrupted')));
+      lines.once('SIGINT', () => reject(new CliError('interrupted', { exitCode: EXIT.interrupted })));
     });
   } finally {
     lines.close();

@@ -21,14 +21,7 @@ let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   stack = await startTestStack({ runtime: 'process' });
-  listener = await listen({
-    address: '127.0.0.1',
-    port: await freePort(),
-    variable: 'none',
-    owner: 'a test',
-    fetch: createApp(stack.api).fetch,
-    tls: undefined,
-  });
+  listener = await listenAt(await freePort());
   directory = await mkdtemp(join(tmpdir(), 'pgsteward-cli-'));
   // The servers of tests may run as another user.
   await chmod(directory, 0o755);
@@ -39,6 +32,11 @@ afterAll(async () => {
   await stack?.stop();
   await rm(directory, { recursive: true, force: true });
 });
+
+function listenAt(port: number): Promise<Listener> {
+  const { fetch } = createApp(stack.api);
+  return listen({ address: '127.0.0.1', port, variable: 'none', owner: 'a test', fetch, tls: undefined });
+}
 
 const pgsteward = (words: string, options?: Parameters<typeof commandLine>[2]): Promise<Ran> =>
   commandLine(env, words.split(' '), options);
@@ -220,7 +218,7 @@ describe('databases and tasks', () => {
     expect((await pgsteward(`tasks show ${tasks[0].task_id} --server a --host b`)).notes).toContain('not both');
   });
 
-  test('Ctrl-C leaves a task running and says how to go on; a cancelled task ends with 1', async () => {
+  test('Ctrl-C leaves a task running and says how to go on, an API that goes and comes back is waited for, and a cancelled task ends with 1', async () => {
     const slow = await request('slowcli', ['SELECT pg_sleep(600)']);
     const started = startProgram(env, ['databases', 'create', '-f', slow]);
     const task = await until(async () => {
@@ -236,8 +234,17 @@ describe('databases and tasks', () => {
     const early = await pgsteward(`${resume.replace('pgsteward ', '')} --timeout 0`);
     expect([early.code, early.notes]).toEqual([3, expect.stringContaining(resume)]);
     expect((await pgsteward(`tasks show ${task.task_id} --json`)).json().status).toBe('running');
+
+    // Who waits sees the API go and come back, and the end of the task after that.
+    const waiting = startProgram(env, ['tasks', 'wait', task.task_id]);
+    await waiting.says(/\d{4}-\d\d-\d\dT/);
+    const { port } = new URL(listener.url);
+    await listener.stop();
+    await waiting.says('does not answer');
+    listener = await listenAt(Number(port));
     const cancelled = await pgsteward(`tasks cancel ${task.task_id} --database slowcli`);
     expect([cancelled.code, cancelled.out]).toEqual([0, expect.stringContaining(resume)]);
+    expect((await waiting.ended()).code).toBe(1);
     const ended = await pgsteward(`tasks wait ${task.task_id} --database slowcli`);
     expect([ended.code, ended.out]).toEqual([1, expect.stringMatching(/^status +canceled$/m)]);
   });
