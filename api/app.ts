@@ -33,6 +33,7 @@ import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { notificationRoutes } from './notifications/routes.ts';
 import { observeRequests } from './observe-requests.ts';
+import { descriptionRoutes } from './openapi/routes.ts';
 import { policyRoutes } from './policies/routes.ts';
 import { registryImportRoutes } from './registry/import/routes.ts';
 import { registryRoutes } from './registry/routes.ts';
@@ -105,9 +106,6 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', auditRoutes(deps));
   const roleDeps = { ...serverDeps, flavors: createFlavorKeeper(serverDeps) };
   for (const routes of [clusterManagementRoutes, clusterRoleRoutes]) app.route('/', routes(roleDeps));
-  app.doc31('/v1/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'pgsteward', version: deps.version.version },
-  });
+  app.route('/', descriptionRoutes(app, deps.version.version));
   return app;
 }

@@ -1,5 +1,5 @@
 // `npm start`: everything in this one process, so that a signal arrives once. Words after it name another command:
-// `npm start -- worker`.
+// `npm start -- worker`. `npx pgsteward` (pgsteward.mjs) is the same without `dev` where nothing is named.
 import { ensureDependencies } from './bootstrap.mjs';
 
 const words = process.argv.slice(2);

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { Failure } from '../domain/failures.ts';
+import type { Queryable } from './connection.ts';
 
 /** Directory of the migrations. */
 export const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url));
@@ -41,13 +42,7 @@ export async function migrateMetadata(pool: pg.Pool, log: (text: string) => void
 
 /** An older process would write what the newer ones do not expect, and read what it does not understand. */
 async function refuseNewer(client: pg.PoolClient): Promise<void> {
-  const { rows: found } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
-    MIGRATIONS_TABLE,
-  ]);
-  if (found[0]?.there !== true) return;
-  const known = new Set((await readdir(MIGRATIONS)).map((file) => file.replace(/\.sql$/, '')));
-  const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${MIGRATIONS_TABLE} ORDER BY id`);
-  const newer = rows.map(({ name }) => name).filter((name) => !known.has(name));
+  const { unknown: newer } = await pendingMigrations(client);
   if (newer.length === 0) return;
   throw new Failure(
     'ConfigurationInvalid',
@@ -65,4 +60,25 @@ async function raiseEpochs(client: pg.PoolClient): Promise<void> {
     `SELECT setval('epochs', ms) FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms) AS clock
      WHERE ms > (SELECT last_value FROM epochs)`,
   );
+}
+
+/** Migrations that the database lacks, and such as it has and this version of the program does not. Changes nothing. */
+export async function pendingMigrations(db: Queryable): Promise<{ missing: string[]; unknown: string[] }> {
+  const files = (await readdir(MIGRATIONS)).filter((file) => file.endsWith('.sql'));
+  const known = files
+    .map((file) => file.replace(/\.sql$/, ''))
+    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const { rows: tables } = await db.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+    MIGRATIONS_TABLE,
+  ]);
+  const applied =
+    tables[0]?.there === true
+      ? (await db.query<{ name: string }>(`SELECT name FROM ${MIGRATIONS_TABLE} ORDER BY id`)).rows.map(
+          ({ name }) => name,
+        )
+      : [];
+  return {
+    missing: known.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !known.includes(name)),
+  };
 }

@@ -47,6 +47,7 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /readyz': open('anyone', 'nothing'),
   'GET /v1/version': open('anyone', 'nothing'),
   'GET /v1/openapi.json': open('anyone', 'nothing'),
+  'GET /v1/docs': open('anyone', 'nothing'),
 
   'GET /v1/databases': open(READERS, DATABASES),
   'POST /v1/databases': open(OPERATORS, DATABASES),

@@ -14,6 +14,8 @@ import { refuseSpeculation } from '../speculative-requests.ts';
 const clusterRoute = createRoute({
   method: 'get',
   path: '/v1/cluster',
+  // Beside it there are clusters, and one of them is `getCluster`.
+  operationId: 'getInstallation',
   summary: 'The installation and its hosts',
   responses: { 200: json(clusterSchema, 'The installation.') },
 });

@@ -24,7 +24,7 @@ const getRoute = createRoute({
   method: 'get',
   path: '/v1/hosts/{host_id}',
   summary: 'One host',
-  request: { params: z.object({ host_id: pathIdentifier('host_id') }) },
+  request: { params: z.object({ host_id: pathIdentifier('host_id', 'host-1') }) },
   responses: {
     200: json(hostSchema, 'The host.'),
     400: malformed,

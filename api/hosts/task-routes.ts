@@ -12,7 +12,7 @@ import { awaitEnd } from '../tasks/await-end.ts';
 import { logOf } from '../tasks/log-of.ts';
 import { renderTask } from '../tasks/render.ts';
 
-const hostParams = z.object({ host_id: pathIdentifier('host_id') });
+const hostParams = z.object({ host_id: pathIdentifier('host_id', 'host-1') });
 const taskParams = hostParams.extend({ task_id: taskIdParam });
 const notFound = refused('There is no such task.');
 

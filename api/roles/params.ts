@@ -10,7 +10,7 @@ const roleName = (name: string) =>
     .max(63)
     .openapi({ param: { name, in: 'path' }, example: 'reporting' });
 
-export const serverParams = z.object({ name: pathIdentifier('name') });
+export const serverParams = z.object({ name: pathIdentifier('name', 'host-1') });
 export const roleParams = serverParams.extend({ role: roleName('role') });
 export const memberParams = roleParams.extend({ member: roleName('member') });
 export const notFound = refused('There is no such server, role or task.');

@@ -8,7 +8,9 @@ const word = z
   .string()
   .min(1)
   .max(300)
-  .regex(/^\P{Cc}*$/u, 'must not have control characters');
+  .regex(/^\P{Cc}*$/u, 'must not have control characters')
+  // The same without a property of Unicode, which readers of the description need not know.
+  .openapi({ pattern: String.raw`^[^\u0000-\u001f\u007f-\u009f]*$` });
 const moment = z.iso
   .datetime({ offset: true })
   .refine((text) => new Date(text).getUTCFullYear() >= 1, 'is no time that a row could have')

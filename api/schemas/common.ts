@@ -8,13 +8,13 @@ export const timestamp = z.iso.datetime().openapi({ example: '2026-07-16T07:19:5
 export const identifier = z.string().openapi({ example: 'storefront' });
 
 /** An identifier in the path: too long is an error of shape, any other form one of the application. */
-export function pathIdentifier(name: string) {
+export function pathIdentifier(name: string, example = 'storefront') {
   return z
     .string()
     .min(1)
     .max(IDENTIFIER_MAX_LENGTH)
     .refine(isIdentifier, IDENTIFIER_RULE)
-    .openapi({ param: { name, in: 'path' }, example: 'storefront' });
+    .openapi({ param: { name, in: 'path' }, example });
 }
 
 /** Body of an application error; its name is also in the header `goa-error`. */

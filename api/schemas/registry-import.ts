@@ -19,7 +19,7 @@ const port = z
 
 const ACTIVE = { '1': true, '0': false, true: true, false: false, yes: true, no: false } as const;
 const active = z
-  .union([z.boolean(), z.literal([0, 1]), z.string()])
+  .union([z.boolean(), z.union([z.literal(0), z.literal(1)]), z.string()])
   .transform((value) => String(value).toLowerCase())
   .pipe(z.enum(['1', '0', 'true', 'false', 'yes', 'no'], 'must be 1 or 0'))
   .transform((word) => ACTIVE[word]);
@@ -43,16 +43,14 @@ export const importedEntrySchema = registerEntrySchema.extend({
 
 export type ImportedEntry = Omit<z.infer<typeof importedEntrySchema>, 'id'>;
 
-/** What holds for the whole import. */
-export const importOptionsSchema = z
-  .strictObject({
-    admin: adminLogin
-      .optional()
-      .describe('Role that servers are registered with; PG_ADMIN_USER and PG_ADMIN_PASS where it is left out.'),
-    tls: tlsSchema.default({ mode: 'verify-full' }),
-    maintenance_database: nameOnServer.default('postgres'),
-  })
-  .openapi('RegistryImportOptions');
+/** What holds for the whole import. Without a name in the description: what extends a strict object there contradicts it. */
+export const importOptionsSchema = z.strictObject({
+  admin: adminLogin
+    .optional()
+    .describe('Role that servers are registered with; PG_ADMIN_USER and PG_ADMIN_PASS where it is left out.'),
+  tls: tlsSchema.default({ mode: 'verify-full' }),
+  maintenance_database: nameOnServer.default('postgres'),
+});
 
 const entries = z.array(z.unknown()).max(MAX_ENTRIES);
 

@@ -25,7 +25,7 @@ export const registeredDatabaseName = checked(registeredDatabaseProblem).openapi
 
 /** As people write it: a boolean, or 0 and 1 as in answers. */
 const active = z
-  .union([z.boolean(), z.literal([0, 1])])
+  .union([z.boolean(), z.union([z.literal(0), z.literal(1)])])
   .transform(Boolean)
   .openapi({ description: 'Only active entries are found by env and database.' });
 
@@ -69,7 +69,7 @@ export const entrySchema = z
     db_name: z.string(),
     hostname: z.string(),
     port: z.int(),
-    active: z.literal([0, 1]),
+    active: z.union([z.literal(0), z.literal(1)]),
     notes: z.string().nullable(),
     created_at: z.string().openapi({ example: '2026-03-01 09:30:00', description: 'UTC.' }),
     server: z.string().optional().describe('Registered server; in lists only with `include=server`.'),

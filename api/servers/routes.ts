@@ -21,7 +21,7 @@ import { probeNow } from './probe.ts';
 import { renderServer } from './render.ts';
 import { requireServer } from './require-server.ts';
 
-const params = z.object({ name: pathIdentifier('name') });
+const params = z.object({ name: pathIdentifier('name', 'host-1') });
 const forbidden = refused('Only an administrator may.');
 const notFound = refused('There is no such server.');
 const unreachable = refused('No endpoint takes changes; the message says what each of them answered.');

@@ -47,7 +47,7 @@ export function serviceRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   const auth = authText(deps.access);
 
   app.openapi(rootRoute, (c) => {
-    c.header('Link', '</v1/openapi.json>; rel="service-desc"');
+    c.header('Link', '</v1/openapi.json>; rel="service-desc", </v1/docs>; rel="service-doc"');
     return c.json({ service: 'pgsteward', version, auth }, 200);
   });
   app.openapi(versionRoute, (c) => c.json({ version, revision, revision_time: revisionTime, arch }, 200));

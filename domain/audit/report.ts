@@ -24,12 +24,44 @@ export function doubtsOf({ verdict, at }: Verification): string[] {
   ];
 }
 
+const RESULTS = {
+  [EXIT_CODES.intact]: 'intact',
+  [EXIT_CODES.notIntact]: 'not_intact',
+  [EXIT_CODES.cannotSay]: 'unknown',
+} as const;
+
+function codeOf({ found }: Verdict, doubts: readonly string[]): keyof typeof RESULTS {
+  if (found > 0) return EXIT_CODES.notIntact;
+  return doubts.length > 0 ? EXIT_CODES.cannotSay : EXIT_CODES.intact;
+}
+
+/** The code, and what is said, for programs. */
+export function reportFacts(verification: Verification): { code: number; facts: object } {
+  const { verdict, anchors } = verification;
+  const { entries, head, findings, found, waiting, anchorsMet } = verdict;
+  const doubts = doubtsOf(verification);
+  const code = codeOf(verdict, doubts);
+  return {
+    code,
+    facts: {
+      result: RESULTS[code],
+      entries,
+      ...(head === undefined ? {} : { sealed_at: head.sealedAt }),
+      waiting: waiting.rows,
+      anchors: { count: anchors.count, compared: anchorsMet, unreadable: anchors.unreadable },
+      found,
+      findings: findings.map(({ kind, message }) => ({ kind, message })),
+      doubts,
+    },
+  };
+}
+
 /** The code, and what is said, line by line. */
 export function reportOf(verification: Verification): { code: number; lines: string[] } {
   const { verdict, anchors } = verification;
   const { entries, head, findings, found, waiting } = verdict;
   const doubts = doubtsOf(verification);
-  const code = found > 0 ? EXIT_CODES.notIntact : doubts.length > 0 ? EXIT_CODES.cannotSay : EXIT_CODES.intact;
+  const code = codeOf(verdict, doubts);
   const end = head === undefined ? '' : `, the last one sealed at ${head.sealedAt}`;
   return {
     code,

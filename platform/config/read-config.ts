@@ -24,9 +24,12 @@ export function readConfig(
   return { config, warnings: [...findWarnings(config), ...unknownVariables(env)] };
 }
 
+/** What the command line reads to speak to an API (docs/cli.md): no setting of a process. */
+const OF_CLIENTS: ReadonlySet<string> = new Set(['PGSTEWARD_URL', 'PGSTEWARD_TOKEN', 'PGSTEWARD_TOKEN_FILE']);
+
 function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(env)
-    .filter((name) => name.startsWith('PGSTEWARD_') && !Object.hasOwn(OPTIONS, name))
+    .filter((name) => name.startsWith('PGSTEWARD_') && !Object.hasOwn(OPTIONS, name) && !OF_CLIENTS.has(name))
     .sort()
     .map((name) => `${name} is not a variable of pgsteward and has no effect; docs/configuration.md lists them all`);
 }

@@ -340,6 +340,11 @@ test('its exit code is 1 for a log that is not intact, and 2 for whatever keeps 
     code: 1,
     output: expect.stringMatching(/^cut off +entry 9999 was anchored at then/m),
   });
+  const facts = await command(['verify', '--json', '--anchors', forged]);
+  expect([facts.code, JSON.parse(facts.output)]).toMatchObject([
+    1,
+    { result: 'not_intact', findings: [{ kind: 'cut off' }] },
+  ]);
   const unsaid: [words: string[], change: NodeJS.ProcessEnv, output: string][] = [
     [['verify', 'everything'], {}, 'usage: pgsteward audit verify'],
     [[], {}, 'usage: pgsteward audit verify'],

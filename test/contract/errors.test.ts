@@ -154,8 +154,11 @@ describe('schema errors', () => {
 });
 
 describe('statuses', () => {
-  /** Clients take any other status for an invalid response; 403, 413 and 415 answer what they never send. */
-  const KNOWN = new Set(['200', '400', '403', '404', '409', '413', '415', '500']);
+  /**
+   * Clients take any other status for an invalid response. 403, 413 and 415 answer what they never send, 401 and 429 come where
+   * they are asked for credentials, and 503 when there is nothing that could answer.
+   */
+  const KNOWN = new Set(['200', '400', '401', '403', '404', '409', '413', '415', '429', '500', '503']);
   const PUBLISHED = /^\/v1\/(databases|tasks|hosts|cluster|version)(\/|$)/;
 
   test('published routes answer with 200 and the errors of the contract alone', async () => {

@@ -50,8 +50,9 @@ describe('npm start', () => {
 
   it('says what its commands are when it does not know the word', async () => {
     const started = installation.start(['nonsense']);
-    expect(await started.ended()).toEqual({ code: 2 });
-    expect(started.output()).toContain('usage: pgsteward <command>');
+    expect(await started.ended()).toEqual({ code: 1 });
+    expect(started.output()).toContain("unknown command 'nonsense'");
+    expect(started.output()).toContain('--help says what there is');
   });
 });
 

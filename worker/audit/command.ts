@@ -1,13 +1,13 @@
 import { access } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { EXIT_CODES, reportOf } from '../../domain/audit/report.ts';
+import { EXIT_CODES, reportFacts, reportOf, type Verification } from '../../domain/audit/report.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { loadKeyring } from '../../platform/secrets/keyring.ts';
 import { createMetadataPool } from '../../store/connection.ts';
 import { embeddedMetadata, existingMetadata } from '../metadata.ts';
 import { verifyAudit } from './verify.ts';
 
-const USAGE = `usage: pgsteward audit verify [--anchors FILE…]
+const USAGE = `usage: pgsteward audit verify [--anchors FILE…] [--json]
 
 Verifies the audit log against its chain and against anchors: of the files given, or of the file that the settings name.
 Exit code: 0 intact, 1 not intact, 2 cannot be said.`;
@@ -23,7 +23,13 @@ export async function runAudit(
     return EXIT_CODES.cannotSay;
   }
   try {
-    const { code, lines } = await verify(config, given.anchorFiles);
+    const verification = await verify(config, given.anchorFiles);
+    if (given.json) {
+      const { code, facts } = reportFacts(verification);
+      out.say(JSON.stringify(facts, null, 2));
+      return code;
+    }
+    const { code, lines } = reportOf(verification);
     for (const line of lines) out.say(line);
     return code;
   } catch (error) {
@@ -32,7 +38,7 @@ export async function runAudit(
   }
 }
 
-async function verify(config: Config, files: readonly string[]): Promise<{ code: number; lines: string[] }> {
+async function verify(config: Config, files: readonly string[]): Promise<Verification> {
   const { metadata } = config;
   const keyring = await loadKeyring(config.files.sealKeyring);
   const connection =
@@ -40,7 +46,7 @@ async function verify(config: Config, files: readonly string[]): Promise<{ code:
   const db = createMetadataPool({ ...connection, maxConnections: 1 });
   try {
     const anchorFiles = files.length > 0 ? files : await ownAnchors(config);
-    return reportOf(await verifyAudit(db, { keyring, anchorFiles }));
+    return await verifyAudit(db, { keyring, anchorFiles });
   } finally {
     await db.end();
   }
@@ -54,17 +60,17 @@ async function ownAnchors({ files }: Config): Promise<string[]> {
   );
 }
 
-function parseWords(words: readonly string[]): { anchorFiles: string[] } | undefined {
+function parseWords(words: readonly string[]): { anchorFiles: string[]; json: boolean } | undefined {
   try {
     const { values, positionals } = parseArgs({
       args: [...words],
-      options: { anchors: { type: 'string', multiple: true } },
+      options: { anchors: { type: 'string', multiple: true }, json: { type: 'boolean' } },
       allowPositionals: true,
     });
     const [command, ...more] = positionals;
     const anchorFiles = [...(values.anchors ?? []), ...more];
     if (command !== 'verify' || (more.length > 0 && values.anchors === undefined)) return undefined;
-    return { anchorFiles };
+    return { anchorFiles, json: values.json === true };
   } catch {
     return undefined;
   }

@@ -11,7 +11,8 @@ import { pageSchema, pagingShape } from '../paging.ts';
 const name = z
   .string()
   .regex(NAME_PATTERN, NAME_RULE)
-  .refine((text) => !isEid(text), 'must not look like an EID');
+  .refine((text) => !isEid(text), 'must not look like an EID')
+  .openapi({ pattern: NAME_PATTERN.source });
 const flavor = z.enum(ROLE_FLAVORS).describe('Of roles that are made without a word about it.');
 
 const eidText = z.string().describe('The id as the cluster API writes it.');

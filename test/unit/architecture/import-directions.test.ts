@@ -18,7 +18,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   activities: { from: ['domain', 'store', 'platform'] },
   'activities/host': { from: ['domain', 'platform'], except: ['platform/target', 'pg'] },
   api: { from: ['domain', 'store', 'platform'], typesFrom: ['workflows'] },
-  worker: { from: ['domain', 'store', 'platform', 'activities', 'api'], typesFrom: ['workflows'] },
+  cli: { from: ['domain'], typesFrom: ['api'], except: ['@temporalio/', 'pg', 'hono'] },
+  worker: { from: ['domain', 'store', 'platform', 'activities', 'api', 'cli'], typesFrom: ['workflows'] },
 };
 
 function violations(layer: string, imports: readonly Import[]): string[] {
@@ -55,6 +56,8 @@ describe('imports go one way:', () => {
     ['activities/host', `export * from '../control/index.ts';`],
     ['api', `import { checkHosts } from '../workflows/hosts.ts';`],
     ['api', `const { startTestStack } = await import('../test/support/stack.ts');`],
+    ['cli', `import { listTasks } from '../store/tasks.ts';`],
+    ['cli', `import { taskSchema } from '../api/schemas/task.ts';`],
     ['store', `import '../api/app.ts';`],
     ['worker', `import { everything } from '../bench/main.ts';`],
   ])('in %s this would be noticed: %s', (layer, source) => {

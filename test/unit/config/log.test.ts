@@ -185,7 +185,7 @@ function captured(level: LogLevel = 'info') {
   return {
     log,
     text: () => written.join(''),
-    lines: () => written.map((line): unknown => JSON.parse(line)),
+    lines: () => written.map((line): Record<string, unknown> => JSON.parse(line)),
   };
 }
 
