@@ -53,6 +53,13 @@ describe('npm start', () => {
     expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
   });
 
+  it('serves metrics on loopback, and says where', async () => {
+    const [, url] = /\n {2}metrics +(http:\/\/127\.0\.0\.1:\d+\/metrics)/.exec(await running.ready()) ?? [];
+    const text = await (await fetch(url ?? 'it did not say where')).text();
+    expect(text).toContain('pgsteward_database_gauges_up{service="dev"} 1');
+    expect(text).toContain('pgsteward_hosts{state="joined",service="dev"} 1');
+  });
+
   it('shows the key for clients of the cluster API at the first start, and keeps it in a file', async () => {
     const key = (await readFile(join(installation.home, 'cbkey'), 'utf8')).trim();
     expect(running.output().split(key)).toHaveLength(2);

@@ -37,14 +37,18 @@ describe('a log line', () => {
     await Promise.all([work('request-1', 'task-1'), work('request-2', 'task-2')]);
     addToLogContext({ taskId: 'of nobody' });
     log.info('alone');
-    const said = lines().map(({ requestId, taskId, msg }) => [requestId, taskId, msg]);
-    expect(said.filter(([requestId]) => requestId === 'request-1')).toEqual([
-      ['request-1', undefined, 'asked'],
-      ['request-1', 'task-1', 'accepted'],
-      ['request-1', 'another', 'about another'],
-    ]);
-    expect(said.filter(([requestId]) => requestId === 'request-2')).toContainEqual(['request-2', 'task-2', 'accepted']);
-    expect(said.at(-1)).toEqual([undefined, undefined, 'alone']);
+    for (const number of ['1', '2']) {
+      const ids = { requestId: `request-${number}`, taskId: `task-${number}` };
+      expect(lines()).toContainEqual(expect.objectContaining({ msg: 'accepted', ...ids }));
+      expect(lines()).toContainEqual(expect.objectContaining({ msg: 'about another', ...ids, taskId: 'another' }));
+      const asked = expect.objectContaining({ msg: 'asked', requestId: ids.requestId });
+      expect(lines()).toContainEqual(asked);
+      expect(lines()).not.toContainEqual(expect.objectContaining({ msg: 'asked', taskId: ids.taskId }));
+    }
+    const alone = expect.objectContaining({ msg: 'alone' });
+    expect(lines()).toContainEqual(alone);
+    expect(lines()).not.toContainEqual(expect.objectContaining({ msg: 'alone', requestId: expect.anything() }));
+    expect(lines()).not.toContainEqual(expect.objectContaining({ taskId: 'of nobody' }));
   });
 
   test('shows no secret of what it was written on behalf of', () => {
