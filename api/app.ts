@@ -24,6 +24,9 @@ import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { hostTaskRoutes } from './hosts/task-routes.ts';
 import { tellReplays } from './idempotency.ts';
+import { leaseRoutes } from './leases/routes.ts';
+import { leaseTemplateRoutes } from './leases/template-routes.ts';
+import { createWaitingRoom } from './leases/waiting-room.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
@@ -73,6 +76,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
     app.route('/', routes(serverDeps));
   }
+  const leaseDeps = { ...serverDeps, waitingRoom: createWaitingRoom(deps.leases.waiting) };
+  for (const routes of [leaseRoutes, leaseTemplateRoutes]) app.route('/', routes(leaseDeps));
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
   app.route('/', registryImportRoutes(deps));

@@ -34,6 +34,8 @@ export interface ApiDeps {
   /** Links to passwords: how long they are good for, and under which address they are reached (`null`: that of the request). */
   handover: { hours: number; publicUrl: string | null };
   access: AccessDeps;
+  /** Most live leases of a server and of an account, and requests for them that wait. */
+  leases: { perServer: number; perHolder: number; waiting: number };
   /** Of the cluster API. */
   clusters: { requestsPerMinute: number };
   version: VersionInfo;

@@ -53,6 +53,7 @@ export async function startApi(options: {
     handover: config.handover,
     access: await openAccess(config, control.db),
     clusters: config.clusters,
+    leases: config.leases,
     version: await versionInfo(),
     readiness: createReadiness(base),
   });

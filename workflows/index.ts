@@ -3,6 +3,7 @@ export { changeRoles } from './change-roles.ts';
 export { cleanupTask } from './cleanup-task.ts';
 export { deleteDatabase } from './delete-database.ts';
 export { dropRole } from './drop-role.ts';
+export { endLeases } from './end-leases.ts';
 export { checkHosts, confirmJoin, greetHost, joinHost, leaveHost, probeHostPorts } from './hosts.ts';
 export { monitorHosts } from './monitor-hosts.ts';
 export { collectNotifications, sendNotifications } from './notify.ts';

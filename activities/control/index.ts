@@ -21,6 +21,7 @@ import { finishSwitchover } from './failover/switchover/finish.ts';
 import { loadSwitchover } from './failover/switchover/load.ts';
 import { noteSwitchoverUndone, planSwitchoverUndo } from './failover/switchover/undo.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
+import { endDueLeases } from './leases/end-leases.ts';
 import { giveUpNotification, listPendingNotifications } from './notifications/bookkeeping.ts';
 import { collectNotifications } from './notifications/collect.ts';
 import { sendNotification } from './notifications/send.ts';
@@ -109,6 +110,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     listPendingNotifications: (input) => listPendingNotifications(deps, input),
     sendNotification: (input) => sendNotification(deps, input),
     giveUpNotification: (input) => giveUpNotification(deps, input),
+    endDueLeases: (input) => endDueLeases(deps, input),
     reconcileTasks: (input) => reconcileTasks(deps, input),
     checkClaim: (input) => checkClaim(deps, input),
     acceptJoin: (input) => acceptJoin(deps, input),

@@ -278,6 +278,12 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   /** Ends a message that could not be sent. */
   giveUpNotification(input: { deliveryId: string }): Promise<void>;
 
+  /**
+   * Ends leases of a server whose time has come; what cannot be ended now is tried again later.
+   * @returns milliseconds until something is to be done; null: nothing is
+   */
+  endDueLeases(input: { serverName: string }): Promise<{ nextMs: number | null }>;
+
   /** Starts pending tasks without a run and cleanups for runs that are gone. */
   reconcileTasks(input: { olderThanMs: number }): Promise<{ started: string[]; cleanups: string[] }>;
 

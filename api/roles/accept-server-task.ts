@@ -26,6 +26,8 @@ export interface AcceptableChange {
   options?: AccessOptions;
   /** For the audit log; no secrets. */
   detail?: Record<string, unknown>;
+  /** What else is put on record with it, in the same transaction; refuses the request by an ApiError. */
+  alongside?: (tx: Queryable, taskId: string) => Promise<void>;
 }
 
 /** What makes a request what it is: what its idempotency key is bound to. */
@@ -98,11 +100,13 @@ export async function acceptServerTasks(
     };
     const [only, ...others] = tasks;
     // One statement is a transaction by itself; the answer for a key belongs into the same one.
-    if (only !== undefined && others.length === 0 && caller.idempotencyKey === undefined) await record(deps.db, only);
+    const isPlain = others.length === 0 && only?.change.alongside === undefined;
+    if (only !== undefined && isPlain && caller.idempotencyKey === undefined) await record(deps.db, only);
     else {
       await inTransaction(deps.db, async (tx) => {
         for (const task of tasks) await record(tx, task);
         await request.keep(tx, { taskIds: ids });
+        for (const { change, taskId } of tasks) await change.alongside?.(tx, taskId);
       });
     }
     fresh = true;

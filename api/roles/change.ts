@@ -20,6 +20,7 @@ export interface DocumentChange {
   options?: AccessOptions;
   /** For the audit log in place of the document; no secrets. */
   detail?: Record<string, unknown>;
+  alongside?: AcceptableChange['alongside'];
 }
 
 export type SingleChange = DocumentChange & RequestIdentity;
@@ -78,7 +79,7 @@ async function accept(
   return { ...accepted, wakes: new Map() };
 }
 
-function toAcceptable({ serverName, document, prefix, options, detail }: DocumentChange): AcceptableChange {
+function toAcceptable({ serverName, document, prefix, options, detail, alongside }: DocumentChange): AcceptableChange {
   const { passwords } = parseSubmitted(document, prefix);
   return {
     serverName,
@@ -87,5 +88,6 @@ function toAcceptable({ serverName, document, prefix, options, detail }: Documen
     passwords,
     ...(options === undefined ? {} : { options }),
     ...(detail === undefined ? {} : { detail }),
+    ...(alongside === undefined ? {} : { alongside }),
   };
 }

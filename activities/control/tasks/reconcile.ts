@@ -3,7 +3,9 @@ import { CLEANUP_WORKFLOW, cleanupWorkflowId } from '../../../domain/task-workfl
 import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
 import { cancelRun, startOf, subjectOf } from '../../../platform/temporal/task-run.ts';
+import { wakeLeases } from '../../../platform/temporal/wake-leases.ts';
 import { listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
+import { serversWithOverdueLeases } from '../../../store/ending-leases.ts';
 import { pruneHandovers } from '../../../store/handovers.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
@@ -34,6 +36,9 @@ export async function reconcileTasks(
     prepareClusters(deps),
   ]);
   await reconcileBatches(deps, input);
+  // Whatever became of the runs that were to end them.
+  for (const serverName of await serversWithOverdueLeases(deps.db, input))
+    await wakeLeases(deps.workflows, serverName, deps);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });
   const started: string[] = [];
   const cleanups: string[] = [];

@@ -2,6 +2,7 @@ import { documentLocks, documentTargets, type LockKeys } from '../../../../domai
 import type { RoleFacts } from '../../../../domain/access/role-condition.ts';
 import type { ClusterRoleRecord } from '../../../../domain/clusters/role-request.ts';
 import { Failure } from '../../../../domain/failures.ts';
+import { LEASE_OWNER } from '../../../../domain/leases/lease.ts';
 import { clusterRoleRecords, recordKey } from '../../../../store/cluster-roles.ts';
 import { roleFacts } from '../../../../store/role-facts.ts';
 import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
@@ -52,7 +53,7 @@ export async function loadItems(
 ): Promise<{ items: Item[]; outcomes: Map<string, ItemOutcome> }> {
   const taskIds = works.map(({ taskId }) => taskId);
   const [{ passwords, foreign }, facts, clusterRoles] = await Promise.all([
-    openTogether(deps, serverName, taskIds),
+    openTogether(deps, serverName, taskIds, works.every(({ options }) => options.lease) ? [LEASE_OWNER] : []),
     factsOf(deps, serverName, works),
     clusterRoleRecords(
       deps.db,

@@ -94,6 +94,7 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     workflows: undefined as never,
     taskQueue: 'none',
     groupRefreshMs: null,
+    leaseAttempts: 2,
     allowedRoles: new Set<string>(),
     taskTimeoutMs: 60_000,
     drainMs: 0,
