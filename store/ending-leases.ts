@@ -49,12 +49,12 @@ export async function readClock(db: Queryable, serverName: string): Promise<Date
 /** Milliseconds until something is to be done on a server; 0 when it is time; null: nothing is. */
 export async function nextDueIn(db: Queryable, serverName: string): Promise<number | null> {
   const { rows } = await db.query<{ ms: number | null }>(
-    `SELECT greatest(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS ms FROM leases
+    `SELECT (extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS ms FROM leases
      WHERE server_name = $1 AND due_at IS NOT NULL`,
     [serverName],
   );
   const ms = rows[0]?.ms ?? null;
-  return ms === null ? null : Math.ceil(ms);
+  return ms === null ? null : Math.max(0, Math.ceil(ms));
 }
 
 /** Servers where something was to be done a while ago and nobody has: their runs are gone. */
