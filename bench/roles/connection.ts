@@ -16,7 +16,8 @@ export const caFile = (config: Config): string => join(config.home, 'tls/ca/ca.c
 
 /** The superuser of the target server of a development stack. */
 export async function superuserOf(config: Config): Promise<Superuser> {
-  const password = await readFile(join(config.home, 'postgres', `${config.host.id}.password`), 'utf8');
+  const file = (name: string) => readFile(join(config.home, 'postgres', `${config.host.id}.${name}`), 'utf8');
+  const [user, password] = await Promise.all([file('superuser'), file('password')]);
   const ca = await readFile(caFile(config), 'utf8');
-  return { host: '127.0.0.1', port: config.targetPort, user: 'postgres', password: password.trim(), ssl: { ca } };
+  return { host: '127.0.0.1', port: config.targetPort, user: user.trim(), password: password.trim(), ssl: { ca } };
 }

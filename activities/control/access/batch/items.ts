@@ -148,6 +148,6 @@ export function spread(items: readonly Item[], parts: number, smallest: number):
   return shares.filter((share) => share.length > 0);
 }
 
-function smallestOf(shares: Item[][]): Item[] {
+export function smallestOf(shares: Item[][]): Item[] {
   return shares.reduce((least, share) => (share.length < least.length ? share : least));
 }

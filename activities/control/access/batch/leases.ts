@@ -26,7 +26,7 @@ import { hearingWarnings } from '../run-steps.ts';
 import { passwordLiterals } from '../verifiers.ts';
 import { inTransaction, isConnectionError, type Share } from './change-together.ts';
 import type { Ended } from './close-round.ts';
-import type { Item, ItemOutcome } from './items.ts';
+import { type Item, type ItemOutcome, smallestOf } from './items.ts';
 
 type Outcomes = Map<string, ItemOutcome>;
 type Deps = Pick<ControlDeps, 'db' | 'installationId'>;
@@ -50,6 +50,28 @@ export async function leaseTogether(deps: Deps, share: Share, items: readonly It
     for (const [taskId, outcome] of await alone(deps, share, item)) outcomes.set(taskId, outcome);
   }
   return outcomes;
+}
+
+/**
+ * Requests in parts for as many connections. Those with a group in common stay together: from 16 on the server lets one transaction at a
+ * time add members to a group, and the others would take that for somebody else's lock.
+ */
+export function leaseShares(items: readonly Item[], parts: number): Item[][] {
+  const shares: Item[][] = Array.from({ length: parts }, () => []);
+  const holder = new Map<string, Item[]>();
+  for (const item of items) {
+    const keys = [...item.locks.exclusive, ...item.locks.shared];
+    const holders = [...new Set(keys.flatMap((key) => [holder.get(key) ?? []]))].filter((share) => share.length > 0);
+    const [share = smallestOf(shares), ...others] = holders;
+    // It ties together what was apart.
+    for (const other of others) {
+      share.push(...other.splice(0));
+      for (const [key, held] of holder) if (held === other) holder.set(key, share);
+    }
+    for (const key of keys) holder.set(key, share);
+    share.push(item);
+  }
+  return shares.filter((share) => share.length > 0);
 }
 
 async function alone(deps: Deps, share: Share, item: Item): Promise<Outcomes> {

@@ -16,7 +16,7 @@ import { closeRound } from './close-round.ts';
 import { endSessions } from './end-sessions.ts';
 import { enterDatabase } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
-import { leaseTogether } from './leases.ts';
+import { leaseShares, leaseTogether } from './leases.ts';
 
 /** Connections that the shares of one batch use side by side; the fourth is left to others. */
 const PARALLEL_SHARES = 3;
@@ -111,7 +111,7 @@ function partsOf(items: readonly Item[]): Part[] {
   const others = items.filter((item) => !isLease(item));
   const homes = [...new Set(others.map(({ home }) => home))];
   return [
-    ...spread(leases, PARALLEL_SHARES, SMALLEST_SHARE).map((part) => ({ home: null, items: part })),
+    ...leaseShares(leases, PARALLEL_SHARES).map((part) => ({ home: null, items: part })),
     ...homes.flatMap((home): Part[] => {
       const there = others.filter((item) => item.home === home);
       return (home === null ? spread(there, PARALLEL_SHARES, SMALLEST_SHARE) : [there]).map((part) => ({
