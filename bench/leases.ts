@@ -5,8 +5,8 @@ import { quoteIdentifier, quoteLiteral } from '../domain/sql/quote.ts';
 import { scramVerifier } from '../platform/scram/verifier.ts';
 import type { PacedAnswer, PacedRequest } from './leases/paced.ts';
 import { percentile } from './roles/callers.ts';
-import { cpuMsSince } from './roles/cpu.ts';
 import { type Superuser, superuserOf } from './roles/connection.ts';
+import { cpuMsSince } from './roles/cpu.ts';
 import { type Helper, startHelper } from './roles/helper.ts';
 import { openTarget } from './roles/target.ts';
 import { type BenchStack, startBenchStack } from './stack.ts';
@@ -35,7 +35,7 @@ interface Bench {
 
 /**
  * Leases at steady rates beside the same logins made by hand, the highest rate that is held, and what a lease costs an admin role that is no
- * superuser when few and when many are live.
+ * superuser when few and when many are live. `--highest-from 0` and `--live 0` leave the latter two out.
  */
 export async function leasesBench(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -57,12 +57,18 @@ export async function leasesBench(args: string[]): Promise<void> {
   const paced = startHelper<PacedRequest, PacedAnswer>(new URL('./leases/paced.ts', import.meta.url));
   try {
     const verifier = await scramVerifier({ password: randomBytes(24).toString('hex'), iterations: 4_096 });
-    const bench = { stack, paced, superuser: await superuserOf(stack.config), verifier, seconds: Number(values.seconds) };
+    const bench = {
+      stack,
+      paced,
+      superuser: await superuserOf(stack.config),
+      verifier,
+      seconds: Number(values.seconds),
+    };
     await target.admin.query(`CREATE ROLE ${quoteIdentifier(GROUP)}`);
     await benchRates(bench, values.rates.split(',').map(Number));
-    await benchHighest(bench, Number(values['highest-from']));
-    await clear(target.admin);
-    await benchLive(bench, target.admin, Number(values.live));
+    const [from, live] = [Number(values['highest-from']), Number(values.live)];
+    if (from > 0) await benchHighest(bench, from);
+    if (live > 0) await benchLive(bench, target.admin, live);
   } finally {
     await paced.stop();
     await target.close();
@@ -112,7 +118,16 @@ async function benchRates(bench: Bench, rates: readonly number[]): Promise<void>
     ]);
     for (const failure of new Set(ours.failures)) console.log(failure);
   }
-  const head = ['leases/s', 'p50 ms', 'p95 ms', 'floor p50', 'floor p95', 'p95 over floor', 'our CPU ms each', 'failed'];
+  const head = [
+    'leases/s',
+    'p50 ms',
+    'p95 ms',
+    'floor p50',
+    'floor p95',
+    'p95 over floor',
+    'our CPU ms each',
+    'failed',
+  ];
   console.log(`\nleases at a rate, ${bench.seconds} s each, by a superuser\n${table([head, ...rows])}`);
 }
 
@@ -151,6 +166,7 @@ async function clear(admin: pg.Client): Promise<void> {
 /** An admin role as managed services give out. */
 async function benchLive(bench: Bench, admin: pg.Client, most: number): Promise<void> {
   const { stack, seconds } = bench;
+  await clear(admin);
   const password = randomBytes(24).toString('hex');
   const name = quoteIdentifier(ADMIN);
   await admin.query(

@@ -1,4 +1,6 @@
+import pg from 'pg';
 import type { LeaseEnd, LeaseReceipt, LeaseState } from '../domain/leases/lease.ts';
+import { type AcceptedRequest, requestSql, requestValues } from './accepted-requests.ts';
 import type { Queryable } from './connection.ts';
 import { type KeysetPage, keyset } from './keyset.ts';
 import { prepared } from './prepared.ts';
@@ -61,62 +63,79 @@ export type NewLease = Pick<
   | 'ownerRole'
   | 'holder'
   | 'reason'
-  | 'issueTask'
   | 'ttlSeconds'
   | 'endsAt'
   | 'maxEndsAt'
 >;
 
-/** Counters are touched last and in one order, so that requests wait for each other no longer than a commit takes, and never crosswise. */
+/**
+ * One statement, so that the counters, which every other request for the server needs, are locked for as long as a commit takes and not for
+ * as long as this process takes to send it.
+ */
 const INSERT_LEASE = prepared(
   'insert_lease',
-  `WITH lease AS (
+  requestSql(
+    `, lease AS (
      INSERT INTO leases (id, server_name, role_name, group_roles, template_id, template_name, owner_role, holder, reason, state,
        issue_task, ttl_seconds, ends_at, max_ends_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'issuing', $10, $11, $12, $13)
-   ), quotas AS MATERIALIZED (
-     SELECT * FROM unnest($14::text[], $15::text[], $16::int[]) AS q (kind, name, most)
-   ), counted AS (
-     INSERT INTO lease_counts AS c (kind, name, live) SELECT kind, name, 1 FROM quotas WHERE most > 0 ORDER BY kind, name
-     ON CONFLICT (kind, name) DO UPDATE SET live = c.live + 1
-       WHERE c.live < (SELECT most FROM quotas q WHERE (q.kind, q.name) = (c.kind, c.name))
-     RETURNING kind
-   )
-   SELECT kind FROM counted`,
+     SELECT $22::uuid, $23::text, $24::text, $25::text[], $26::uuid, $27::text, $28::text, $29::text, $30::text, 'issuing',
+       id, $31::int, $32::timestamptz, $33::timestamptz FROM task
+   )`,
+    ', count_lease($34::text[], $35::text[], $36::int[])',
+  ),
 );
 
+/** SQLSTATE of `count_lease` where a quota is used up; the detail says which. */
+const QUOTA_USED_UP = 'PSQ01';
+
 /**
- * Records a lease, unless a quota is used up: then the caller rolls back.
+ * Records a request for a lease with the lease.
  * @param quotas one for each that counts it, also those without a bound of their own
- * @returns the quota that is used up
+ * @returns whether there is such a server
+ * @throws QuotaUsedUp
  */
-export async function insertLease(
+export async function insertLeaseRequest(
   tx: Queryable,
-  lease: NewLease,
-  quotas: readonly Quota[],
-): Promise<Quota | undefined> {
-  const { rows } = await tx.query<{ kind: QuotaKind }>(
-    INSERT_LEASE([
-      lease.id,
-      lease.serverName,
-      lease.roleName,
-      lease.groupRoles,
-      lease.templateId,
-      lease.templateName,
-      lease.ownerRole,
-      lease.holder,
-      lease.reason,
-      lease.issueTask,
-      lease.ttlSeconds,
-      lease.endsAt,
-      lease.maxEndsAt,
-      quotas.map(({ kind }) => kind),
-      quotas.map(({ name }) => name),
-      quotas.map(({ most }) => most),
-    ]),
-  );
-  const counted = new Set(rows.map(({ kind }) => kind));
-  return quotas.find(({ kind }) => !counted.has(kind));
+  request: AcceptedRequest,
+  { lease, quotas }: { lease: NewLease; quotas: readonly Quota[] },
+): Promise<boolean> {
+  try {
+    const { rowCount } = await tx.query(
+      INSERT_LEASE([
+        ...requestValues(request),
+        lease.id,
+        lease.serverName,
+        lease.roleName,
+        lease.groupRoles,
+        lease.templateId,
+        lease.templateName,
+        lease.ownerRole,
+        lease.holder,
+        lease.reason,
+        lease.ttlSeconds,
+        lease.endsAt,
+        lease.maxEndsAt,
+        quotas.map(({ kind }) => kind),
+        quotas.map(({ name }) => name),
+        quotas.map(({ most }) => most),
+      ]),
+    );
+    return rowCount === 1;
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError && error.code === QUOTA_USED_UP)) throw error;
+    const quota = quotas.find(({ kind }) => kind === error.detail);
+    throw quota === undefined ? error : new QuotaUsedUp(quota);
+  }
+}
+
+/** A lease was refused because there are as many as there may be. */
+export class QuotaUsedUp extends Error {
+  readonly quota: Quota;
+
+  constructor(quota: Quota) {
+    super(`${quota.kind} ${quota.name} has ${quota.most} live leases`);
+    this.quota = quota;
+  }
 }
 
 /** Gives back what leases counted for that are gone. */

@@ -3,9 +3,15 @@ import type { z } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
 import { leaseRoleName } from '../../domain/leases/names.ts';
 import { termsFor, validUntil } from '../../domain/leases/terms.ts';
-import type { Queryable } from '../../store/connection.ts';
 import { findTemplate, type LeaseTemplate } from '../../store/lease-templates.ts';
-import { findLeaseOfTask, insertLease, type LeaseRecord, nextEndWithin, type Quota } from '../../store/leases.ts';
+import {
+  findLeaseOfTask,
+  insertLeaseRequest,
+  type LeaseRecord,
+  nextEndWithin,
+  type Quota,
+  QuotaUsedUp,
+} from '../../store/leases.ts';
 import type { ServerRecord } from '../../store/servers.ts';
 import { mayUse } from '../access/may-use.ts';
 import type { Caller } from '../caller.ts';
@@ -88,9 +94,9 @@ async function issue(
       max_ends_at: maxEndsAt.toISOString(),
       ...(template && { template: template.name }),
     },
-    alongside: (tx, issueTask) =>
-      accept(tx, quotasOf(deps, caller, grant), {
-        ...{ id, roleName, issueTask, endsAt, maxEndsAt },
+    insert: (db, request) => {
+      const lease = {
+        ...{ id, roleName, endsAt, maxEndsAt },
         serverName: server.name,
         groupRoles: groups,
         templateId: template?.id ?? null,
@@ -99,7 +105,13 @@ async function issue(
         holder: caller.account,
         reason: body.reason,
         ttlSeconds: terms.ttlSeconds,
-      }),
+      };
+      return insertLeaseRequest(db, request, { lease, quotas: quotasOf(deps, caller, grant) }).catch(
+        async (error: unknown) => {
+          throw error instanceof QuotaUsedUp ? await tooMany(deps, error.quota) : error;
+        },
+      );
+    },
   });
   const lease = await findLeaseOfTask(deps.db, done.taskId);
   if (lease === undefined) throw new Error('a lease was accepted and is not on record');
@@ -205,18 +217,12 @@ const QUOTA_WORDS = {
   template: () => 'the template has given',
 } as const;
 
-/** @throws ApiError 429 with the figure */
-async function accept(
-  tx: Queryable,
-  quotas: readonly Quota[],
-  lease: Parameters<typeof insertLease>[1],
-): Promise<void> {
-  const full = await insertLease(tx, lease, quotas);
-  if (full === undefined) return;
-  const seconds = await nextEndWithin(tx, full);
-  throw new ApiError(
+/** 429 with the figure. */
+async function tooMany(deps: LeaseDeps, quota: Quota): Promise<ApiError> {
+  const seconds = await nextEndWithin(deps.db, quota);
+  return new ApiError(
     'too_many_requests',
-    `${QUOTA_WORDS[full.kind](full.name)} ${full.most} live leases, which is the most; one of them ends in ${seconds} s, or revoke one`,
+    `${QUOTA_WORDS[quota.kind](quota.name)} ${quota.most} live leases, which is the most; one of them ends in ${seconds} s, or revoke one`,
     { headers: { 'Retry-After': String(seconds) } },
   );
 }

@@ -21,6 +21,7 @@ export interface DocumentChange {
   /** For the audit log in place of the document; no secrets. */
   detail?: Record<string, unknown>;
   alongside?: AcceptableChange['alongside'];
+  insert?: AcceptableChange['insert'];
 }
 
 export type SingleChange = DocumentChange & RequestIdentity;
@@ -79,7 +80,15 @@ async function accept(
   return { ...accepted, wakes: new Map() };
 }
 
-function toAcceptable({ serverName, document, prefix, options, detail, alongside }: DocumentChange): AcceptableChange {
+function toAcceptable({
+  serverName,
+  document,
+  prefix,
+  options,
+  detail,
+  alongside,
+  insert,
+}: DocumentChange): AcceptableChange {
   const { passwords } = parseSubmitted(document, prefix);
   return {
     serverName,
@@ -89,5 +98,6 @@ function toAcceptable({ serverName, document, prefix, options, detail, alongside
     ...(options === undefined ? {} : { options }),
     ...(detail === undefined ? {} : { detail }),
     ...(alongside === undefined ? {} : { alongside }),
+    ...(insert === undefined ? {} : { insert }),
   };
 }

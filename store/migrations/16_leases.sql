@@ -72,6 +72,21 @@ CREATE TABLE lease_counts (
   PRIMARY KEY (kind, name)
 );
 
+-- Counts a lease for each quota, in the order in which all do, so that nobody waits crosswise. Refuses it where one is used up.
+CREATE FUNCTION count_lease(kinds text[], names text[], bounds integer[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  quota record;
+BEGIN
+  FOR quota IN SELECT * FROM unnest(kinds, names, bounds) AS q (kind, name, most) ORDER BY kind, name LOOP
+    INSERT INTO lease_counts AS c (kind, name, live)
+    SELECT quota.kind, quota.name, 1 WHERE quota.most > 0
+    ON CONFLICT (kind, name) DO UPDATE SET live = c.live + 1 WHERE c.live < quota.most;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION USING ERRCODE = 'PSQ01', MESSAGE = 'a quota is used up', DETAIL = quota.kind;
+    END IF;
+  END LOOP;
+END $$;
+
 -- Until when the run that ends the leases of a server sleeps; null: it is awake, or there is none.
 CREATE TABLE lease_clocks (
   server_name  text PRIMARY KEY,
@@ -81,4 +96,5 @@ CREATE TABLE lease_clocks (
 -- Down Migration
 
 DELETE FROM credentials WHERE owner = 'leases';
+DROP FUNCTION count_lease(text[], text[], integer[]);
 DROP TABLE lease_clocks, lease_counts, leases, lease_templates;
