@@ -193,7 +193,7 @@ describe('a worker that is killed', () => {
 
 describe('somebody who meddles with Temporal', () => {
   test('and terminates the run that keeps the time keeps no lease from ending', async () => {
-    const lease = await leases.issue({ ttl: 4 });
+    const lease = await leases.issue({ ttl: 10 });
     const run = leases.stack.temporal.client.workflow.getHandle(`leases/${SERVER}`);
     await until(() =>
       run.describe().then(
@@ -212,7 +212,7 @@ describe('somebody who meddles with Temporal', () => {
       taskQueue: CONTROL_TASK_QUEUE,
       args: [{ serverName: 'no such server' }],
     });
-    const over = await leases.issue({ ttl: 1 });
+    const over = await leases.issue({ ttl: 8 });
     await expectEnded(over);
     expect((await leases.get(live.id)).state).toBe('active');
   });

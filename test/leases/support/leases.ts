@@ -16,6 +16,8 @@ export interface LeasesStack {
   post(id: string, act: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Waits until a lease is in one of these states. */
   reaches(id: string, ...states: string[]): Promise<Lease>;
+  /** Has the time of leases come, on record: whoever keeps the time finds it there. */
+  expire(leases: readonly Lease[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -82,6 +84,11 @@ export async function startLeases(options: Partial<TestStackOptions> = {}): Prom
         const lease = await leases.get(id);
         return states.includes(lease.state) ? lease : undefined;
       }, BOUND_MS),
+    async expire(given) {
+      await stack.control.db.query('UPDATE leases SET ends_at = now(), due_at = now() WHERE id = ANY ($1)', [
+        given.map(({ id }) => id),
+      ]);
+    },
     stop: () => stack.stop(),
   };
   return leases;
