@@ -28,6 +28,9 @@ import { createHostLister } from './hosts/list.ts';
 import { hostRoutes } from './hosts/routes.ts';
 import { hostTaskRoutes } from './hosts/task-routes.ts';
 import { tellReplays } from './idempotency.ts';
+import { leaseRoutes } from './leases/routes.ts';
+import { leaseTemplateRoutes } from './leases/template-routes.ts';
+import { createWaitingRoom } from './leases/waiting-room.ts';
 import { logRequests } from './log-requests.ts';
 import { noStore } from './no-store.ts';
 import { nodeRoutes } from './nodes/routes.ts';
@@ -92,6 +95,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
     app.route('/', routes(serverDeps));
   }
   app.route('/', retentionRoutes(deps));
+  const leaseDeps = { ...serverDeps, waitingRoom: createWaitingRoom(deps.leases.waiting) };
+  for (const routes of [leaseRoutes, leaseTemplateRoutes]) app.route('/', routes(leaseDeps));
   app.route('/', notificationRoutes(deps));
   app.route('/', registryRoutes(deps));
   app.route('/', registryImportRoutes(deps));

@@ -39,6 +39,8 @@ export interface ApiDeps {
   /** How long things are kept. */
   retention: RetentionDays;
   access: AccessDeps;
+  /** Most live leases of a server and of an account, and requests for them that wait. */
+  leases: { perServer: number; perHolder: number; waiting: number };
   /** Of the cluster API. */
   clusters: { requestsPerMinute: number };
   version: VersionInfo;

@@ -1,5 +1,6 @@
 /** `npm run bench -- <name> [options]`: prints ratios measured in one run; absolute times say little on a shared machine. */
 import { auditBench } from './audit.ts';
+import { leasesBench } from './leases.ts';
 import { listBench } from './list.ts';
 import { provisionBench } from './provision.ts';
 import { rolesBench } from './roles.ts';
@@ -8,6 +9,7 @@ import { usersBench } from './users.ts';
 
 const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map([
   ['audit', auditBench],
+  ['leases', leasesBench],
   ['list', listBench],
   ['provision', provisionBench],
   ['roles', rolesBench],

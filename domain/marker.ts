@@ -62,3 +62,35 @@ export function parseTaskMarker(
 export function renderGroupMarker(marker: { installationId: string; database: string; kind: string }): string {
   return `pgsteward installation=${marker.installationId} group=${marker.kind} of=${marker.database}`;
 }
+
+const LEASE_MARKER = /^pgsteward installation=([0-9a-f-]{36}) lease=([0-9a-f-]{36})(?: issuer=([a-z0-9_]+))?$/;
+
+/** What the comment of a lease's login says. */
+export interface LeaseMarker {
+  installationId: string;
+  leaseId: string;
+  /** Role that made it, where the admin role itself did not. */
+  issuer?: string;
+}
+
+/** Comment of the login of a lease. */
+export function renderLeaseMarker({ installationId, leaseId, issuer }: LeaseMarker): string {
+  return `pgsteward installation=${installationId} lease=${leaseId}${issuer === undefined ? '' : ` issuer=${issuer}`}`;
+}
+
+/** What {@link renderLeaseMarker} wrote, or undefined for any other comment. */
+export function parseLeaseMarker(comment: string | null | undefined): LeaseMarker | undefined {
+  const [, installationId, leaseId, issuer] = LEASE_MARKER.exec(comment ?? '') ?? [];
+  if (installationId === undefined || leaseId === undefined) return undefined;
+  return { installationId, leaseId, ...(issuer !== undefined && { issuer }) };
+}
+
+/** Beginning of the comments of all logins of leases of an installation. */
+export function leaseMarkerPrefix(installationId: string): string {
+  return `pgsteward installation=${installationId} lease=`;
+}
+
+/** Comment of a role that makes logins of leases. */
+export function renderIssuerMarker(installationId: string): string {
+  return `pgsteward installation=${installationId} issuer of leases`;
+}

@@ -45,9 +45,12 @@ export function serverWorkflow({ type, held }: WorkflowOf): { workflowType: stri
 /** Tasks on servers are ordered by locks, not by epochs. */
 const NO_EPOCH = 0;
 
-const INSERT_REQUEST = prepared(
-  'insert_request',
-  `WITH task AS (
+/**
+ * SQL that records a request, with {@link requestValues} as its parameters.
+ * @param more further parts of the statement, which take their parameters from $22 on; nothing of it happens without the task
+ * @param last what the statement selects from `task`
+ */
+export const requestSql = (more = '', last = ''): string => `WITH task AS (
      INSERT INTO tasks (id, scope, entity_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor)
      SELECT $1::uuid, 'server', name, $3, 'pending', ${NO_EPOCH}, $4, $5, $6, $7 FROM servers WHERE name = $2
      RETURNING id
@@ -60,42 +63,46 @@ const INSERT_REQUEST = prepared(
    ), audited AS (
      INSERT INTO audit_log (kind, actor, token_id, source, request_id, action, resource, task_id, detail)
      SELECT 'intent', $7, $21::text, $16::text, $17::text, $18::text, $19::text, id, $20::jsonb FROM task
-   )
-   SELECT CASE WHEN $3 = 'change_role' THEN pg_notify('${CHANNELS.requested}', $2) END FROM task`,
-);
+   )${more}
+   SELECT CASE WHEN $3 = 'change_role' THEN pg_notify('${CHANNELS.requested}', $2) END${last} FROM task`;
+
+const INSERT_REQUEST = prepared('insert_request', requestSql());
 
 /**
  * Records a request with its task, its sealed passwords and the audit intent, in one round trip, and tells a batch that waits for
  * more. @returns false when there is no such server
  */
 export async function insertRequest(tx: Queryable, request: AcceptedRequest): Promise<boolean> {
-  const { audit, secrets } = request;
-  const { rowCount } = await tx.query(
-    INSERT_REQUEST([
-      request.taskId,
-      request.serverName,
-      request.type,
-      serverWorkflow(request).workflowType,
-      serverWorkflowId(request),
-      request.requestHash,
-      audit.actor,
-      JSON.stringify(request.document),
-      request.planHash,
-      JSON.stringify(request.options),
-      secrets.map((secret) => secret.id),
-      secrets.map((secret) => secret.owner),
-      secrets.map((secret) => secret.version),
-      secrets.map((secret) => secret.keyId),
-      secrets.map((secret) => secret.sealed),
-      audit.source ?? null,
-      audit.requestId ?? null,
-      request.options.audit?.action ?? auditAction({ scope: 'server', type: request.type }),
-      request.options.audit?.resource ?? `server/${request.serverName}`,
-      JSON.stringify(audit.detail ?? {}),
-      audit.tokenId ?? null,
-    ]),
-  );
+  const { rowCount } = await tx.query(INSERT_REQUEST(requestValues(request)));
   if (rowCount !== 1) return false;
   afterCommit(() => taskEvents.emit('accepted', { type: request.type }));
   return true;
+}
+
+/** Values of the 21 parameters of {@link requestSql}. */
+export function requestValues(request: AcceptedRequest): unknown[] {
+  const { audit, secrets } = request;
+  return [
+    request.taskId,
+    request.serverName,
+    request.type,
+    serverWorkflow(request).workflowType,
+    serverWorkflowId(request),
+    request.requestHash,
+    audit.actor,
+    JSON.stringify(request.document),
+    request.planHash,
+    JSON.stringify(request.options),
+    secrets.map((secret) => secret.id),
+    secrets.map((secret) => secret.owner),
+    secrets.map((secret) => secret.version),
+    secrets.map((secret) => secret.keyId),
+    secrets.map((secret) => secret.sealed),
+    audit.source ?? null,
+    audit.requestId ?? null,
+    request.options.audit?.action ?? auditAction({ scope: 'server', type: request.type }),
+    request.options.audit?.resource ?? `server/${request.serverName}`,
+    JSON.stringify(audit.detail ?? {}),
+    audit.tokenId ?? null,
+  ];
 }

@@ -172,11 +172,18 @@ export async function rolesOfOthers(
   return rows.map((row) => row.roleName);
 }
 
-/** Roles of a server that belong to something else than the role engine itself: name → owner. */
-export async function foreignRoles(db: Queryable, serverName: string): Promise<Map<string, string>> {
+/**
+ * Roles of a server that belong to something else than the role engine itself: name → owner.
+ * @param beside owners whose roles are left out as well: the logins of leases may be thousands
+ */
+export async function foreignRoles(
+  db: Queryable,
+  serverName: string,
+  beside: readonly string[] = [],
+): Promise<Map<string, string>> {
   const { rows } = await db.query<{ role: string; owner: string }>(
-    'SELECT role_name AS role, owner FROM credentials WHERE server_name = $1 AND owner <> $2',
-    [serverName, ENGINE_OWNER],
+    'SELECT role_name AS role, owner FROM credentials WHERE server_name = $1 AND owner <> ALL ($2)',
+    [serverName, [ENGINE_OWNER, ...beside]],
   );
   return new Map(rows.map(({ role, owner }) => [role, owner]));
 }

@@ -59,6 +59,7 @@ export async function startApi(options: {
     clusters: config.clusters,
     ...(observe === undefined ? {} : { metrics: observe.metrics }),
     ...(observe?.tracing === undefined ? {} : { tracing: observe.tracing }),
+    leases: config.leases,
     version: await versionInfo(),
     readiness: createReadiness(base),
   });

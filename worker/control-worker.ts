@@ -59,6 +59,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       taskQueue: CONTROL_TASK_QUEUE,
       allowedRoles: new Set(config.allowedRoles),
       groupRefreshMs: config.groupRefreshMs,
+      leaseAttempts: config.leases.attempts,
       taskTimeoutMs: config.taskTimeoutMs,
       drainMs: config.drainMs,
       monitor: {

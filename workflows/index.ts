@@ -5,6 +5,7 @@ export { checkDrift } from './check-drift.ts';
 export { cleanupTask } from './cleanup-task.ts';
 export { deleteDatabase } from './delete-database.ts';
 export { dropRole } from './drop-role.ts';
+export { endLeases } from './end-leases.ts';
 export { heldChange } from './held-change.ts';
 export { checkHosts, confirmJoin, greetHost, joinHost, leaveHost, probeHostPorts } from './hosts.ts';
 export { monitorHosts } from './monitor-hosts.ts';

@@ -30,6 +30,12 @@ export const POLICIES = {
     heartbeatTimeout: '5s',
     retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '5s' },
   },
+  /** Leases of one server that end together, sessions and proofs included: seconds. What fails is tried again by the row. */
+  leases: {
+    startToCloseTimeout: '90s',
+    heartbeatTimeout: '5s',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' },
+  },
   /** Scripts of the user: as long as the longest statement may take. */
   script: {
     startToCloseTimeout: '5m',
@@ -80,5 +86,11 @@ export const DRIFT_PARALLEL = 4;
 export const RETENTION_BATCHES_PER_RUN = 25;
 /** For all attempts of one batch: after that the run fails, which the Temporal UI shows, and the next one tries again. */
 export const RETENTION_BUDGET_MS = 2 * 60_000;
+/** Rounds of one run that ends leases; the next run goes on, so that histories stay small. */
+export const LEASE_ROUNDS_PER_RUN = 200;
+/** A round is tried for so long while the metadata database is away; then the reconciler begins anew. */
+export const LEASE_ROUND_WITHIN_MS = 24 * 3_600_000;
+/** Longest sleep: whoever changed rows by hand is noticed within that. */
+export const LEASE_LONGEST_SLEEP_MS = 3_600_000;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

@@ -29,6 +29,8 @@ export interface ControlDeps {
   allowedRoles: ReadonlySet<string>;
   /** Age in milliseconds at which the rights of groups of users are seen to again; null: never. */
   groupRefreshMs: number | null;
+  /** How often the end of a lease is tried before somebody is told. */
+  leaseAttempts: number;
   /** Token that joining host workers must prove to hold (R12). */
   joinToken: string;
   /** Bound of the forward part of one task. */

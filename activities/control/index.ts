@@ -25,6 +25,7 @@ import { loadSwitchover } from './failover/switchover/load.ts';
 import { noteSwitchoverUndone, planSwitchoverUndo } from './failover/switchover/undo.ts';
 import { acceptJoin, checkClaim, confirmJoin, listHostIds, recordLeave } from './hosts/join.ts';
 import { lookAtJwtRotation } from './jwt-rotation/look.ts';
+import { endDueLeases } from './leases/end-leases.ts';
 import { giveUpNotification, listPendingNotifications } from './notifications/bookkeeping.ts';
 import { collectNotifications } from './notifications/collect.ts';
 import { sendNotification } from './notifications/send.ts';
@@ -119,6 +120,7 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     listPendingNotifications: (input) => listPendingNotifications(deps, input),
     sendNotification: (input) => sendNotification(deps, input),
     giveUpNotification: (input) => giveUpNotification(deps, input),
+    endDueLeases: (input) => endDueLeases(deps, input),
     reconcileTasks: (input) => reconcileTasks(deps, input),
     checkClaim: (input) => checkClaim(deps, input),
     acceptJoin: (input) => acceptJoin(deps, input),

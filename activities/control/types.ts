@@ -316,6 +316,11 @@ export interface ControlActivities extends Record<ControlUndoName, Undo> {
   listDriftDue(input: Record<string, never>): Promise<{ serverNames: string[] }>;
   /** One look for drift; a server that cannot be looked at is on record with the reason. */
   lookForDrift(input: { serverName: string }): Promise<DriftReport>;
+  /**
+   * Ends leases of a server whose time has come; what cannot be ended now is tried again later.
+   * @returns milliseconds until something is to be done; null: nothing is
+   */
+  endDueLeases(input: { serverName: string }): Promise<{ nextMs: number | null }>;
 
   /** Starts pending tasks without a run and cleanups for runs that are gone. */
   reconcileTasks(input: { olderThanMs: number }): Promise<{ started: string[]; cleanups: string[] }>;

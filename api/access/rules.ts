@@ -27,6 +27,7 @@ const ADMINS: readonly GlobalRole[] = ['admin'];
 const OPERATORS: readonly GlobalRole[] = ['admin', 'operator'];
 const READERS: readonly GlobalRole[] = ['admin', 'operator', 'auditor'];
 const OVERSEERS: readonly GlobalRole[] = ['admin', 'auditor'];
+const HOLDERS: readonly GlobalRole[] = ['admin', 'operator', 'member'];
 
 const DATABASE = { kind: 'databases', parameter: 'database_id' } as const satisfies Subject;
 const SERVER = { kind: 'servers', parameter: 'name' } as const satisfies Subject;
@@ -199,6 +200,20 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   // The token in the path is the credential.
   'GET /api/v1/handover/{token}': open('anyone', 'nothing'),
   'POST /api/v1/handover/{token}': open('anyone', 'nothing'),
+
+  'GET /v1/leases': closed(EVERYBODY, SERVERS),
+  'POST /v1/leases': closed(HOLDERS, SERVERS),
+  'GET /v1/leases/{lease_id}': closed(EVERYBODY, SERVERS),
+  'POST /v1/leases/{lease_id}/renew': closed(HOLDERS, SERVERS),
+  'POST /v1/leases/{lease_id}/revoke': closed(HOLDERS, SERVERS),
+  'POST /v1/leases/{lease_id}/retry': closed(OPERATORS, SERVERS),
+  'POST /v1/leases/{lease_id}/resolve': closed(ADMINS, SERVERS),
+  'GET /v1/servers/{name}/lease-findings': closed(READERS, SERVER),
+  'GET /v1/lease-templates': closed(EVERYBODY, SERVERS),
+  'POST /v1/lease-templates': closed(ADMINS, 'installation'),
+  'GET /v1/lease-templates/{template_id}': closed(EVERYBODY, SERVERS),
+  'PATCH /v1/lease-templates/{template_id}': closed(ADMINS, 'installation'),
+  'DELETE /v1/lease-templates/{template_id}': closed(ADMINS, 'installation'),
 
   'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels': closed(ADMINS, 'installation'),

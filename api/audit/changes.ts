@@ -111,6 +111,21 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
   'PATCH /api/v1/registry/{id}': { action: 'registry.change', resource: 'registry/{id}' },
   'DELETE /api/v1/registry/{id}': { action: 'registry.delete', resource: 'registry/{id}' },
 
+  'POST /v1/leases': { action: 'lease.create', resource: 'lease' },
+  'POST /v1/leases/{lease_id}/renew': { action: 'lease.renew', resource: 'lease/{lease_id}' },
+  'POST /v1/leases/{lease_id}/revoke': { action: 'lease.revoke', resource: 'lease/{lease_id}' },
+  'POST /v1/leases/{lease_id}/retry': { action: 'lease.retry', resource: 'lease/{lease_id}' },
+  'POST /v1/leases/{lease_id}/resolve': { action: 'lease.resolve', resource: 'lease/{lease_id}' },
+  'POST /v1/lease-templates': { action: 'lease_template.create', resource: 'lease_template' },
+  'PATCH /v1/lease-templates/{template_id}': {
+    action: 'lease_template.change',
+    resource: 'lease_template/{template_id}',
+  },
+  'DELETE /v1/lease-templates/{template_id}': {
+    action: 'lease_template.delete',
+    resource: 'lease_template/{template_id}',
+  },
+
   'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
   'PATCH /v1/notifications/channels/{channel_id}': {
     action: 'notification_channel.change',

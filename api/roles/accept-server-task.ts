@@ -31,6 +31,10 @@ export interface AcceptableChange {
   detail?: Record<string, unknown>;
   /** It waits for approval of this plan, which has the hash `planHash`. */
   held?: Hold & { plan: object };
+  /** What else is put on record with it, in the same transaction; refuses the request by an ApiError. */
+  alongside?: (tx: Queryable, taskId: string) => Promise<void>;
+  /** Records it in the place of {@link insertRequest}, together with something else. @returns false when there is no such server */
+  insert?: typeof insertRequest;
 }
 
 /** What makes a request what it is: what its idempotency key is bound to. */
@@ -85,7 +89,8 @@ export async function acceptServerTasks(
     const ids = tasks.map(({ taskId }) => taskId);
     beforeAccepting(ids);
     const record = async (db: Queryable, { change, taskId }: (typeof tasks)[number]) => {
-      const known = await insertRequest(db, {
+      const insert = change.insert ?? insertRequest;
+      const known = await insert(db, {
         taskId,
         serverName: change.serverName,
         type: change.type,
@@ -106,12 +111,16 @@ export async function acceptServerTasks(
     const [only, ...others] = tasks;
     // One statement is a transaction by itself; the answer for a key belongs into the same one.
     const isOneStatement =
-      others.length === 0 && only?.change.held === undefined && caller.idempotencyKey === undefined;
+      others.length === 0 &&
+      only?.change.held === undefined &&
+      only?.change.alongside === undefined &&
+      caller.idempotencyKey === undefined;
     if (only !== undefined && isOneStatement) await record(deps.db, only);
     else {
       await inTransaction(deps.db, async (tx) => {
-        for (const task of tasks) await record(tx, task);
         await request.keep(tx, { taskIds: ids });
+        for (const task of tasks) await record(tx, task);
+        for (const { change, taskId } of tasks) await change.alongside?.(tx, taskId);
       });
     }
     fresh = true;

@@ -20,6 +20,8 @@ export interface DocumentChange {
   options?: AccessOptions;
   /** For the audit log in place of the document; no secrets. */
   detail?: Record<string, unknown>;
+  alongside?: AcceptableChange['alongside'];
+  insert?: AcceptableChange['insert'];
 }
 
 export type SingleChange = DocumentChange & RequestIdentity;
@@ -78,7 +80,15 @@ async function accept(
   return { ...accepted, wakes: new Map() };
 }
 
-function toAcceptable({ serverName, document, prefix, options, detail }: DocumentChange): AcceptableChange {
+function toAcceptable({
+  serverName,
+  document,
+  prefix,
+  options,
+  detail,
+  alongside,
+  insert,
+}: DocumentChange): AcceptableChange {
   const { passwords } = parseSubmitted(document, prefix);
   return {
     serverName,
@@ -87,5 +97,7 @@ function toAcceptable({ serverName, document, prefix, options, detail }: Documen
     passwords,
     ...(options === undefined ? {} : { options }),
     ...(detail === undefined ? {} : { detail }),
+    ...(alongside === undefined ? {} : { alongside }),
+    ...(insert === undefined ? {} : { insert }),
   };
 }

@@ -11,13 +11,12 @@ import {
   insertHandover,
   redeemHandover,
 } from '../../store/handovers.ts';
-import type { Place } from '../../store/registry.ts';
 import { currentSecrets, deleteSecretsOf, insertSecrets } from '../../store/secrets.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
-import { shownPlace } from './place.ts';
+import { type ShownEntry, shownPlace } from './place.ts';
 
 /** What a request says of how its password is handed over. */
 export interface HandoverParameters {
@@ -65,7 +64,7 @@ export type HandoverLink = { url: string; expires_at: string } | null;
 export async function createHandover(
   deps: Deps,
   caller: Caller,
-  of: { place: Place; username: string; taskId: string; password: string; wish: NonNullable<HandoverWish> },
+  of: { place: ShownEntry; username: string; taskId: string; password: string; wish: NonNullable<HandoverWish> },
 ): Promise<HandoverLink> {
   const { place, username, taskId, password, wish } = of;
   const id = uuidv7();

@@ -28,7 +28,12 @@ export function requireAllowed({ policy }: Place, request: PolicyRequest): void 
   if (refusal !== undefined) throw new ApiError('forbidden', refusal.message);
 }
 
+/** What of a place is shown. */
+export interface ShownEntry {
+  entry: Pick<Place['entry'], 'serverName' | 'env' | 'dbName' | 'hostname' | 'port'>;
+}
+
 /** Where a user is, as answers show it. */
-export function shownPlace({ entry }: Place): { hostname: string; database: string; port: string; env: string } {
+export function shownPlace({ entry }: ShownEntry): { hostname: string; database: string; port: string; env: string } {
   return { hostname: entry.hostname, database: entry.dbName, port: String(entry.port), env: entry.env };
 }

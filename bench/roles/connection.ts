@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../platform/config/config.ts';
-import { TARGET_SUPERUSER } from '../../worker/dev/servers.ts';
 
 /** How to reach the target server as its superuser, over TLS; travels between processes. */
 export interface Superuser {
@@ -17,8 +16,8 @@ export const caFile = (config: Config): string => join(config.home, 'tls/ca/ca.c
 
 /** The superuser of the target server of a development stack. */
 export async function superuserOf(config: Config): Promise<Superuser> {
-  const password = await readFile(join(config.home, 'postgres', `${config.host.id}.password`), 'utf8');
+  const file = (name: string) => readFile(join(config.home, 'postgres', `${config.host.id}.${name}`), 'utf8');
+  const [user, password] = await Promise.all([file('superuser'), file('password')]);
   const ca = await readFile(caFile(config), 'utf8');
-  const user = TARGET_SUPERUSER;
-  return { host: '127.0.0.1', port: config.targetPort, user, password: password.trim(), ssl: { ca } };
+  return { host: '127.0.0.1', port: config.targetPort, user: user.trim(), password: password.trim(), ssl: { ca } };
 }

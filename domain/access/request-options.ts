@@ -1,5 +1,6 @@
 import type { FlavorInstallation } from '../clusters/flavor-groups.ts';
 import type { ClusterRoleWish } from '../clusters/role-request.ts';
+import type { LeaseRequest } from '../leases/lease.ts';
 import type { DocumentFill } from './document-fill.ts';
 import type { RoleCondition } from './role-condition.ts';
 
@@ -25,6 +26,8 @@ export interface AccessOptions {
   clusterRole?: ClusterRoleWish;
   /** What roles of a cluster have their flavors from, made beside the document: by statements of our own. */
   flavors?: FlavorStatements;
+  /** The lease whose login the request makes or prolongs: by statements of its own. */
+  lease?: LeaseRequest;
   /** Ends the sessions of the role that the request is about, once it is committed. */
   endSessions?: true;
   /**

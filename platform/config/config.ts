@@ -112,6 +112,13 @@ export interface Config {
   readonly defaultAdmin?: { readonly user: string; readonly password: PasswordSource };
   /** Links to passwords; `publicUrl` null: under the address of the request. */
   readonly handover: { readonly hours: number; readonly publicUrl: string | null };
+  /** Bounds of live leases, of requests that wait for one, and of attempts to end one. */
+  readonly leases: {
+    readonly perServer: number;
+    readonly perHolder: number;
+    readonly waiting: number;
+    readonly attempts: number;
+  };
   /** Age at which the rights of groups of users are seen to again; null: never. */
   readonly groupRefreshMs: number | null;
 }
@@ -185,6 +192,12 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
     ...defaultAdminOf(set, path),
     handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
+    leases: {
+      perServer: set.PGSTEWARD_LEASES_PER_SERVER ?? 10_000,
+      perHolder: set.PGSTEWARD_LEASES_PER_HOLDER ?? 10_000,
+      waiting: set.PGSTEWARD_LEASES_WAITING ?? 400,
+      attempts: set.PGSTEWARD_LEASE_ATTEMPTS ?? 8,
+    },
     groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
   });
 }

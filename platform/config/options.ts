@@ -385,6 +385,26 @@ export const OPTIONS = {
     meaning:
       'Minutes after which the rights of the groups of users are seen to again, for what was created by roles that default privileges do not cover; 0 never.',
   }),
+  PGSTEWARD_LEASES_PER_SERVER: option({
+    schema: integer(0, 1_000_000),
+    default: '`10000`',
+    meaning: 'Most live leases of one server.',
+  }),
+  PGSTEWARD_LEASES_PER_HOLDER: option({
+    schema: integer(0, 1_000_000),
+    default: '`10000`',
+    meaning: 'Most live leases of one account.',
+  }),
+  PGSTEWARD_LEASES_WAITING: option({
+    schema: integer(1, 100_000),
+    default: '`400`',
+    meaning: 'Requests for leases of one server that wait in one process; more are told to come back later.',
+  }),
+  PGSTEWARD_LEASE_ATTEMPTS: option({
+    schema: integer(1, 100),
+    default: '`8`',
+    meaning: 'How often the end of a lease is tried before it counts as failed; after that every five minutes.',
+  }),
   PGSTEWARD_ALLOWED_ROLES: option({
     schema: list(
       z

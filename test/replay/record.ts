@@ -289,6 +289,20 @@ test('the JWT key of a service is rotated', async () => {
   expect((await stack.call('GET', path)).body).toMatchObject({ state: 'completed' });
 });
 
+test('leases end, one when it is told to and one when its time has come', async () => {
+  await stack.target.query('CREATE ROLE recorded_group');
+  const issue = async (ttl: number) => {
+    const wish = { server: 'host-1', roles: ['recorded_group'], ttl, reason: 'to be recorded' };
+    const { status, body } = await stack.call('POST', '/v1/leases', wish);
+    expect(status).toBe(201);
+    return body.id as string;
+  };
+  const [told, timed] = [await issue(60), await issue(3)];
+  expect((await stack.call('POST', `/v1/leases/${told}/revoke`)).body.state).toBe('ended');
+  await until(async () => ((await stack.call('GET', `/v1/leases/${timed}`)).body.state === 'ended' ? true : undefined));
+  await record('end-leases', 'leases/host-1');
+});
+
 test.each([
   ['greet-host', 'greetHost'],
   ['join-host', 'joinHost'],

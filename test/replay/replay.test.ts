@@ -105,6 +105,7 @@ test('every workflow that can be started is known here, and has a history', asyn
     'confirmJoin',
     'deleteDatabase',
     'dropRole',
+    'endLeases',
     'greetHost',
     'heldChange',
     'joinHost',

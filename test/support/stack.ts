@@ -192,6 +192,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
     access: await openAccess(config, control.db),
     clusters: config.clusters,
+    leases: config.leases,
     readiness: createReadiness(base),
     ...(observe === undefined ? {} : { metrics: observe.metrics }),
     ...(observe?.tracing === undefined ? {} : { tracing: observe.tracing }),

@@ -62,7 +62,7 @@ export async function targetServer(
 }
 
 /** The control plane's login on the target, so that `postgres` is a role of the cluster, which its team may use. */
-export const TARGET_SUPERUSER = 'pgsteward';
+const TARGET_SUPERUSER = 'pgsteward';
 /** Superuser of targets that earlier releases made. */
 const FORMER_SUPERUSER = 'postgres';
 

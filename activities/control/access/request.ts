@@ -26,13 +26,20 @@ export async function openRequest(deps: ControlDeps, work: ServerWork): Promise<
   return requestOf(work, passwords.get(work.taskId) ?? new Map(), foreign);
 }
 
-/** Passwords of several requests on one server, by task, and the roles there that have other owners. */
+/**
+ * Passwords of several requests on one server, by task, and the roles there that have other owners.
+ * @param leftOut owners whose roles are not asked for
+ */
 export async function openTogether(
   deps: ControlDeps,
   serverName: string,
   taskIds: readonly string[],
+  leftOut: readonly string[] = [],
 ): Promise<{ passwords: Map<string, Map<string, SubmittedPassword>>; foreign: ReadonlyMap<string, string> }> {
-  const [passwords, foreign] = await Promise.all([openPasswords(deps, taskIds), foreignRoles(deps.db, serverName)]);
+  const [passwords, foreign] = await Promise.all([
+    openPasswords(deps, taskIds),
+    foreignRoles(deps.db, serverName, leftOut),
+  ]);
   return { passwords, foreign };
 }
 

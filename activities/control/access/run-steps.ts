@@ -73,7 +73,8 @@ export function runAtOnce(
   });
 }
 
-async function hearingWarnings(client: pg.ClientBase, work: () => Promise<void>): Promise<string[]> {
+/** @returns what the server said meanwhile that was no error */
+export async function hearingWarnings(client: pg.ClientBase, work: () => Promise<unknown>): Promise<string[]> {
   const warnings: string[] = [];
   const listen = (notice: { message?: string | undefined }) => void warnings.push(notice.message ?? '');
   client.on('notice', listen);

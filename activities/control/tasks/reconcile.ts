@@ -4,8 +4,10 @@ import { withLogContext } from '../../../platform/log-context.ts';
 import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
 import { cancelRun, startOf, subjectOf } from '../../../platform/temporal/task-run.ts';
+import { wakeLeases } from '../../../platform/temporal/wake-leases.ts';
 import { requestOfTask } from '../../../store/audit.ts';
 import { listRunningBatches, openBatch, serversWithUnclaimed } from '../../../store/batches.ts';
+import { serversWithOverdueLeases } from '../../../store/ending-leases.ts';
 import { pruneHandovers } from '../../../store/handovers.ts';
 import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempotency.ts';
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
@@ -40,6 +42,9 @@ export async function reconcileTasks(
     restartJwtRotations(deps, input),
   ]);
   await reconcileBatches(deps, input);
+  // Whatever became of the runs that were to end them.
+  for (const serverName of await serversWithOverdueLeases(deps.db, input))
+    await wakeLeases(deps.workflows, serverName, deps);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });
   const started: string[] = [];
   const cleanups: string[] = [];

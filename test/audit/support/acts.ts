@@ -36,6 +36,7 @@ export function everyChange(around: {
     ...channels(around),
     ...approvals(around),
     ...hosts(around),
+    ...leasesAndTemplates(around),
   ];
 }
 
@@ -384,5 +385,48 @@ function hosts({ call, stack }: Around): Act[] {
         return call(route, made);
       },
     ],
+  ];
+}
+
+function leasesAndTemplates({ call, stack }: Around): Act[] {
+  const kept: Record<string, string> = {};
+  const group = 'audited_group';
+  const of = () => ({ lease_id: kept.lease ?? '' });
+  const template = () => ({ template_id: kept.template ?? '' });
+  /** A lease whose end has failed, as it is on record. */
+  async function failed(): Promise<Record<string, string>> {
+    const { body } = await call('POST /v1/leases', {}, { server: 'host-1', roles: [group], reason: 'audited' });
+    await stack().control.db.query(`UPDATE leases SET state = 'failed', due_at = NULL WHERE id = $1`, [body.id]);
+    return { lease_id: body.id };
+  }
+  return [
+    [
+      'POST /v1/lease-templates',
+      async (route) => {
+        const body = { name: 'audited', server: 'host-1', roles: [group], default_ttl: 60, max_ttl: 120 };
+        const answer = await call(route, {}, body);
+        kept.template = answer.body.id;
+        return answer;
+      },
+    ],
+    ['PATCH /v1/lease-templates/{template_id}', (route) => call(route, template(), { quota: 3 })],
+    [
+      'POST /v1/leases',
+      async (route) => {
+        await stack().target.query(`CREATE ROLE ${group}`);
+        const wish = { server: 'host-1', roles: [group], reason: 'audited', ttl: 60, max_ttl: 600 };
+        const answer = await call(route, {}, wish);
+        kept.lease = answer.body.id;
+        return answer;
+      },
+    ],
+    ['POST /v1/leases/{lease_id}/renew', (route) => call(route, of(), { ttl: 600 })],
+    ['POST /v1/leases/{lease_id}/revoke', (route) => call(route, of())],
+    ['POST /v1/leases/{lease_id}/retry', async (route) => call(route, await failed())],
+    [
+      'POST /v1/leases/{lease_id}/resolve',
+      async (route) => call(route, await failed(), { reason: 'it was dropped by hand' }),
+    ],
+    ['DELETE /v1/lease-templates/{template_id}', (route) => call(route, template())],
   ];
 }

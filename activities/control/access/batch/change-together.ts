@@ -53,7 +53,8 @@ export async function changeTogether(deps: ControlDeps, share: Share, items: rea
   return inTransaction(share, items, (free) => oneByOne(deps, share, free));
 }
 
-async function inTransaction(
+/** One transaction under the locks of the requests; those whose locks are not free wait for the next round. */
+export async function inTransaction(
   share: Share,
   items: readonly Item[],
   work: (free: readonly Item[]) => Promise<Outcomes>,
@@ -331,7 +332,7 @@ function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>):
 }
 
 /** Errors after which the connection is of no more use; what a statement alone got wrong is not among them. */
-function isConnectionError(error: unknown): boolean {
+export function isConnectionError(error: unknown): boolean {
   if (error instanceof Failure) return error.type === 'ServerUnavailable' && error.details.sqlstate === undefined;
   if (!(error instanceof Error) || !('code' in error)) return true;
   return failureTypeOf(error as Error & { code?: string }) === 'ServerUnavailable';

@@ -1,5 +1,6 @@
 import { clusterOwner } from '../../../../domain/clusters/role-request.ts';
 import type { FailureType } from '../../../../domain/failures.ts';
+import { LEASE_OWNER } from '../../../../domain/leases/lease.ts';
 import { startBatch } from '../../../../platform/temporal/start-batch.ts';
 import { type BatchRecord, claimMore, separate } from '../../../../store/batches.ts';
 import { inTransaction, type Queryable } from '../../../../store/connection.ts';
@@ -12,6 +13,7 @@ import type { ControlDeps } from '../../deps.ts';
 import { type ChangedRole, type MoreToNote, noteChangedRoles } from '../note-roles.ts';
 import { settleClusterRoles } from './cluster-roles.ts';
 import type { ItemOutcome } from './items.ts';
+import { settleLeases } from './leases.ts';
 
 /** Between two looks at locks that others hold: short at first, longer with the age of the oldest request. */
 const PAUSE_MS = { least: 20, most: 1_000, shareOfAge: 0.1 };
@@ -88,11 +90,12 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
     }),
   );
   await settleClusterRoles(deps, tx, serverName, ended);
+  await settleLeases(tx, ended);
 }
 
 function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & MoreToNote)[] {
   if (outcome.state !== 'done') return [];
-  const { record, disabled, fill, clusterRole } = options;
+  const { record, disabled, fill, clusterRole, lease } = options;
   const ofGroups = fill !== undefined && 'groups' in fill;
   const groups = new Set(outcome.more?.groups?.map(({ role }) => role));
   return outcome.roles
@@ -104,6 +107,7 @@ function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & More
       ...role,
       ...(ofGroups && { owner: GROUP_OWNER }),
       ...(clusterRole !== undefined && { owner: clusterOwner(clusterRole.clusterId) }),
+      ...(lease !== undefined && { owner: LEASE_OWNER }),
       ...(record !== undefined && { user: record }),
       ...(disabled !== undefined && { disabled }),
     }));

@@ -2,6 +2,7 @@ import { documentLocks, documentTargets, type LockKeys } from '../../../../domai
 import type { RoleFacts } from '../../../../domain/access/role-condition.ts';
 import type { ClusterRoleRecord } from '../../../../domain/clusters/role-request.ts';
 import { Failure } from '../../../../domain/failures.ts';
+import { LEASE_OWNER } from '../../../../domain/leases/lease.ts';
 import { clusterRoleRecords, recordKey } from '../../../../store/cluster-roles.ts';
 import { roleFacts } from '../../../../store/role-facts.ts';
 import type { AccessResult, ServerWork } from '../../../../store/server-work.ts';
@@ -52,7 +53,7 @@ export async function loadItems(
 ): Promise<{ items: Item[]; outcomes: Map<string, ItemOutcome> }> {
   const taskIds = works.map(({ taskId }) => taskId);
   const [{ passwords, foreign }, facts, clusterRoles] = await Promise.all([
-    openTogether(deps, serverName, taskIds),
+    openTogether(deps, serverName, taskIds, works.every(({ options }) => options.lease) ? [LEASE_OWNER] : []),
     factsOf(deps, serverName, works),
     clusterRoleRecords(
       deps.db,
@@ -147,6 +148,6 @@ export function spread(items: readonly Item[], parts: number, smallest: number):
   return shares.filter((share) => share.length > 0);
 }
 
-function smallestOf(shares: Item[][]): Item[] {
+export function smallestOf(shares: Item[][]): Item[] {
   return shares.reduce((least, share) => (share.length < least.length ? share : least));
 }

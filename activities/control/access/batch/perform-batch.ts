@@ -16,6 +16,7 @@ import { closeRound } from './close-round.ts';
 import { endSessions } from './end-sessions.ts';
 import { enterDatabase } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
+import { leaseShares, leaseTogether } from './leases.ts';
 
 /** Connections that the shares of one batch use side by side; the fourth is left to others. */
 const PARALLEL_SHARES = 3;
@@ -104,6 +105,27 @@ interface Part {
   items: Item[];
 }
 
+/** Leases apart from everything else: they are carried out by statements of their own. */
+function partsOf(items: readonly Item[]): Part[] {
+  const leases = items.filter(isLease);
+  const others = items.filter((item) => !isLease(item));
+  const homes = [...new Set(others.map(({ home }) => home))];
+  return [
+    ...leaseShares(leases, PARALLEL_SHARES).map((part) => ({ home: null, items: part })),
+    ...homes.flatMap((home): Part[] => {
+      const there = others.filter((item) => item.home === home);
+      return (home === null ? spread(there, PARALLEL_SHARES, SMALLEST_SHARE) : [there]).map((part) => ({
+        home,
+        items: part,
+      }));
+    }),
+  ];
+}
+
+function isLease({ work }: Item): boolean {
+  return work.options.lease !== undefined;
+}
+
 /** @returns what came of each request; `trouble` is the failure that the others are tried again after */
 async function carryOut(
   deps: ControlDeps,
@@ -114,14 +136,7 @@ async function carryOut(
   const { items, outcomes } = await loadItems(deps, batch.serverName, works);
   const { now, later } = independent(items);
   for (const { work } of later) outcomes.set(work.taskId, { state: 'waiting', held: false, reason: 'its turn' });
-  const homes = [...new Set(now.map(({ home }) => home))];
-  const parts = homes.flatMap((home): Part[] => {
-    const there = now.filter((item) => item.home === home);
-    return (home === null ? spread(there, PARALLEL_SHARES, SMALLEST_SHARE) : [there]).map((part) => ({
-      home,
-      items: part,
-    }));
-  });
+  const parts = partsOf(now);
   const results = await Promise.allSettled(parts.map((part) => carryOutPart(deps, place, part)));
   let trouble: Failure | undefined;
   for (const [index, result] of results.entries()) {
@@ -157,7 +172,9 @@ async function carryOutPart(
 ): Promise<Map<string, ItemOutcome>> {
   const settings = { lockTimeoutMs: LOCK_TIMEOUT_MS[batch.lane], plainText, serverName: batch.serverName };
   return onConnections(server, { batch, home }, async (clients) => {
-    const outcomes = await changeTogether(deps, { ...settings, ...clients }, items);
+    const share = { ...settings, ...clients };
+    if (items.every(isLease)) return leaseTogether(deps, share, items);
+    const outcomes = await changeTogether(deps, share, items);
     return endSessions(clients.lockClient, items, outcomes);
   }).catch((error: unknown) => {
     throw orLoginRefused(error, server.name);

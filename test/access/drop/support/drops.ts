@@ -95,6 +95,7 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     taskQueue: 'none',
     groupRefreshMs: null,
     retention: config.retention.days,
+    leaseAttempts: 2,
     allowedRoles: new Set<string>(),
     taskTimeoutMs: 60_000,
     drainMs: 0,

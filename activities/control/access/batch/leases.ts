@@ -1,0 +1,325 @@
+import { randomInt } from 'node:crypto';
+import type pg from 'pg';
+import { Failure } from '../../../../domain/failures.ts';
+import { groupProblem } from '../../../../domain/leases/groups.ts';
+import type { LeaseRequest } from '../../../../domain/leases/lease.ts';
+import { ISSUERS, issuerName } from '../../../../domain/leases/names.ts';
+import { validUntil } from '../../../../domain/leases/terms.ts';
+import { parseLeaseMarker, renderIssuerMarker, renderLeaseMarker } from '../../../../domain/marker.ts';
+import { ACT_AS_MYSELF, actAs } from '../../../../domain/sql/drop-role.ts';
+import {
+  createIssuer,
+  createLeaseLogin,
+  grantGroup,
+  LEASE_LOOK_SQL,
+  type LeaseLook,
+  letGive,
+  prolongLogin,
+} from '../../../../domain/sql/leases.ts';
+import { quoteIdentifier } from '../../../../domain/sql/quote.ts';
+import { iterationsOf } from '../../../../platform/target/catalog/passwords.ts';
+import { toFailure } from '../../../../platform/target/errors.ts';
+import type { Queryable } from '../../../../store/connection.ts';
+import { activateLeases, doubtLeases, endsOf, refuseLeases, restoreEnds } from '../../../../store/leases.ts';
+import type { ControlDeps } from '../../deps.ts';
+import { hearingWarnings } from '../run-steps.ts';
+import { passwordLiterals } from '../verifiers.ts';
+import { inTransaction, isConnectionError, type Share } from './change-together.ts';
+import type { Ended } from './close-round.ts';
+import { type Item, type ItemOutcome, smallestOf } from './items.ts';
+
+type Outcomes = Map<string, ItemOutcome>;
+type Deps = Pick<ControlDeps, 'db' | 'installationId'>;
+
+const LOCK_NOT_AVAILABLE = '55P03';
+/** From 16 on a role that is no superuser pays for each role that it has made with everything that it does to roles. */
+const MEMBER_OF_ITS_OWN = 160_000;
+
+/**
+ * Makes the logins of leases, and prolongs others, in one transaction: one look, one message, one commit. Where that fails, each in a
+ * transaction of its own. Nothing here costs more the more leases there are, which is why it does not go through the planner.
+ */
+export async function leaseTogether(deps: Deps, share: Share, items: readonly Item[]): Promise<Outcomes> {
+  try {
+    return await inTransaction(share, items, (free) => allAtOnce(deps, share, free));
+  } catch (error) {
+    if (isConnectionError(error)) throw toFailure(error, `giving leases on server ${share.serverName}`);
+  }
+  const outcomes: Outcomes = new Map();
+  for (const item of items) {
+    for (const [taskId, outcome] of await alone(deps, share, item)) outcomes.set(taskId, outcome);
+  }
+  return outcomes;
+}
+
+/**
+ * Requests in parts for as many connections. Those with a group in common stay together: from 16 on the server lets one transaction at a
+ * time add members to a group, and the others would take that for somebody else's lock.
+ */
+export function leaseShares(items: readonly Item[], parts: number): Item[][] {
+  const shares: Item[][] = Array.from({ length: parts }, () => []);
+  const holder = new Map<string, Item[]>();
+  for (const item of items) {
+    const keys = [...item.locks.exclusive, ...item.locks.shared];
+    const holders = [...new Set(keys.flatMap((key) => [holder.get(key) ?? []]))].filter((share) => share.length > 0);
+    const [share = smallestOf(shares), ...others] = holders;
+    // It ties together what was apart.
+    for (const other of others) {
+      share.push(...other.splice(0));
+      for (const [key, held] of holder) if (held === other) holder.set(key, share);
+    }
+    for (const key of keys) holder.set(key, share);
+    share.push(item);
+  }
+  return shares.filter((share) => share.length > 0);
+}
+
+async function alone(deps: Deps, share: Share, item: Item): Promise<Outcomes> {
+  try {
+    return await inTransaction(share, [item], (free) => allAtOnce(deps, share, free));
+  } catch (error) {
+    const failure = toFailure(error, `giving a lease on server ${share.serverName}`);
+    if (isConnectionError(error)) throw failure;
+    const outcome: ItemOutcome = failure.retryable
+      ? { state: 'waiting', held: failure.details.sqlstate === LOCK_NOT_AVAILABLE, reason: failure.message }
+      : { state: 'failed', failure };
+    return new Map([[item.work.taskId, outcome]]);
+  }
+}
+
+/** A request that is to be carried out. */
+interface Acting {
+  item: Item;
+  lease: LeaseRequest;
+  name: string;
+  groups: string[];
+}
+
+async function allAtOnce(deps: Deps, share: Share, items: readonly Item[]): Promise<Outcomes> {
+  const issuer = needsIssuer(share) ? issuerName(deps.installationId, randomInt(ISSUERS)) : undefined;
+  const all = items.map(actingOf);
+  const look = await lookFor(share.client, all, issuer);
+  const outcomes: Outcomes = new Map();
+  const making: Acting[] = [];
+  const prolonging: Acting[] = [];
+  const made: Acting[] = [];
+  for (const acting of all) {
+    const verdict = judge(deps, share, acting, look);
+    if (verdict instanceof Failure) outcomes.set(acting.item.work.taskId, { state: 'failed', failure: verdict });
+    else ({ make: making, prolong: prolonging, made })[verdict].push(acting);
+  }
+  if (issuer !== undefined && making.length > 0) await ensureIssuer(deps, share, { issuer, making, look });
+  const statements = [
+    ...(await makingSql(deps, share, making, issuer)),
+    ...(await prolongingSql(deps, share, prolonging, look)),
+  ];
+  if (statements.length > 0) {
+    const warnings = await hearingWarnings(share.client, () => share.client.query(statements.join(';\n')));
+    if (warnings.length > 0) throw new Failure('VerificationFailed', `the server warned: ${warnings.join('; ')}`);
+  }
+  const oids = await oidsOf(
+    share.client,
+    [...making, ...made, ...prolonging].map(({ name }) => name),
+  );
+  for (const acting of [...making, ...made]) outcomes.set(acting.item.work.taskId, doneOf(share, acting, oids, true));
+  for (const acting of prolonging) outcomes.set(acting.item.work.taskId, doneOf(share, acting, oids, false));
+  return outcomes;
+}
+
+function needsIssuer({ facts }: Share): boolean {
+  return !facts.admin.superuser && facts.versionNum >= MEMBER_OF_ITS_OWN;
+}
+
+function actingOf(item: Item): Acting {
+  const { lease } = item.work.options;
+  const [role] = item.request.document.roles;
+  if (lease === undefined || role === undefined) throw new Error('a request for a lease names no role');
+  return { item, lease, name: role.name, groups: (role.memberOf ?? []).map((membership) => membership.role) };
+}
+
+async function lookFor(client: pg.ClientBase, all: readonly Acting[], issuer: string | undefined): Promise<LeaseLook> {
+  const groups = new Set(all.filter(({ lease }) => lease.act === 'issue').flatMap((acting) => acting.groups));
+  const { rows } = await client.query<{ look: LeaseLook }>(LEASE_LOOK_SQL, [
+    all.map(({ name }) => name),
+    [...groups],
+    issuer === undefined ? [] : [issuer],
+  ]);
+  const look = rows[0]?.look;
+  if (look === undefined) throw new Error('the query about leases has no row');
+  return look;
+}
+
+/** What is to be done for a request, or why nothing is. */
+function judge(deps: Deps, share: Share, acting: Acting, look: LeaseLook): 'make' | 'prolong' | 'made' | Failure {
+  const { lease, name, item } = acting;
+  const there = look.logins.find((login) => login.name === name);
+  if (lease.act === 'renew') {
+    if (there?.oid === lease.roleOid && there?.login) return 'prolong';
+    return new Failure(
+      'NotAllowed',
+      `the login "${name}" is not on the server any more, or cannot log in; ask for a new lease`,
+    );
+  }
+  if (there !== undefined) {
+    const marker = parseLeaseMarker(there.comment);
+    const own = marker?.leaseId === lease.leaseId && marker.installationId === deps.installationId;
+    return own ? 'made' : new Failure('NameConflict', `role "${name}" exists and is not of this lease`);
+  }
+  if (Date.parse(lease.endsAt) <= Date.now()) {
+    return new Failure('Contention', 'the lease had ended before its login could be made');
+  }
+  const problems = acting.groups.flatMap((group) => {
+    const problem = groupProblem({
+      name: group,
+      found: look.groups.find((found) => found.name === group),
+      admin: share.facts.admin.name,
+      owner: item.request.foreign.get(group),
+      foreignAllowed: lease.foreignGroups === true,
+    });
+    return problem ?? [];
+  });
+  return problems.length === 0 ? 'make' : new Failure('NotAllowed', problems.join('; '));
+}
+
+/** Makes the role that makes these logins, and lets it give their groups, where that has not been done. */
+async function ensureIssuer(
+  deps: Deps,
+  share: Share,
+  of: { issuer: string; making: readonly Acting[]; look: LeaseLook },
+): Promise<void> {
+  const { issuer, look } = of;
+  const comment = renderIssuerMarker(deps.installationId);
+  const there = look.issuers.find(({ name }) => name === issuer);
+  if (there !== undefined && there.comment !== comment) {
+    throw new Failure('NameConflict', `role "${issuer}" exists and was not made to issue leases; rename or drop it`);
+  }
+  const groups = [...new Set(of.making.flatMap((acting) => acting.groups))];
+  const lacking = groups.filter((name) => !look.groups.find((group) => group.name === name)?.givers.includes(issuer));
+  const { admin } = share.facts;
+  const statements = [
+    ...(there === undefined ? [createIssuer({ name: issuer, admin: admin.name, comment })] : []),
+    ...lacking.toSorted().map((group) => letGive(group, issuer)),
+  ];
+  if (statements.length === 0) return;
+  try {
+    await share.client.query(statements.join(';\n'));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === '42501')) throw error;
+    const remedy = lacking.map(
+      (group) => `GRANT ${quoteIdentifier(group)} TO ${quoteIdentifier(admin.name)} WITH ADMIN OPTION`,
+    );
+    throw new Failure(
+      'NotAllowed',
+      `role "${admin.name}" may not give ${lacking.map((group) => `"${group}"`).join(', ')} to others; run as a superuser: ${remedy.join('; ')}`,
+      { cause: error },
+    );
+  }
+}
+
+async function makingSql(
+  deps: Deps,
+  share: Share,
+  making: readonly Acting[],
+  issuer: string | undefined,
+): Promise<string[]> {
+  if (making.length === 0) return [];
+  const { installationId } = deps;
+  const literals = await passwordLiterals({
+    passwords: new Map(making.flatMap(({ item }) => [...item.request.passwords])),
+    roles: making.map(({ name }) => name),
+    iterations: iterationsOf(share.facts),
+    plainText: share.plainText,
+  });
+  const logins = making.map(({ name, lease: { leaseId, endsAt } }) =>
+    createLeaseLogin({
+      name,
+      validUntil: validUntil(new Date(endsAt)),
+      verifier: literals.get(name) ?? '',
+      comment: renderLeaseMarker({ installationId, leaseId, ...(issuer !== undefined && { issuer }) }),
+    }),
+  );
+  // Memberships last, groups in the order of their names: from 16 on the server lets one transaction at a time add members to a group.
+  const groups = [...new Set(making.flatMap((acting) => acting.groups))].toSorted();
+  const withOptions = share.facts.versionNum >= MEMBER_OF_ITS_OWN;
+  const grants = groups.map((group) =>
+    grantGroup(
+      group,
+      making.filter((acting) => acting.groups.includes(group)).map(({ name }) => name),
+      withOptions,
+    ),
+  );
+  return asIssuer(issuer, [...logins, ...grants]);
+}
+
+async function prolongingSql(
+  deps: Deps,
+  share: Share,
+  prolonging: readonly Acting[],
+  look: LeaseLook,
+): Promise<string[]> {
+  const ends = await endsOf(
+    deps.db,
+    prolonging.map(({ lease }) => lease.leaseId),
+  );
+  return prolonging.flatMap(({ name, lease }) => {
+    const comment = look.logins.find((login) => login.name === name)?.comment;
+    const issuer = needsIssuer(share) ? parseLeaseMarker(comment)?.issuer : undefined;
+    const endsAt = ends.get(lease.leaseId) ?? new Date(lease.endsAt);
+    return asIssuer(issuer, [prolongLogin(name, validUntil(endsAt))]);
+  });
+}
+
+/** Statements as the role that made what they are about. */
+export function asIssuer(issuer: string | undefined, statements: readonly string[]): string[] {
+  return issuer === undefined ? [...statements] : [actAs(issuer), ...statements, ACT_AS_MYSELF];
+}
+
+async function oidsOf(client: pg.ClientBase, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  if (names.length === 0) return new Map();
+  const { rows } = await client.query<{ name: string; oid: string }>(
+    'SELECT rolname AS name, oid::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1)',
+    [names],
+  );
+  return new Map(rows.map(({ name, oid }) => [name, Number(oid)]));
+}
+
+function doneOf(share: Share, { item, name }: Acting, oids: ReadonlyMap<string, number>, made: boolean): ItemOutcome {
+  const oid = oids.get(name);
+  if (oid === undefined) throw new Failure('Contention', `role "${name}" is gone again`);
+  const passwordSet = made ? item.request.passwords.get(name) : undefined;
+  return {
+    state: 'done',
+    roles: [{ name, oid, created: made, passwordSet }],
+    steps: [made ? `make login "${name}"` : `prolong login "${name}"`],
+    passwordsCompared: share.facts.readsPasswords && !share.plainText,
+    plainText: share.plainText,
+  };
+}
+
+/** What became of leases, in the transaction that closes their requests. */
+export async function settleLeases(tx: Queryable, ended: readonly Ended[]): Promise<void> {
+  const made: { leaseId: string; roleOid: number }[] = [];
+  const refused: { leaseId: string; error: string }[] = [];
+  const doubted: { leaseId: string; error: string }[] = [];
+  const unrenewed: { leaseId: string; endsAt: string; previousEndsAt: string }[] = [];
+  for (const { work, outcome, error = '' } of ended) {
+    const { lease } = work.options;
+    if (lease === undefined) continue;
+    const { leaseId, endsAt, previousEndsAt } = lease;
+    if (outcome.state === 'done') {
+      const [role] = outcome.roles;
+      if (lease.act === 'issue' && role !== undefined) made.push({ leaseId, roleOid: role.oid });
+    } else if (lease.act === 'renew') {
+      if (previousEndsAt !== undefined) unrenewed.push({ leaseId, endsAt, previousEndsAt });
+    } else if (outcome.state === 'failed' && !outcome.failure.retryable) {
+      // The server, or a rule, said no.
+      refused.push({ leaseId, error });
+    } else {
+      doubted.push({ leaseId, error });
+    }
+  }
+  await activateLeases(tx, made);
+  await refuseLeases(tx, refused);
+  await doubtLeases(tx, doubted);
+  await restoreEnds(tx, unrenewed);
+}
