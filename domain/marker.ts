@@ -62,3 +62,8 @@ export function parseTaskMarker(
 export function renderGroupMarker(marker: { installationId: string; database: string; kind: string }): string {
   return `pgsteward installation=${marker.installationId} group=${marker.kind} of=${marker.database}`;
 }
+
+/** Comment of a login that a rotation made. */
+export function renderRotationMarker(marker: { installationId: string; rotationId: string }): string {
+  return `pgsteward installation=${marker.installationId} rotation=${marker.rotationId}`;
+}

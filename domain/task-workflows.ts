@@ -7,6 +7,7 @@ export const TASK_WORKFLOWS = {
   apply_roles: { workflowType: 'applyRoles', kind: 'apply-roles' },
   /** Performed in batches: the run is the batch's. */
   change_role: { workflowType: 'changeRoles', kind: 'change-roles' },
+  rotate_password: { workflowType: 'rotatePassword', kind: 'rotate-password' },
   drop_role: { workflowType: 'dropRole', kind: 'drop-role' },
 } as const;
 

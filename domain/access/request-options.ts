@@ -25,6 +25,8 @@ export interface AccessOptions {
   clusterRole?: ClusterRoleWish;
   /** What roles of a cluster have their flavors from, made beside the document: by statements of our own. */
   flavors?: FlavorStatements;
+  /** Rotation that the request is a run of: the password that it sets is the rotation's current one. */
+  rotation?: string;
   /** Ends the sessions of the role that the request is about, once it is committed. */
   endSessions?: true;
   /**

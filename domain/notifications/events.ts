@@ -19,6 +19,7 @@ export const EVENT_WORDS: Readonly<Record<string, EventWords>> = {
   'server.apply_roles': words('roles', 'apply', 'applied'),
   'server.change_role': words('role', 'change', 'changed'),
   'server.drop_role': words('role', 'drop', 'dropped'),
+  'rotation.run': words('rotation', 'run', 'completed'),
   'user.reset': words('user', 'password_reset', 'password_reset'),
   'user.search_path': words('user', 'search_path_change', 'search_path_changed'),
   'user.grants': words('grant', 'change', 'changed'),

@@ -33,11 +33,11 @@ export async function changeService(context: HostContext, input: ChangeServiceIn
     await endOlderChange(context, instanceId);
     await runtime.prepare({ version, ...(image !== undefined && { image }), progress: say, signal });
     signal.throwIfAborted();
-    const { change, isProven } = await planChange(context, input, bundle);
+    const { change, ...known } = await planChange(context, input, bundle);
     await assertPortsFree(context, change.next);
     await records.writeChange(change);
     try {
-      const done = await MODES[change.mode](context, { change, bundle, isProven, readyTimeoutMs, say, signal });
+      const done = await MODES[change.mode](context, { change, bundle, ...known, readyTimeoutMs, say, signal });
       // Another worker process may have undone it while this one was making it.
       await assertCurrent(context, input);
       await records.write(change.next);
@@ -84,9 +84,9 @@ async function endOlderChange(context: HostContext, instanceId: string): Promise
 
 async function planChange(
   context: HostContext,
-  { taskId, epoch, drainMs, ...input }: ChangeServiceInput,
+  { taskId, epoch, drainMs, loginProven = false, ...input }: ChangeServiceInput,
   bundle: ServiceBundle,
-): Promise<{ change: ServiceChange; isProven: boolean }> {
+): Promise<{ change: ServiceChange; isProven: boolean; loginProven: boolean }> {
   const previous = await context.records.read(input.instanceId);
   const difference = previous && (await differenceOf(context, bundle, previous));
   const wanted = difference?.canReload ? input.mode : 'replace';
@@ -94,7 +94,8 @@ async function planChange(
   const unit = previous === undefined ? input.instanceId : mode === 'reload' ? previous.unit : otherUnit(previous);
   const next = launchOf(context, bundle, unit);
   const change = { taskId, epoch, mode, ...(previous !== undefined && { previous }), next, drainMs };
-  return { change, isProven: difference?.isProven ?? false };
+  const isProven = difference?.isProven === true || (loginProven && difference?.isProvenWithLogin === true);
+  return { change, isProven, loginProven: loginProven && difference?.isProvenWithLogin === true };
 }
 
 /** Only files can be read again: where anything else differs, a reload would leave it as it was. */
