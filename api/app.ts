@@ -39,6 +39,7 @@ import { grantRoutes } from './roles/grant-routes.ts';
 import { planRoutes } from './roles/plan-routes.ts';
 import { roleRoutes } from './roles/role-routes.ts';
 import { serverTaskRoutes } from './roles/task-routes.ts';
+import { rotationRoutes } from './rotations/routes.ts';
 import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
 import { refuseSpeculativeChanges } from './speculative-requests.ts';
@@ -70,7 +71,7 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', installationRoutes(deps, listHosts));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
-  for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes]) {
+  for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes, rotationRoutes]) {
     app.route('/', routes(serverDeps));
   }
   app.route('/', notificationRoutes(deps));

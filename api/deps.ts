@@ -33,6 +33,8 @@ export interface ApiDeps {
   defaultAdmin?: { user: string; password: string };
   /** Links to passwords: how long they are good for, and under which address they are reached (`null`: that of the request). */
   handover: { hours: number; publicUrl: string | null };
+  /** Whether rotations may have consumers whose files this installation writes. */
+  hasConsumersDir: boolean;
   access: AccessDeps;
   /** Of the cluster API. */
   clusters: { requestsPerMinute: number };

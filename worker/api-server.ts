@@ -51,6 +51,7 @@ export async function startApi(options: {
     allowedRoles: new Set(config.allowedRoles),
     ...(await readDefaultAdmin(config)),
     handover: config.handover,
+    hasConsumersDir: config.consumersDir !== null,
     access: await openAccess(config, control.db),
     clusters: config.clusters,
     version: await versionInfo(),

@@ -58,6 +58,8 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
         graceMs: config.monitor.graceMs,
         freshMs: Math.max(FRESH_MIN_MS, 3 * config.monitor.intervalMs),
       },
+      consumersDir: config.consumersDir,
+      handover: config.handover,
       log,
     }),
     interceptors: { activity: [activityEdge(log), ...(options.interceptors ?? [])] },

@@ -72,5 +72,7 @@ export const NOTIFY_AT_LEAST_MS = 3 * 60_000;
 export const LOOKS_PER_RUN = 20;
 /** Messages of one run; the next run sends what is left, so that histories stay small. */
 export const NOTIFICATIONS_PER_RUN = 100;
+/** How long a run of a rotation that is due waits for whatever else is under way. */
+export const ROTATION_BUSY_FOR_MS = 10 * 60_000;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

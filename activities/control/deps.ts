@@ -31,5 +31,9 @@ export interface ControlDeps {
   drainMs: number;
   /** How patient the monitor is with services, and how long its looks stand, in milliseconds. */
   monitor: { graceMs: number; freshMs: number };
+  /** Directory that files of consumers lie below, also those of PgBouncers; null: there is none. */
+  consumersDir: string | null;
+  /** Links to passwords: how long they are good for, and under which address they are reached. */
+  handover: { hours: number; publicUrl: string | null };
   log: Log;
 }

@@ -171,6 +171,16 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/handover/{token}': open('anyone', 'nothing'),
   'POST /api/v1/handover/{token}': open('anyone', 'nothing'),
 
+  'GET /v1/rotations': closed(READERS, SERVERS),
+  'POST /v1/rotations': closed(OPERATORS, SERVERS),
+  'GET /v1/rotations/{rotation_id}': closed(READERS, SERVERS),
+  'PATCH /v1/rotations/{rotation_id}': closed(OPERATORS, SERVERS),
+  'DELETE /v1/rotations/{rotation_id}': closed(OPERATORS, SERVERS),
+  'POST /v1/rotations/{rotation_id}/pause': closed(OPERATORS, SERVERS),
+  'POST /v1/rotations/{rotation_id}/resume': closed(OPERATORS, SERVERS),
+  'POST /v1/rotations/{rotation_id}/trigger': closed(OPERATORS, SERVERS),
+  'POST /v1/rotations/{rotation_id}/secret': closed(OPERATORS, SERVERS),
+
   'GET /v1/notifications/channels': closed(ADMINS, 'installation'),
   'POST /v1/notifications/channels': closed(ADMINS, 'installation'),
   'GET /v1/notifications/channels/{channel_id}': closed(ADMINS, 'installation'),

@@ -19,6 +19,7 @@ export const TASK_TYPES = [
   'apply_roles',
   'change_role',
   'drop_role',
+  'rotate_password',
 ] as const;
 
 export const TASK_STATUSES = ['pending', 'running', 'completed', 'failed', 'canceling', 'canceled', 'unknown'] as const;

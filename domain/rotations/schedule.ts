@@ -4,13 +4,28 @@ import { type DayWindow, isTimeZone, minuteOfDay } from './window.ts';
 /** Days and months as Temporal names them. */
 export const WEEK_DAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
 
+export const MONTHS = [
+  'JANUARY',
+  'FEBRUARY',
+  'MARCH',
+  'APRIL',
+  'MAY',
+  'JUNE',
+  'JULY',
+  'AUGUST',
+  'SEPTEMBER',
+  'OCTOBER',
+  'NOVEMBER',
+  'DECEMBER',
+] as const;
+
 /** Times of days, each part a list; left out: every day, every month, at midnight. */
 export interface RotationCalendar {
   hours: number[];
   minutes: number[];
   weekDays?: (typeof WEEK_DAYS)[number][];
   monthDays?: number[];
-  months?: number[];
+  months?: (typeof MONTHS)[number][];
 }
 
 /** When runs of a rotation are due. Exactly one of the first three. */
@@ -114,7 +129,7 @@ export interface ScheduleSpecification {
     minute: number[];
     dayOfWeek?: (typeof WEEK_DAYS)[number][];
     dayOfMonth?: number[];
-    month?: number[];
+    month?: (typeof MONTHS)[number][];
   }[];
   cronExpressions?: string[];
   timezone: string;

@@ -105,6 +105,8 @@ export interface Config {
   readonly handover: { readonly hours: number; readonly publicUrl: string | null };
   /** Age at which the rights of groups of users are seen to again; null: never. */
   readonly groupRefreshMs: number | null;
+  /** Directory that files of rotation consumers lie below; null: there is none. */
+  readonly consumersDir: string | null;
 }
 
 /** What defaults depend on. */
@@ -169,6 +171,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     allowedRoles: set.PGSTEWARD_ALLOWED_ROLES ?? [],
     ...defaultAdminOf(set, path),
     handover: { hours: set.PGSTEWARD_HANDOVER_HOURS ?? 24, publicUrl: set.PGSTEWARD_PUBLIC_URL ?? null },
+    consumersDir: set.PGSTEWARD_CONSUMERS_DIR === undefined ? null : path(set.PGSTEWARD_CONSUMERS_DIR),
     groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
   });
 }

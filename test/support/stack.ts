@@ -160,6 +160,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     portRange: config.portRange,
     allowedRoles: new Set(config.allowedRoles),
     handover: config.handover,
+    hasConsumersDir: config.consumersDir !== null,
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
     access: await openAccess(config, control.db),
     clusters: config.clusters,

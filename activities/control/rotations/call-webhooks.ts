@@ -25,7 +25,7 @@ export function callWebhooks(deps: ControlDeps, input: TaskRef): Promise<void> {
       if (noted[name] === true) continue;
       const link = await linkFor(deps, work, name);
       await assertHolds();
-      await call(deps, work, { name, secrets, event: 'rotation.password', link });
+      await call(work, { name, secrets, event: 'rotation.password', link });
       await noteStep(deps.db, { ...input, step: 'callWebhooks' }, { [name]: true });
     }
   });
@@ -37,7 +37,7 @@ export function undoCallWebhooks(deps: ControlDeps, input: TaskRef): Promise<voi
     const secrets = await openConsumerSecrets(deps, work.rotation.id);
     for (const { name } of webhooksOf(work)) {
       if (noted[name] !== true) continue;
-      await call(deps, work, { name, secrets, event: 'rotation.taken_back' }).catch((error: unknown) => {
+      await call(work, { name, secrets, event: 'rotation.taken_back' }).catch((error: unknown) => {
         if (!(error instanceof Failure)) throw error;
         deps.log.warn({ err: error, rotationId: work.rotation.id }, 'a webhook does not know that a rotation was taken back');
       });
@@ -48,7 +48,6 @@ export function undoCallWebhooks(deps: ControlDeps, input: TaskRef): Promise<voi
 const webhooksOf = ({ rotation }: RotationWork) => rotation.consumers.filter(({ kind }) => kind === 'webhook');
 
 async function call(
-  deps: ControlDeps,
   { rotation, run, taskId, serverName }: RotationWork,
   of: {
     name: string;

@@ -7,6 +7,7 @@ import type { ControlDeps } from '../deps.ts';
 import { performRotationStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
 import { lookAtRole } from './look.ts';
+import { forgetFormerLogin } from './update-consumers.ts';
 
 /** A terminated backend is gone within milliseconds, unless it is in the middle of a long fsync. */
 const GONE_WITHIN_MS = 15_000;
@@ -18,6 +19,7 @@ export function retireLogin(deps: ControlDeps, input: TaskRef): Promise<void> {
     // Should a later run have made it the current one again, it is not this one's to close.
     if (previousLogin === login || work.rotation.currentLogin === previousLogin) return;
     const server = await deps.targets.get(work.serverName);
+    await forgetFormerLogin(deps, work);
     await server.inMaintenanceTransaction(session(`retiring login "${previousLogin}"`), async (client) => {
       await client.query(LOCK_SQL, [[`role:${previousLogin}`]]);
       if ((await lookAtRole(client, previousLogin)) !== undefined) await client.query(retireLoginSql(previousLogin));

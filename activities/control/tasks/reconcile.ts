@@ -9,6 +9,7 @@ import { IDEMPOTENCY_WINDOW_MINUTES, pruneAnswers } from '../../../store/idempot
 import { pruneTaskSecrets } from '../../../store/secrets.ts';
 import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
+import { reconcileSchedules } from '../rotations/reconcile-schedules.ts';
 import { prepareClusters } from './prepare-clusters.ts';
 import { refreshGroups } from './refresh-groups.ts';
 
@@ -32,6 +33,7 @@ export async function reconcileTasks(
     pruneHandovers(deps.db),
     refreshGroups(deps),
     prepareClusters(deps),
+    reconcileSchedules(deps),
   ]);
   await reconcileBatches(deps, input);
   const tasks = await listOpenTasks(deps.db, { olderThanMs: input.olderThanMs, limit: BATCH });

@@ -84,7 +84,7 @@ async function endOlderChange(context: HostContext, instanceId: string): Promise
 
 async function planChange(
   context: HostContext,
-  { taskId, epoch, drainMs, loginProven = false, ...input }: ChangeServiceInput,
+  { taskId, epoch, drainMs, loginProven, ...input }: ChangeServiceInput,
   bundle: ServiceBundle,
 ): Promise<{ change: ServiceChange; isProven: boolean; loginProven: boolean }> {
   const previous = await context.records.read(input.instanceId);
@@ -94,8 +94,9 @@ async function planChange(
   const unit = previous === undefined ? input.instanceId : mode === 'reload' ? previous.unit : otherUnit(previous);
   const next = launchOf(context, bundle, unit);
   const change = { taskId, epoch, mode, ...(previous !== undefined && { previous }), next, drainMs };
-  const isProven = difference?.isProven === true || (loginProven && difference?.isProvenWithLogin === true);
-  return { change, isProven, loginProven: loginProven && difference?.isProvenWithLogin === true };
+  const known = loginProven === true && difference?.isProvenWithLogin === true;
+  const isProven = difference?.isProven === true || known;
+  return { change, isProven, loginProven: known };
 }
 
 /** Only files can be read again: where anything else differs, a reload would leave it as it was. */

@@ -45,6 +45,7 @@ describe('the configuration', () => {
       failoverIntervalMs: 5_000,
       handover: { hours: 24, publicUrl: null },
       groupRefreshMs: 3_600_000,
+      consumersDir: null,
       notifyIntervalMs: 5_000,
       allowedRoles: [],
     });
@@ -171,6 +172,7 @@ describe('the configuration', () => {
       failoverIntervalMs: 2_000,
       handover: { hours: 2, publicUrl: 'https://pgsteward.example.com' },
       groupRefreshMs: null,
+      consumersDir: null,
       notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
       defaultAdmin: { user: 'role_create', password: { kind: 'file', file: '/srv/app/admin.pass' } },

@@ -94,6 +94,8 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     workflows: undefined as never,
     taskQueue: 'none',
     groupRefreshMs: null,
+    consumersDir: null,
+    handover: { hours: 24, publicUrl: null },
     allowedRoles: new Set<string>(),
     taskTimeoutMs: 60_000,
     drainMs: 0,
