@@ -58,7 +58,7 @@ export function retireLogin(login: string): string {
 }
 
 /** One row about a role, its settings included. $1 is its name. */
-export const ROTATED_ROLE_SQL = `SELECT r.oid::float8 AS oid, r.rolcanlogin AS "canLogin", r.rolconnlimit AS "connectionLimit",
+export const ROTATED_ROLE_SQL = `SELECT r.oid::int8::float8 AS oid, r.rolcanlogin AS "canLogin", r.rolconnlimit AS "connectionLimit",
    shobj_description(r.oid, 'pg_authid') AS comment,
    (SELECT coalesce(jsonb_agg(jsonb_build_object('database', d.datname, 'entries', to_jsonb(s.setconfig)) ORDER BY d.datname), '[]')
     FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
