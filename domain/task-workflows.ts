@@ -1,4 +1,4 @@
-/** Which workflow performs a task of each type, and how its run is named: `<kind>/<database or server>/<task or batch>`. */
+/** Which workflow performs a task of each type, and how its run is named: `<kind>/<database, server or rotation>/<task or batch>`. */
 export const TASK_WORKFLOWS = {
   create: { workflowType: 'provisionDatabase', kind: 'provision-database' },
   update: { workflowType: 'updateDatabase', kind: 'update-database' },

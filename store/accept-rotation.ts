@@ -95,6 +95,7 @@ async function accept(
     taskId,
     serverName,
     type: batched ? 'change_role' : 'rotate_password',
+    ...(!batched && { about: rotation.id }),
     requestHash: input.requestHash,
     document: withoutPassword(work.document),
     planHash: null,

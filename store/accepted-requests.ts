@@ -13,6 +13,8 @@ export interface AcceptedRequest {
   taskId: string;
   serverName: string;
   type: ServerTaskType;
+  /** What the id of its run names; the server unless given. */
+  about?: string;
   requestHash: string;
   /** As submitted, without passwords. */
   document: unknown;
@@ -28,8 +30,9 @@ export interface AcceptedRequest {
 export const newTaskId = (): string => uuidv7();
 
 /** Name of the run that performs a task on a server. */
-export function serverWorkflowId(request: Pick<AcceptedRequest, 'taskId' | 'serverName' | 'type'>): string {
-  return `${TASK_WORKFLOWS[request.type].kind}/${request.serverName}/${request.taskId}`;
+export function serverWorkflowId(request: Pick<AcceptedRequest, 'taskId' | 'serverName' | 'type' | 'about'>): string {
+  const { kind } = TASK_WORKFLOWS[request.type];
+  return `${kind}/${request.about ?? request.serverName}/${request.taskId}`;
 }
 
 /** Tasks on servers are ordered by locks, not by epochs. */
