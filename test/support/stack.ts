@@ -83,6 +83,8 @@ export interface TestStackOptions {
   workers?: boolean;
   /** Server of the hosts instead of one of the stack's own; stopped with the stack. */
   target?: TargetForTests;
+  /** Temporal server instead of the one that all stacks share. */
+  temporalAddress?: string;
   /** Hosts beside `host-1`: the environment of each worker, over that of the stack. */
   moreHosts?: Record<string, Record<string, string>>;
 }
@@ -111,11 +113,12 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const range = await servicePortRange();
   const target = options.target ?? (await startTargetServer(home));
   const metadata = await createDatabase(servers.metadata, name);
-  await createNamespace(servers.temporalAddress, name);
+  const temporalAddress = options.temporalAddress ?? servers.temporalAddress;
+  await createNamespace(temporalAddress, name);
   const env = {
     PGSTEWARD_HOME: home,
     PGSTEWARD_METADATA_URL: `postgres://${metadata.user}@${metadata.host}:${metadata.port}/${name}`,
-    TEMPORAL_ADDRESS: servers.temporalAddress,
+    TEMPORAL_ADDRESS: temporalAddress,
     TEMPORAL_NAMESPACE: name,
     PGSTEWARD_RUNTIME: options.runtime,
     PGSTEWARD_PORT_RANGE: `${range.first + 20}-${range.last}`,
@@ -142,7 +145,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const control = await openControlPlane(config, metadata, log);
   await registerServer(control, { hostId: config.host.id, address: target.address });
   const temporal = await openTemporal({
-    address: servers.temporalAddress,
+    address: temporalAddress,
     namespace: name,
     codecKeyringFile: config.files.codecKeyring,
   });
