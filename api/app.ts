@@ -71,7 +71,15 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', installationRoutes(deps, listHosts));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
-  for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, serverTaskRoutes, rotationRoutes]) {
+  for (const routes of [
+    planRoutes,
+    roleRoutes,
+    dropRoutes,
+    grantRoutes,
+    accessRoutes,
+    serverTaskRoutes,
+    rotationRoutes,
+  ]) {
     app.route('/', routes(serverDeps));
   }
   app.route('/', notificationRoutes(deps));

@@ -2,7 +2,14 @@ import { batchRequest, isBatched, type RotatedRole, rotationAudit } from '../dom
 import { nextLogin } from '../domain/rotations/rotation.ts';
 import { type AcceptedRequest, insertRequest, newTaskId } from './accepted-requests.ts';
 import type { Queryable } from './connection.ts';
-import { findOpenRun, findRunOfTrigger, insertRun, type RotationRun, type RunDatabase, ranSince } from './rotation-runs.ts';
+import {
+  findOpenRun,
+  findRunOfTrigger,
+  insertRun,
+  type RotationRun,
+  type RunDatabase,
+  ranSince,
+} from './rotation-runs.ts';
 import { lockRotation, type RotationRecord } from './rotations.ts';
 import { type StoredSecret, taskSecretId, taskSecretOwner } from './secrets.ts';
 
@@ -71,7 +78,10 @@ export async function acceptRotation(
   if (busy !== undefined) {
     return { state: 'busy', reason: `database ${busy.id}, whose services log in as the role, is ${busy.state}` };
   }
-  return accept(tx, rotation, input, tools, { role, databases: found.map(({ id, state }) => ({ id, state }) as RunDatabase) });
+  return accept(tx, rotation, input, tools, {
+    role,
+    databases: found.map(({ id, state }) => ({ id, state }) as RunDatabase),
+  });
 }
 
 async function accept(

@@ -38,7 +38,16 @@ export async function insertRun(
   tx: Queryable,
   run: Pick<
     RotationRun,
-    'id' | 'rotationId' | 'trigger' | 'triggerId' | 'dueAt' | 'taskId' | 'skipped' | 'batched' | 'previousLogin' | 'login'
+    | 'id'
+    | 'rotationId'
+    | 'trigger'
+    | 'triggerId'
+    | 'dueAt'
+    | 'taskId'
+    | 'skipped'
+    | 'batched'
+    | 'previousLogin'
+    | 'login'
   > & { databases: RunDatabase[] },
 ): Promise<boolean> {
   const { rowCount } = await tx.query(

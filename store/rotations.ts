@@ -65,7 +65,11 @@ export async function listRotations(
   filter: { serverName?: string | undefined; serverNames?: readonly string[] | undefined },
   page: Omit<KeysetPage, 'orderField'>,
 ): Promise<RotationRecord[]> {
-  const { condition, orderAndLimit, values } = keyset({ ...page, orderField: 'id' }, { id: 'r.id', name: 'r.role_name' }, 3);
+  const { condition, orderAndLimit, values } = keyset(
+    { ...page, orderField: 'id' },
+    { id: 'r.id', name: 'r.role_name' },
+    3,
+  );
   const { rows } = await db.query<RotationRecord>(
     `SELECT ${COLUMNS} FROM rotations r
      WHERE r.deleted_at IS NULL AND ($1::text IS NULL OR r.server_name = $1)

@@ -1,4 +1,4 @@
-import { z } from '@hono/zod-openapi';
+import type { z } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
 import { isTold, rotationResource } from '../../domain/rotations/request.ts';
 import {
@@ -79,7 +79,8 @@ function optionsOf(body: CreateBody): RotationOptions {
   const { strategy, logins, databases, override } = body;
   if (strategy === 'in-place') {
     const misplaced = (['logins', 'databases'] as const).filter((name) => body[name] !== undefined);
-    if (graceOf(body.grace) > 0) throw invalidInput([{ path: 'grace', message: 'is of alternating rotations: one role has one password' }]);
+    if (graceOf(body.grace) > 0)
+      throw invalidInput([{ path: 'grace', message: 'is of alternating rotations: one role has one password' }]);
     if (misplaced.length > 0) {
       throw invalidInput(misplaced.map((path) => ({ path, message: 'is of alternating rotations' })));
     }
@@ -100,30 +101,36 @@ export function changeRotation(
   request: { id: string; body: z.infer<typeof changeRotationSchema> },
 ): Promise<Shown> {
   const { body } = request;
-  return changeRow(deps, caller, { ...request, route: 'PATCH /v1/rotations/{rotation_id}', action: 'rotation.change' }, async (tx, before) => {
-    if (body.consumers !== undefined && before.consumers.some(isTold)) assertAdmin(caller, 'a change of such consumers');
-    const told = body.consumers === undefined ? undefined : consumersOf(deps, caller, body.consumers);
-    if (told !== undefined) {
-      await refuseOpen(tx, before, 'its consumers stay as they are until then');
-      await storeSecrets(deps, tx, before.id, told.secrets);
-    }
-    const schedule = body.schedule === undefined ? undefined : scheduleOf(body.schedule);
-    const grace = body.grace === undefined ? before.options.graceMs : graceOf(body.grace);
-    if (before.strategy === 'in-place' && grace > 0) {
-      throw invalidInput([{ path: 'grace', message: 'is of alternating rotations: one role has one password' }]);
-    }
-    const options = {
-      ...before.options,
-      graceMs: grace,
-      ...(body.sessions !== undefined && { sessions: sessionsOf(body.sessions) }),
-    };
-    assertGraceFits(schedule === undefined ? before.schedule : schedule, options);
-    return updateRotation(tx, before.id, {
-      options,
-      ...(schedule !== undefined && { schedule }),
-      ...(told !== undefined && { consumers: told.consumers }),
-    });
-  });
+  return changeRow(
+    deps,
+    caller,
+    { ...request, route: 'PATCH /v1/rotations/{rotation_id}', action: 'rotation.change' },
+    async (tx, before) => {
+      if (body.consumers !== undefined && before.consumers.some(isTold))
+        assertAdmin(caller, 'a change of such consumers');
+      const told = body.consumers === undefined ? undefined : consumersOf(deps, caller, body.consumers);
+      if (told !== undefined) {
+        await refuseOpen(tx, before, 'its consumers stay as they are until then');
+        await storeSecrets(deps, tx, before.id, told.secrets);
+      }
+      const schedule = body.schedule === undefined ? undefined : scheduleOf(body.schedule);
+      const grace = body.grace === undefined ? before.options.graceMs : graceOf(body.grace);
+      if (before.strategy === 'in-place' && grace > 0) {
+        throw invalidInput([{ path: 'grace', message: 'is of alternating rotations: one role has one password' }]);
+      }
+      const options = {
+        ...before.options,
+        graceMs: grace,
+        ...(body.sessions !== undefined && { sessions: sessionsOf(body.sessions) }),
+      };
+      assertGraceFits(schedule === undefined ? before.schedule : schedule, options);
+      return updateRotation(tx, before.id, {
+        options,
+        ...(schedule !== undefined && { schedule }),
+        ...(told !== undefined && { consumers: told.consumers }),
+      });
+    },
+  );
 }
 
 /** Stops the schedule, or goes on with it. What is under way goes on. @throws ApiError */

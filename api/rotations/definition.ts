@@ -88,7 +88,8 @@ export function consumersOf(
 function urlProblem({ url, allow_insecure: insecure }: Extract<ConsumerBody, { kind: 'webhook' }>): string | undefined {
   const parsed = URL.parse(url);
   if (parsed === null || !['https:', 'http:'].includes(parsed.protocol)) return 'must be an address such as https://…';
-  if (parsed.username !== '' || parsed.password !== '') return 'must not hold credentials; the signature proves who calls';
+  if (parsed.username !== '' || parsed.password !== '')
+    return 'must not hold credentials; the signature proves who calls';
   const isLocal = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(parsed.hostname);
   if (parsed.protocol === 'https:' || isLocal || insecure) return undefined;
   return 'must be https, or say "allow_insecure": true';

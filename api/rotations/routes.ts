@@ -26,7 +26,9 @@ import { revealRotation } from './secret.ts';
 import { triggerRotation } from './trigger.ts';
 
 const params = z.object({ rotation_id: z.uuid().openapi({ param: { name: 'rotation_id', in: 'path' } }) });
-const forbidden = refused('The role or the scope of the caller does not allow it, or a rule of whose password may be changed.');
+const forbidden = refused(
+  'The role or the scope of the caller does not allow it, or a rule of whose password may be changed.',
+);
 const notFound = refused('There is no such rotation of the caller, or no such role.');
 const conflict = refused('The role has a rotation, a run is under way, or the Idempotency-Key was used otherwise.');
 const unavailable = refused('The server does not answer; try again.');
@@ -115,7 +117,9 @@ const secretRoute = createRoute({
 export function rotationRoutes(deps: ServerApiDeps): OpenAPIHono<ApiVariables> {
   const app = new OpenAPIHono<ApiVariables>({ defaultHook: answerInvalidShape });
 
-  app.openapi(createRotationRoute, async (c) => c.json(await createRotation(deps, callerOf(c), c.req.valid('json')), 201));
+  app.openapi(createRotationRoute, async (c) =>
+    c.json(await createRotation(deps, callerOf(c), c.req.valid('json')), 201),
+  );
 
   app.openapi(listRoute, async (c) => {
     const { server: serverName, after_rotation_id: after, limit, sort_order: order } = c.req.valid('query');

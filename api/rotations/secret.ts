@@ -6,7 +6,7 @@ import { rotationSecretId } from '../../domain/rotations/rotation.ts';
 import { openStored } from '../../platform/secrets/open-stored.ts';
 import { hashToken } from '../../platform/secrets/token.ts';
 import { insertAudit } from '../../store/audit.ts';
-import { type Queryable } from '../../store/connection.ts';
+import type { Queryable } from '../../store/connection.ts';
 import { handoverSecretId, insertHandover } from '../../store/handovers.ts';
 import { lockRotation, type RotationRecord } from '../../store/rotations.ts';
 import { insertSecrets, secretsAt } from '../../store/secrets.ts';
@@ -34,7 +34,11 @@ const keptSchema = z.object({ login: z.string(), version: z.int() });
  * The current password of a rotation: in the answer where the request can be repeated safely (R7), else behind a link that shows it
  * once. Both are reveals. @throws ApiError 404
  */
-export async function revealRotation(deps: ApiDeps, caller: Caller, of: { id: string; origin: string }): Promise<Secret> {
+export async function revealRotation(
+  deps: ApiDeps,
+  caller: Caller,
+  of: { id: string; origin: string },
+): Promise<Secret> {
   const change = changeRequest(deps, { caller, route: ROUTE, content: { id: of.id }, answer: keptSchema });
   const keyed = caller.idempotencyKey !== undefined;
   let link: Secret['handover'] = null;
@@ -86,7 +90,10 @@ async function linkTo(
     port: String(endpoint?.port ?? ''),
   };
   const secretId = handoverSecretId(id);
-  const { keyId, bytes } = deps.sealer.seal({ secretId, owner: secretId, version: 1 }, JSON.stringify({ token, shown }));
+  const { keyId, bytes } = deps.sealer.seal(
+    { secretId, owner: secretId, version: 1 },
+    JSON.stringify({ token, shown }),
+  );
   // No task asked for it: the link is its own.
   const common = { id, taskId: id, serverName, roleName: login, environment: '', databaseName: database, expiresAt };
   await insertHandover(tx, { ...common, actor: caller.account, tokenHash: hashToken(token) });

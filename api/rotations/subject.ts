@@ -28,7 +28,9 @@ export interface NamedSubject {
 export async function serverOf(deps: Pick<ApiDeps, 'db'>, caller: Caller, named: NamedSubject): Promise<string> {
   const { server, database_id: databaseId, cluster_id: clusterId, env, database } = named;
   if ([server, databaseId, clusterId, env].filter((one) => one !== undefined).length !== 1) {
-    throw invalidInput([{ path: '', message: 'needs exactly one of server, database_id, cluster_id, and env with database' }]);
+    throw invalidInput([
+      { path: '', message: 'needs exactly one of server, database_id, cluster_id, and env with database' },
+    ]);
   }
   if ((env === undefined) !== (database === undefined)) {
     throw invalidInput([{ path: 'database', message: 'belongs to env' }]);
@@ -36,8 +38,11 @@ export async function serverOf(deps: Pick<ApiDeps, 'db'>, caller: Caller, named:
   const found =
     server ??
     (databaseId !== undefined && (await serverOfDatabase(deps, caller, databaseId))) ??
-    (clusterId !== undefined && (await findCluster(deps.db, uuidOf(clusterId) ?? clusterId).catch(() => undefined))?.serverName);
-  const name = found || (env !== undefined && database !== undefined ? await serverOfPlace(deps, caller, env, database) : undefined);
+    (clusterId !== undefined &&
+      (await findCluster(deps.db, uuidOf(clusterId) ?? clusterId).catch(() => undefined))?.serverName);
+  const name =
+    found ||
+    (env !== undefined && database !== undefined ? await serverOfPlace(deps, caller, env, database) : undefined);
   if (name && mayUse(caller, 'servers', name) && (await isRegistered(deps, name))) return name;
   throw new ApiError('not_found', 'there is no such server, database, cluster or environment');
 }
@@ -112,7 +117,7 @@ async function ownerOf(
   { serverName, role }: { serverName: string; role: string },
 ): Promise<string | undefined> {
   const { rows } = await db.query<{ owner: string }>(
-    'SELECT CASE WHEN origin = \'rotation\' THEN \'another rotation\' ELSE owner END AS owner FROM credentials WHERE server_name = $1 AND role_name = $2',
+    "SELECT CASE WHEN origin = 'rotation' THEN 'another rotation' ELSE owner END AS owner FROM credentials WHERE server_name = $1 AND role_name = $2",
     [serverName, role],
   );
   return rows[0]?.owner;
@@ -120,7 +125,10 @@ async function ownerOf(
 
 async function look(deps: Pick<ApiDeps, 'targets'>, caller: Caller, serverName: string) {
   const server = await deps.targets.get(serverName);
-  const session = { applicationName: `pgsteward:${caller.requestId}`, doing: `looking at roles of server ${serverName}` };
+  const session = {
+    applicationName: `pgsteward:${caller.requestId}`,
+    doing: `looking at roles of server ${serverName}`,
+  };
   try {
     return await server.onMaintenance(session, async (client) =>
       observeCluster(client, { serverName, facts: await sessionFacts(client) }),

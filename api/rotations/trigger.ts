@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { z } from '@hono/zod-openapi';
+import { v7 as uuidv7 } from 'uuid';
 import { acceptanceTools } from '../../platform/rotations/acceptance-tools.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { startOf } from '../../platform/temporal/task-run.ts';
@@ -38,7 +38,8 @@ export async function triggerRotation(deps: ServerApiDeps, caller: Caller, id: s
         acceptanceTools(deps.sealer),
       );
       if (outcome.state === 'gone') throw noSuchRotation();
-      if (outcome.state === 'busy') throw new ApiError('operation_already_in_progress', `${outcome.reason}; try again when it has ended`);
+      if (outcome.state === 'busy')
+        throw new ApiError('operation_already_in_progress', `${outcome.reason}; try again when it has ended`);
       if (outcome.state !== 'accepted') throw new ApiError('operation_not_supported', outcome.reason);
       const { taskId, runId, serverName } = outcome;
       await change.keep(tx, { run_id: runId, task_id: taskId, server: serverName });

@@ -24,9 +24,16 @@ const duration = (example: number | string) =>
     .refine((value) => durationMs(value) !== undefined, 'must be seconds, or a length of time such as P30D or PT12H')
     .openapi({ example });
 const bounded = (example: number | string, mostMs: number) =>
-  duration(example).refine((value) => (durationMs(value) ?? 0) <= mostMs, `must be at most ${mostMs / 86_400_000} days`);
+  duration(example).refine(
+    (value) => (durationMs(value) ?? 0) <= mostMs,
+    `must be at most ${mostMs / 86_400_000} days`,
+  );
 
-const whole = (first: number, last: number) => z.array(z.int().min(first).max(last)).min(1).max(last - first + 1);
+const whole = (first: number, last: number) =>
+  z
+    .array(z.int().min(first).max(last))
+    .min(1)
+    .max(last - first + 1);
 const scheduleSchema = z
   .strictObject({
     every: duration('P30D').optional().describe('Time between two runs; the first one is due after it.'),
@@ -139,7 +146,10 @@ export const createRotationSchema = z
       .optional()
       .describe('Databases in which the two logins act as the role; all unless given.'),
     consumers: parts.consumers.default([]),
-    override: z.boolean().default(false).describe('An administrator says that the rules of whose password may be changed do not count.'),
+    override: z
+      .boolean()
+      .default(false)
+      .describe('An administrator says that the rules of whose password may be changed do not count.'),
   })
   .openapi('CreateRotationRequest');
 
@@ -249,7 +259,10 @@ export const rotationSecretSchema = z
   .object({
     login: z.string(),
     version: z.int(),
-    password: z.string().nullable().describe('Where the request had an Idempotency-Key; null when that was too long ago.'),
+    password: z
+      .string()
+      .nullable()
+      .describe('Where the request had an Idempotency-Key; null when that was too long ago.'),
     handover: z.object({ url: z.string(), expires_at: z.string() }).nullable().describe('A link that shows it once.'),
   })
   .openapi('RotationSecret');

@@ -91,6 +91,9 @@ export const rotationSecretId = (rotationId: string): string => `rotation/${rota
 export const consumerSecretId = (rotationId: string): string => `rotation/${rotationId}/consumers`;
 
 /** The rotation as messages name it. */
-export function describeRotation({ serverName, roleName }: Pick<RotationDefinition, 'serverName' | 'roleName'>): string {
+export function describeRotation({
+  serverName,
+  roleName,
+}: Pick<RotationDefinition, 'serverName' | 'roleName'>): string {
   return `role ${quoteIdentifier(roleName)} on server ${serverName}`;
 }

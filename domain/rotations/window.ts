@@ -35,7 +35,8 @@ export function openingAfter(at: Date, window: DayWindow | undefined, timeZone: 
   const guess = new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS + wait * MINUTE_MS);
   // A change of clocks in between moves the opening by as much.
   const off = start - minuteIn(guess, timeZone);
-  const shift = off > MINUTES_OF_DAY / 2 ? off - MINUTES_OF_DAY : off < -MINUTES_OF_DAY / 2 ? off + MINUTES_OF_DAY : off;
+  const shift =
+    off > MINUTES_OF_DAY / 2 ? off - MINUTES_OF_DAY : off < -MINUTES_OF_DAY / 2 ? off + MINUTES_OF_DAY : off;
   const opening = new Date(guess.getTime() + shift * MINUTE_MS);
   if (opening > at && isOpen(opening, window, timeZone)) return opening;
   return guess > at ? guess : new Date(guess.getTime() + MINUTES_OF_DAY * MINUTE_MS);

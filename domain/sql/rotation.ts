@@ -23,7 +23,9 @@ export function prepareLogin(of: {
   const name = quoteIdentifier(login);
   const asOwner = (where: string) => `ALTER ROLE ${name}${where} SET role = ${quoteLiteral(role)}`;
   return [
-    ...(of.exists ? [] : [`CREATE ROLE ${name} WITH NOLOGIN INHERIT`, `COMMENT ON ROLE ${name} IS ${quoteLiteral(of.comment)}`]),
+    ...(of.exists
+      ? []
+      : [`CREATE ROLE ${name} WITH NOLOGIN INHERIT`, `COMMENT ON ROLE ${name} IS ${quoteLiteral(of.comment)}`]),
     `ALTER ROLE ${name} WITH CONNECTION LIMIT ${traits.connectionLimit}`,
     grantMembership({ role, member: login, inherit: true, serverVersion: of.serverVersion }),
     ...traits.settings.flatMap(({ database, entries }) =>

@@ -20,7 +20,10 @@ export async function commandPgbouncer(
     await client.connect().catch((error: Error & { code?: string }) => {
       const refused = error.code === '08P01' || error.code === '28P01' || /auth|login|password/i.test(error.message);
       throw refused
-        ? new Failure('NotAllowed', `${where} does not let "${at.user}" in; see admin_users and the password of the consumer`)
+        ? new Failure(
+            'NotAllowed',
+            `${where} does not let "${at.user}" in; see admin_users and the password of the consumer`,
+          )
         : new Failure('ServerUnavailable', `${where} does not answer: ${error.code ?? error.message}`);
     });
     for (const command of commands) {

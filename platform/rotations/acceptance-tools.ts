@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { loginNames } from '../../domain/rotations/rotation.ts';
-import type { Sealer } from '../secrets/seal.ts';
 import { makeRolePassword } from '../secrets/role-password.ts';
+import type { Sealer } from '../secrets/seal.ts';
 
 /** A secret that is about to be sealed. */
 interface Identity {

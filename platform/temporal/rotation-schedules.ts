@@ -1,7 +1,7 @@
 import {
-  type ScheduleDescription,
   ScheduleAlreadyRunning,
   ScheduleClient,
+  type ScheduleDescription,
   ScheduleNotFoundError,
   type ScheduleOptions,
   ScheduleOverlapPolicy,

@@ -75,7 +75,9 @@ describe.each(['in-place', 'alternating'])('%s: a PgBouncer', (strategy) => {
         `SELECT rolpassword AS verifier FROM pg_authid WHERE rolname = '${user}'`,
       );
       const file = await readFile(join(directory, bouncer.authFile), 'utf8');
-      expect(file.split('\n').filter((line) => line.startsWith(`"${role}`))).toEqual([`"${user}" "${stored?.verifier}"`]);
+      expect(file.split('\n').filter((line) => line.startsWith(`"${role}`))).toEqual([
+        `"${user}" "${stored?.verifier}"`,
+      ]);
       expect(file).toContain(`"${bouncer.admin.user}"`);
     }
     expect((await stat(join(directory, bouncer.authFile))).mode & 0o777).toBe(0o600);
@@ -110,7 +112,10 @@ describe('a webhook', () => {
     answer = 400;
     const task = await rotate(stack, id);
     answer = 204;
-    expect(task).toMatchObject({ status: 'failed', error: expect.stringContaining('refused the new password with 400') });
+    expect(task).toMatchObject({
+      status: 'failed',
+      error: expect.stringContaining('refused the new password with 400'),
+    });
     const after = await secretOf(stack, id);
     expect(after).toEqual(before[0]);
     expect(await logsIn(stack, { user: 'called', password: after.password })).toBe(true);

@@ -7,8 +7,8 @@ import { openStored } from '../../platform/secrets/open-stored.ts';
 import { currentSecrets, taskSecretId } from '../../store/secrets.ts';
 import { provision } from '../e2e/support/tenants.ts';
 import { startWorkerProcess, type WorkerProcess } from '../faults/support/worker-process.ts';
-import { startTestStack, type TestStack } from '../support/stack.ts';
 import { seedRequest } from '../support/specs.ts';
+import { startTestStack, type TestStack } from '../support/stack.ts';
 import { define, ended, logsIn, shown } from './support/rotations.ts';
 
 /*
@@ -26,8 +26,11 @@ interface Case {
   service?: true;
 }
 
-const of = (strategy: Case['strategy'], more: Omit<Case, 'name' | 'strategy' | 'activity'>, activities: string[]): Case[] =>
-  activities.map((activity) => ({ name: `${strategy}: ${activity}`, strategy, activity, ...more }));
+const of = (
+  strategy: Case['strategy'],
+  more: Omit<Case, 'name' | 'strategy' | 'activity'>,
+  activities: string[],
+): Case[] => activities.map((activity) => ({ name: `${strategy}: ${activity}`, strategy, activity, ...more }));
 
 const CASES: Case[] = [
   ...of('alternating', {}, [

@@ -130,7 +130,9 @@ describe('a schedule', () => {
     const { runs } = await ranTimes(id, completed(before).length + 2);
     const caughtUp = runs
       .filter((run: { id: string }) => !before.runs.some((earlier: { id: string }) => earlier.id === run.id))
-      .filter((run: { due_at: string; created_at: string }) => Date.parse(run.created_at) - Date.parse(run.due_at) > 2_500);
+      .filter(
+        (run: { due_at: string; created_at: string }) => Date.parse(run.created_at) - Date.parse(run.due_at) > 2_500,
+      );
     const done = caughtUp.filter(({ status }: { status: string }) => status === 'completed');
     expect(done).toHaveLength(1);
     expect(isFuture((await shown(stack, id)).next)).toBe(true);

@@ -64,7 +64,12 @@ describe('alternating rotations', () => {
 
   test('leave the database to later updates, whose services keep the login that is current', async () => {
     const id = 'shop';
-    await updated(stack, id, shopSpec(id, stack.port(0), { users: [{ username: 'shop_more', attributes: ['LOGIN'], password: 'x' }] }), '?force_update=true');
+    await updated(
+      stack,
+      id,
+      shopSpec(id, stack.port(0), { users: [{ username: 'shop_more', attributes: ['LOGIN'], password: 'x' }] }),
+      '?force_update=true',
+    );
     expect((await rest(stack.port(0), '/items', { token: shopToken(id) })).status).toBe(200);
     const users = await stack.target.query<{ usename: string }>(
       `SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'shop' AND application_name LIKE '%shop%'`,

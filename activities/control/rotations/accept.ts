@@ -31,7 +31,12 @@ export async function acceptRotation(
   const opening = openingAfter(now, schedule?.window, schedule?.timeZone ?? 'UTC');
   if (opening > now) return { outcome: 'waits for its window', waitMs: opening.getTime() - now.getTime() };
   const trigger = {
-    ...{ rotationId, triggerId, trigger: 'schedule' as const, dueAt: input.dueAt === null ? null : new Date(input.dueAt) },
+    ...{
+      rotationId,
+      triggerId,
+      trigger: 'schedule' as const,
+      dueAt: input.dueAt === null ? null : new Date(input.dueAt),
+    },
     requestHash: deps.sealer.fingerprint(triggerId),
     audit: { actor: 'schedule' },
   };

@@ -39,7 +39,10 @@ export function undoCallWebhooks(deps: ControlDeps, input: TaskRef): Promise<voi
       if (noted[name] !== true) continue;
       await call(work, { name, secrets, event: 'rotation.taken_back' }).catch((error: unknown) => {
         if (!(error instanceof Failure)) throw error;
-        deps.log.warn({ err: error, rotationId: work.rotation.id }, 'a webhook does not know that a rotation was taken back');
+        deps.log.warn(
+          { err: error, rotationId: work.rotation.id },
+          'a webhook does not know that a rotation was taken back',
+        );
       });
     }
   });
@@ -57,7 +60,8 @@ async function call(
   },
 ): Promise<void> {
   const { url, signingKey } = of.secrets[of.name] ?? {};
-  if (url === undefined || signingKey === undefined) throw new Failure('NotAllowed', `webhook "${of.name}" has no address`);
+  if (url === undefined || signingKey === undefined)
+    throw new Failure('NotAllowed', `webhook "${of.name}" has no address`);
   await callConsumer({
     ...{ name: of.name, url, signingKey, deliveryId: `${taskId}/${of.name}`, signal: cancellationSignal() },
     body: {
@@ -74,7 +78,11 @@ async function call(
 }
 
 /** The same link however often the step is repeated. */
-async function linkFor(deps: ControlDeps, work: RotationWork, receiver: string): Promise<{ url: string; expires_at: string }> {
+async function linkFor(
+  deps: ControlDeps,
+  work: RotationWork,
+  receiver: string,
+): Promise<{ url: string; expires_at: string }> {
   const { publicUrl, hours } = deps.handover;
   if (publicUrl === null) {
     throw new Failure('NotAllowed', 'links need PGSTEWARD_PUBLIC_URL: set it on every control worker');

@@ -10,7 +10,10 @@ import { consumingInstances } from './seal-rotation.ts';
 export async function loadRotation(deps: ControlDeps, { taskId }: { taskId: string }): Promise<RotationPlan> {
   const status = await startTask(deps.db, taskId);
   if (status === undefined) throw new Failure('StaleTask', `task ${taskId} is unknown or closed already`);
-  return { ...(await rotationPlan(deps, taskId)), ...(status === 'canceling' ? { cancelRequested: true as const } : {}) };
+  return {
+    ...(await rotationPlan(deps, taskId)),
+    ...(status === 'canceling' ? { cancelRequested: true as const } : {}),
+  };
 }
 
 /** The part of the accepted rows that a workflow sees: ids and flags. */

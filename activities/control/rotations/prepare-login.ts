@@ -74,4 +74,3 @@ export function undoPrepareLogin(deps: ControlDeps, input: TaskRef): Promise<voi
     });
   });
 }
-

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
 import { Failure } from '../../../domain/failures.ts';
 import { label } from '../../../domain/replication/endpoints.ts';
-import { type LoginProof, proveLogin } from '../../../platform/target/prove-login.ts';
 import type { EndpointAnswer } from '../../../platform/target/primary.ts';
+import { type LoginProof, proveLogin } from '../../../platform/target/prove-login.ts';
 import { askReplication } from '../../../platform/target/replication.ts';
 import type { TargetServer } from '../../../platform/target/target-server.ts';
 import { appendLog } from '../../../store/tasks.ts';
@@ -45,7 +45,10 @@ function lineOf(role: string, where: string, proof: LoginProof): string {
   if (proof.proven) return `login of ${role} proven on ${where}`;
   const { reason, message } = proof;
   if (reason === 'refused' || reason === 'not_permitted') {
-    throw new Failure('LoginNotProven', `a login of "${role}" with its new password was refused on ${where}: ${message}`);
+    throw new Failure(
+      'LoginNotProven',
+      `a login of "${role}" with its new password was refused on ${where}: ${message}`,
+    );
   }
   if (reason === 'unreachable') throw new Failure('ServerUnavailable', `${where} does not answer: ${message}`);
   return `login of ${role} cannot be proven from here on ${where}: ${message}`;

@@ -35,11 +35,17 @@ export async function publishRotation(
     await (alternating ? recordLogin(tx, work, oid) : recordOfDatabase(deps, tx, work, password));
     const submitted = { kind: 'password', password } as const;
     const fingerprint = passwordFingerprint(deps.sealer, work.serverName, login, submitted);
-    await noteRoles(tx, { serverName: work.serverName, roles: [{ roleName: login, oid, passwordFingerprint: fingerprint }] });
+    await noteRoles(tx, {
+      serverName: work.serverName,
+      roles: [{ roleName: login, oid, passwordFingerprint: fingerprint }],
+    });
     await markRunSettled(tx, taskId);
     // What is left is of the former login alone.
     await releaseDatabases(tx, input);
-    const measured = { ...(windowMs !== undefined && { window_ms: windowMs }), ...(gapMs !== undefined && { gap_ms: gapMs }) };
+    const measured = {
+      ...(windowMs !== undefined && { window_ms: windowMs }),
+      ...(gapMs !== undefined && { gap_ms: gapMs }),
+    };
     await noteMeasured(tx, { taskId, measured });
     await appendLog(tx, { taskId, entries: [{ message: lineOf(input, login), fields: measured }] });
   });

@@ -1,5 +1,10 @@
 import { describeRotation } from '../../../domain/rotations/rotation.ts';
-import { applySchedule, catchUpSchedule, describeSchedule, scheduledRotations } from '../../../platform/temporal/rotation-schedules.ts';
+import {
+  applySchedule,
+  catchUpSchedule,
+  describeSchedule,
+  scheduledRotations,
+} from '../../../platform/temporal/rotation-schedules.ts';
 import { lastRuns, pruneRuns } from '../../../store/rotation-runs.ts';
 import { listScheduled, listUnapplied, noteApplied, type RotationRecord } from '../../../store/rotations.ts';
 import type { ControlDeps } from '../deps.ts';
@@ -49,15 +54,25 @@ async function apply(deps: ControlDeps, rotation: RotationRecord): Promise<void>
     );
     await noteApplied(deps.db, { id, revision });
   } catch (error) {
-    deps.log.warn({ err: error, rotationId: id }, 'Temporal did not take the schedule of a rotation; it is tried again');
+    deps.log.warn(
+      { err: error, rotationId: id },
+      'Temporal did not take the schedule of a rotation; it is tried again',
+    );
   }
 }
 
-async function catchUp(deps: ControlDeps, { id, schedule, createdAt, updatedAt, pausedAt }: RotationRecord): Promise<void> {
+async function catchUp(
+  deps: ControlDeps,
+  { id, schedule, createdAt, updatedAt, pausedAt }: RotationRecord,
+): Promise<void> {
   if (schedule === null || pausedAt !== null) return;
   const last = (await lastRuns(deps.db, [id])).get(id);
   const now = new Date();
-  const since = Math.max((last?.createdAt ?? createdAt).getTime(), updatedAt.getTime(), now.getTime() - schedule.catchUpMs);
+  const since = Math.max(
+    (last?.createdAt ?? createdAt).getTime(),
+    updatedAt.getTime(),
+    now.getTime() - schedule.catchUpMs,
+  );
   await catchUpSchedule(deps.workflows, { rotationId: id, since: new Date(since), now }).catch((error: unknown) => {
     deps.log.warn({ err: error, rotationId: id }, 'what a lost schedule was due could not be caught up');
   });

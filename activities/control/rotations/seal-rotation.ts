@@ -58,7 +58,9 @@ export async function consumingInstances(
   );
   return databases.flatMap((database) => {
     const services = new Set(
-      database.spec.services.filter(({ connectAs }) => connectAs === rotation.roleName).map(({ serviceId }) => serviceId),
+      database.spec.services
+        .filter(({ connectAs }) => connectAs === rotation.roleName)
+        .map(({ serviceId }) => serviceId),
     );
     return database.instances
       .filter(({ serviceId }) => services.has(serviceId))

@@ -1,9 +1,21 @@
 import type { SubmittedPassword } from '../../../domain/access/document.ts';
-import { type ConsumerSecrets, consumerSecretId, rotationOwner, rotationSecretId } from '../../../domain/rotations/rotation.ts';
+import {
+  type ConsumerSecrets,
+  consumerSecretId,
+  rotationOwner,
+  rotationSecretId,
+} from '../../../domain/rotations/rotation.ts';
 import { openStored } from '../../../platform/secrets/open-stored.ts';
 import type { Queryable } from '../../../store/connection.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
-import { currentSecrets, insertSecrets, keepSecrets, taskSecretId, taskSecretOwner, userSecretId } from '../../../store/secrets.ts';
+import {
+  currentSecrets,
+  insertSecrets,
+  keepSecrets,
+  taskSecretId,
+  taskSecretOwner,
+  userSecretId,
+} from '../../../store/secrets.ts';
 import type { ControlDeps } from '../deps.ts';
 import { openRotationPassword } from '../passwords.ts';
 
@@ -80,7 +92,10 @@ export async function storeCurrent(
   await insertSecrets(tx, [{ id, owner, version: of.version, keyId, sealed: bytes }]);
   const consumers = consumerSecretId(of.rotationId);
   const version = (await currentSecrets(tx, [consumers])).get(consumers)?.version;
-  await keepSecrets(tx, { owner, versions: { [id]: of.version, ...(version !== undefined && { [consumers]: version }) } });
+  await keepSecrets(tx, {
+    owner,
+    versions: { [id]: of.version, ...(version !== undefined && { [consumers]: version }) },
+  });
 }
 
 /** Secrets of the consumers of a rotation, by their names. */

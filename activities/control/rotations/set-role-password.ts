@@ -28,33 +28,42 @@ type Former = { kind: 'verifier'; verifier: string } | { kind: 'none' } | { kind
  * @returns when it was committed, and the end of the WAL then
  */
 export function setRolePassword(deps: ControlDeps, input: TaskRef): Promise<{ setAtMs: number; position: number }> {
-  return performRotationStep(deps, { ...input, step: 'setRolePassword' }, async ({ work, session, assertHolds, note, noted }) => {
-    const { login } = work.run;
-    const server = await deps.targets.get(work.serverName);
-    return server.reserve(session(`setting the password of ${describeRotation(work.rotation)}`), 1, async (lease) => {
-      const connection = await lease.connect();
-      await connection.transaction(async (client) => {
-        await client.query(LOCK_SQL, [[`role:${login}`]]);
-        const { canLogin } = await lookUnderRules(client, work);
-        if (!canLogin) {
-          throw new Failure('NotAllowed', `${describeRotation(work.rotation)} has NOLOGIN: nobody logs in with its password`);
-        }
-        const verifier = await verifierOf(deps, work, client);
-        const stored = await storedVerifier(client, login);
-        if (stored === verifier) return;
-        await onceSealed(deps, work, 'former', async () => JSON.stringify(await formerOf(deps, work, stored, client)));
-        if (noted.at === undefined) {
-          const { rows } = await client.query<{ at: string }>('SELECT clock_timestamp()::text AS at');
-          await note({ at: rows[0]?.at });
-        }
-        await assertHolds();
-        await client.query(setVerifier(login, verifier));
+  return performRotationStep(
+    deps,
+    { ...input, step: 'setRolePassword' },
+    async ({ work, session, assertHolds, note, noted }) => {
+      const { login } = work.run;
+      const server = await deps.targets.get(work.serverName);
+      return server.reserve(session(`setting the password of ${describeRotation(work.rotation)}`), 1, async (lease) => {
+        const connection = await lease.connect();
+        await connection.transaction(async (client) => {
+          await client.query(LOCK_SQL, [[`role:${login}`]]);
+          const { canLogin } = await lookUnderRules(client, work);
+          if (!canLogin) {
+            throw new Failure(
+              'NotAllowed',
+              `${describeRotation(work.rotation)} has NOLOGIN: nobody logs in with its password`,
+            );
+          }
+          const verifier = await verifierOf(deps, work, client);
+          const stored = await storedVerifier(client, login);
+          if (stored === verifier) return;
+          await onceSealed(deps, work, 'former', async () =>
+            JSON.stringify(await formerOf(deps, work, stored, client)),
+          );
+          if (noted.at === undefined) {
+            const { rows } = await client.query<{ at: string }>('SELECT clock_timestamp()::text AS at');
+            await note({ at: rows[0]?.at });
+          }
+          await assertHolds();
+          await client.query(setVerifier(login, verifier));
+        });
+        const setAtMs = Date.now();
+        const { rows } = await connection.client.query<{ position: number }>(WAL_POSITION_SQL);
+        return { setAtMs, position: rows[0]?.position ?? 0 };
       });
-      const setAtMs = Date.now();
-      const { rows } = await connection.client.query<{ position: number }>(WAL_POSITION_SQL);
-      return { setAtMs, position: rows[0]?.position ?? 0 };
-    });
-  });
+    },
+  );
 }
 
 async function formerOf(

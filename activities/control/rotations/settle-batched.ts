@@ -19,7 +19,10 @@ export async function settleBatchedRotations(
     const id = taskSecretId(taskId, rotation.roleName);
     const secret = (await currentSecrets(tx, [id])).get(id);
     if (secret === undefined) continue;
-    const { password } = JSON.parse(openStored(deps.sealer, secret)) as Extract<SubmittedPassword, { kind: 'password' }>;
+    const { password } = JSON.parse(openStored(deps.sealer, secret)) as Extract<
+      SubmittedPassword,
+      { kind: 'password' }
+    >;
     const version = rotation.secretVersion + 1;
     await storeCurrent(deps, tx, { rotationId, version, password });
     await settleRotation(tx, { id: rotationId, login: null, secretVersion: version });

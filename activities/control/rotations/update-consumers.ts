@@ -1,5 +1,5 @@
-import { authFileWith, consoleCommands, consumerFile } from '../../../domain/rotations/consumer-text.ts';
 import { Failure } from '../../../domain/failures.ts';
+import { authFileWith, consoleCommands, consumerFile } from '../../../domain/rotations/consumer-text.ts';
 import type { ConsumerSecrets, RotationConsumer } from '../../../domain/rotations/rotation.ts';
 import { readConsumerFile, writeConsumerFile } from '../../../platform/consumers/file.ts';
 import { commandPgbouncer } from '../../../platform/consumers/pgbouncer.ts';
@@ -58,7 +58,11 @@ export async function forgetFormerLogin(deps: ControlDeps, work: RotationWork): 
   for (const consumer of writtenOf(work)) {
     if (consumer.kind !== 'pgbouncer') continue;
     const text = (await readConsumerFile(directoryOf(deps), consumer.authFile)) ?? '';
-    await writeConsumerFile(directoryOf(deps), consumer.authFile, authFileWith(text, new Map([[previousLogin, undefined]])));
+    await writeConsumerFile(
+      directoryOf(deps),
+      consumer.authFile,
+      authFileWith(text, new Map([[previousLogin, undefined]])),
+    );
     await tell(consumer, secrets);
   }
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
-import { sessionFacts } from '../../../platform/target/catalog/cluster.ts';
 import { scramVerifier } from '../../../platform/scram/verifier.ts';
+import { sessionFacts } from '../../../platform/target/catalog/cluster.ts';
+import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
 import type { ControlDeps } from '../deps.ts';
 import { onceSealed, openPending } from './secrets.ts';
@@ -24,4 +24,3 @@ export async function storedVerifier(client: pg.ClientBase, role: string): Promi
   );
   return rows[0]?.verifier ?? null;
 }
-

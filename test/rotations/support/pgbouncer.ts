@@ -24,7 +24,13 @@ const admin = { user: 'bouncer_admin', password: 'bouncer-admin-password' };
 
 async function binary(): Promise<string> {
   for (const path of ['/usr/sbin/pgbouncer', '/usr/local/bin/pgbouncer', '/usr/bin/pgbouncer']) {
-    if (await access(path).then(() => true, () => false)) return path;
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   throw new Error('this test needs PgBouncer: apt-get install pgbouncer');
 }

@@ -7,7 +7,8 @@ type Body = any;
 /** Defines a rotation. */
 export async function define(stack: TestStack, body: Record<string, unknown>): Promise<Body> {
   const answer = await stack.call('POST', '/v1/rotations', body);
-  if (answer.status !== 201) throw new Error(`the rotation was refused: ${answer.status} ${JSON.stringify(answer.body)}`);
+  if (answer.status !== 201)
+    throw new Error(`the rotation was refused: ${answer.status} ${JSON.stringify(answer.body)}`);
   return answer.body;
 }
 
@@ -40,7 +41,10 @@ export async function shown(stack: TestStack, id: string): Promise<Body> {
 let keys = 0;
 
 /** The current login, with its password. */
-export async function secretOf(stack: TestStack, id: string): Promise<{ login: string; password: string; version: number }> {
+export async function secretOf(
+  stack: TestStack,
+  id: string,
+): Promise<{ login: string; password: string; version: number }> {
   keys += 1;
   const headers = { 'idempotency-key': `secret-${process.pid}-${keys}` };
   const { status, body } = await stack.call('POST', `/v1/rotations/${id}/secret`, undefined, headers);
