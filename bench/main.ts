@@ -3,6 +3,7 @@ import { auditBench } from './audit.ts';
 import { listBench } from './list.ts';
 import { provisionBench } from './provision.ts';
 import { rolesBench } from './roles.ts';
+import { rotateBench } from './rotate.ts';
 import { updateBench } from './update.ts';
 import { usersBench } from './users.ts';
 
@@ -11,6 +12,7 @@ const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map(
   ['list', listBench],
   ['provision', provisionBench],
   ['roles', rolesBench],
+  ['rotate', rotateBench],
   ['update', updateBench],
   ['users', usersBench],
 ]);

@@ -144,6 +144,6 @@ describe('a PostgREST that needs a connection between the two passwords', () => 
     expect(await ended(stack, body)).toMatchObject({ status: 'completed' });
     expect((await rest(stack.port(0), '/items', { token: shopToken(id) })).status).toBe(200);
     const { runs } = await shown(stack, rotation.id);
-    console.info(`a PostgREST that was caught did not answer for ${runs[0].gap_ms} ms after it was told`);
+    process.stdout.write(`a PostgREST that was caught did not answer for ${runs[0].gap_ms} ms after it was told\n`);
   });
 });

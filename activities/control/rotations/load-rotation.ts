@@ -4,7 +4,7 @@ import { loadRotationWork } from '../../../store/rotation-work.ts';
 import { startTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { RotationPlan } from '../types.ts';
-import { consumingInstances } from './seal-rotation.ts';
+import { consumingInstances } from './consuming-instances.ts';
 
 /** Marks the task running and loads its plan. */
 export async function loadRotation(deps: ControlDeps, { taskId }: { taskId: string }): Promise<RotationPlan> {

@@ -2,14 +2,13 @@ import { Failure } from '../../../domain/failures.ts';
 import { sealForHost } from '../../../platform/secrets/host-envelope.ts';
 import { listHosts } from '../../../store/hosts.ts';
 import { announceSteps } from '../../../store/journal.ts';
-import type { RotationWork } from '../../../store/rotation-work.ts';
 import { listServers } from '../../../store/servers.ts';
-import { loadDatabaseWork, type Work, type WorkInstance } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
 import { openJwtSecrets, openServiceLogins } from '../passwords.ts';
 import { buildBundle, requireHost } from '../services/seal-services.ts';
 import { performRotationStep } from '../step.ts';
 import type { TaskRef } from '../types.ts';
+import { consumingInstances } from './consuming-instances.ts';
 import { openPending } from './secrets.ts';
 
 /** Seals what each host of a service that logs in as the role needs to go over to the new password (R12). */
@@ -44,26 +43,5 @@ export function sealRotation(
       }),
     );
     return { bundles };
-  });
-}
-
-/** Instances of services that log in as the role of a run, with their databases. */
-export async function consumingInstances(
-  deps: Pick<ControlDeps, 'db'>,
-  work: RotationWork,
-): Promise<{ database: Work; instance: WorkInstance }[]> {
-  const { taskId, epoch, actor, rotation, run } = work;
-  const databases = await Promise.all(
-    run.databases.map(({ id }) => loadDatabaseWork(deps.db, { databaseId: id, taskId, epoch, actor })),
-  );
-  return databases.flatMap((database) => {
-    const services = new Set(
-      database.spec.services
-        .filter(({ connectAs }) => connectAs === rotation.roleName)
-        .map(({ serviceId }) => serviceId),
-    );
-    return database.instances
-      .filter(({ serviceId }) => services.has(serviceId))
-      .map((instance) => ({ database, instance }));
   });
 }

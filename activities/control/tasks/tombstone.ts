@@ -3,7 +3,7 @@ import { loadRotationWork } from '../../../store/rotation-work.ts';
 import { appendLog, findTask } from '../../../store/tasks.ts';
 import { loadWork } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
-import { consumingInstances } from '../rotations/seal-rotation.ts';
+import { consumingInstances } from '../rotations/consuming-instances.ts';
 import type { TaskRef } from '../types.ts';
 
 /** Leaves word for a host that does not answer: its worker removes the instance before it serves again. */
