@@ -82,6 +82,8 @@ test('every workflow that can be started is known here, and has a history', asyn
     'probeHostPorts',
     'provisionDatabase',
     'reconcile',
+    'rotatePassword',
+    'rotationTrigger',
     'sealAudit',
     'sendNotifications',
     'switchover',

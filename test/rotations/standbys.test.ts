@@ -23,7 +23,9 @@ test('a password is the current one only when every standby has replayed it and 
   await standby.query('SELECT pg_wal_replay_pause()');
   const { body } = await stack.call('POST', `/v1/rotations/${id}/trigger`);
   await until(async () => {
-    const rows = await stack.target.query(`SELECT 1 FROM pg_authid WHERE rolname = 'replicated' AND rolpassword IS NOT NULL`);
+    const rows = await stack.target.query(
+      `SELECT 1 FROM pg_authid WHERE rolname = 'replicated' AND rolpassword IS NOT NULL`,
+    );
     return rows.length === 1 ? true : undefined;
   });
   // Nothing but the standby is waited for, and until then no password is current.

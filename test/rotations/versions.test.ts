@@ -54,7 +54,9 @@ describe.each(ENDS)('on PostgreSQL %i, with an admin role that is no superuser,'
       `SELECT rolname AS name FROM pg_roles WHERE rolcanlogin AND rolname LIKE 'app%'`,
     );
     expect(open).toEqual([{ name: 'app_a' }]);
-    const owner = await server.query(`SELECT tableowner FROM pg_tables WHERE tablename = 'items'`, { database: 'shop' });
+    const owner = await server.query(`SELECT tableowner FROM pg_tables WHERE tablename = 'items'`, {
+      database: 'shop',
+    });
     expect(owner).toEqual([{ tableowner: 'app' }]);
   });
 

@@ -50,12 +50,21 @@ describe('logins of a role', () => {
 
 describe('what consumers are given', () => {
   const login = {
-    ...{ server: 's', role: 'app', login: "o'app:a", password: 'pw', database: 'sh:op', host: 'db', port: 5432, version: 2 },
+    ...{
+      server: 's',
+      role: 'app',
+      login: "o'app:a",
+      password: 'pw',
+      database: 'sh:op',
+      host: 'db',
+      port: 5432,
+      version: 2,
+    },
   };
 
   test.each([
     ['password', 'pw\n'],
-    ['pgpass', '*:*:sh\\:op:o\'app\\:a:pw\n'],
+    ['pgpass', "*:*:sh\\:op:o'app\\:a:pw\n"],
     ['env', `PGHOST='db'\nPGPORT=5432\nPGDATABASE='sh:op'\nPGUSER='o'\\''app:a'\nPGPASSWORD='pw'\n`],
   ] as const)('as %s', (format, text) => {
     expect(consumerFile(format, login)).toBe(text);

@@ -29,10 +29,25 @@ describe('a run that is due begins', () => {
     ['at once within it', '2026-06-01T00:30:00Z', { start: '01:30', end: '05:00' }, '2026-06-01T00:30:00Z'],
     ['at the opening, the same day', '2026-06-01T10:00:10Z', { start: '20:00', end: '22:00' }, '2026-06-01T18:00:00Z'],
     ['at the opening, the next day', '2026-06-01T12:00:00Z', { start: '01:30', end: '05:00' }, '2026-06-01T23:30:00Z'],
-    ['at once in a window over midnight', '2026-06-01T23:00:00Z', { start: '23:00', end: '02:00' }, '2026-06-01T23:00:00Z'],
+    [
+      'at once in a window over midnight',
+      '2026-06-01T23:00:00Z',
+      { start: '23:00', end: '02:00' },
+      '2026-06-01T23:00:00Z',
+    ],
     ['not at the end of it', '2026-06-01T03:00:00Z', { start: '01:30', end: '05:00' }, '2026-06-01T23:30:00Z'],
-    ['after clocks were put back in between', '2026-10-24T12:00:00Z', { start: '03:30', end: '05:00' }, '2026-10-25T02:30:00Z'],
-    ['after clocks were put forward over it', '2026-03-28T12:00:00Z', { start: '02:30', end: '04:00' }, '2026-03-29T01:30:00Z'],
+    [
+      'after clocks were put back in between',
+      '2026-10-24T12:00:00Z',
+      { start: '03:30', end: '05:00' },
+      '2026-10-25T02:30:00Z',
+    ],
+    [
+      'after clocks were put forward over it',
+      '2026-03-28T12:00:00Z',
+      { start: '02:30', end: '04:00' },
+      '2026-03-29T01:30:00Z',
+    ],
   ])('%s', (_, at, window, opening) => {
     expect(openingAfter(new Date(at), window, berlin)).toEqual(new Date(opening));
   });
