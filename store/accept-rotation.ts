@@ -71,12 +71,12 @@ export async function acceptRotation(
   if (problem !== undefined) {
     return {
       state: 'refused',
-      reason: `services of database ${problem.id} log in as the role on several servers; a rotation changes it on one`,
+      reason: `the role is one of database ${problem.id}, which is on several servers with one password; a rotation changes one server`,
     };
   }
   const busy = found.find(({ state }) => state !== 'available' && state !== 'degraded');
   if (busy !== undefined) {
-    return { state: 'busy', reason: `database ${busy.id}, whose services log in as the role, is ${busy.state}` };
+    return { state: 'busy', reason: `database ${busy.id}, which the role is one of, is ${busy.state}` };
   }
   return accept(tx, rotation, input, tools, {
     role,
@@ -194,7 +194,7 @@ async function lockRole(tx: Queryable, { serverName, roleName }: RotationRecord)
   return { owner, cluster: found === undefined ? null : { ...found, superuser: roleName === 'postgres' } };
 }
 
-/** Databases on the server whose services log in as the role, locked in the order of their ids. */
+/** Databases on the server whose services log in as the role, and the one that it belongs to, locked in the order of their ids. */
 async function lockDatabases(
   tx: Queryable,
   { serverName, roleName }: RotationRecord,
@@ -203,7 +203,8 @@ async function lockDatabases(
     `SELECT d.id, d.state, (SELECT count(DISTINCT s.server_name)::int FROM database_servers s WHERE s.database_id = d.id) AS servers
      FROM databases d
      WHERE d.id IN (SELECT database_id FROM database_servers WHERE server_name = $1)
-       AND d.spec @> jsonb_build_object('services', jsonb_build_array(jsonb_build_object('connect_as', $2::text)))
+       AND (d.spec @> jsonb_build_object('services', jsonb_build_array(jsonb_build_object('connect_as', $2::text)))
+         OR d.id = (SELECT database_id FROM credentials WHERE server_name = $1 AND role_name = $2))
      ORDER BY d.id FOR UPDATE OF d`,
     [serverName, roleName],
   );

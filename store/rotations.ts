@@ -114,6 +114,19 @@ export async function markRotationDeleted(tx: Queryable, id: string): Promise<vo
   await tx.query('UPDATE rotations SET deleted_at = now(), revision = revision + 1 WHERE id = $1', [id]);
 }
 
+/** Ends the rotations of roles that go with a database, with what is sealed for them. */
+export async function endRotationsOf(tx: Queryable, databaseId: string): Promise<void> {
+  await tx.query(
+    `WITH ended AS (
+       UPDATE rotations r SET deleted_at = now(), revision = r.revision + 1 FROM credentials c
+       WHERE c.database_id = $1 AND r.server_name = c.server_name AND r.role_name = c.role_name AND r.deleted_at IS NULL
+       RETURNING r.id
+     )
+     DELETE FROM secrets USING ended WHERE owner = 'rotation/' || ended.id`,
+    [databaseId],
+  );
+}
+
 /** Temporal has the schedule of this revision; of a deleted rotation, none any more. */
 export async function noteApplied(db: Queryable, input: { id: string; revision: number }): Promise<void> {
   await db.query(

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { provision } from '../e2e/support/tenants.ts';
+import { remove } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
+import { shopSpec } from '../update/support/shop.ts';
 import { define, logsIn, rotated, secretOf, shown } from './support/rotations.ts';
 
 let stack: TestStack;
@@ -56,5 +59,20 @@ describe('alternating logins', () => {
 
     expect(await rotated(stack, id)).toMatchObject({ status: 'completed' });
     expect((await secretOf(stack, id)).login).toBe('app_a');
+  });
+});
+
+describe('a database that is deleted', () => {
+  test('takes the logins that a rotation made, and the rotation, with it', async () => {
+    const { roles } = await stack.target.inventory();
+    await provision(stack, { id: 'gone', spec: shopSpec('gone', stack.port(0)) } as { id: string });
+    const { id } = await define(stack, { database_id: 'gone', role: 'gone_app', strategy: 'alternating' });
+    await rotated(stack, id);
+    const { login, password } = await secretOf(stack, id);
+    expect(await logsIn(stack, { user: login, password, database: 'gone' })).toBe(true);
+    expect(await stack.call('DELETE', `/v1/rotations/${id}`)).toMatchObject({ status: 400 });
+    expect(await remove(stack, 'gone')).toMatchObject({ status: 'completed' });
+    expect((await stack.call('GET', `/v1/rotations/${id}`)).status).toBe(404);
+    expect((await stack.target.inventory()).roles).toEqual(roles);
   });
 });

@@ -12,6 +12,9 @@ import { forgetFormerLogin } from './update-consumers.ts';
 /** A terminated backend is gone within milliseconds, unless it is in the middle of a long fsync. */
 const GONE_WITHIN_MS = 15_000;
 
+/** A service that has taken over another login keeps the session that it listens with. */
+const LISTENS = `(application_name LIKE 'pgsteward/%' AND state = 'idle' AND query ~* '^\\s*LISTEN\\M')`;
+
 /** After the grace: nobody logs in under the former login of an alternating rotation any more. It stays, for the next run. */
 export function retireLogin(deps: ControlDeps, input: TaskRef): Promise<void> {
   return performRotationStep(deps, { ...input, step: 'retireLogin' }, async ({ work, session }) => {
@@ -37,7 +40,10 @@ export function endFormerSessions(deps: ControlDeps, input: TaskRef & { end: boo
     const server = await deps.targets.get(work.serverName);
     const former = await formerSessions(deps, work);
     return server.onMaintenance(session('ending sessions of the former password'), async (client) => {
-      const act = end ? 'pg_terminate_backend(pid)' : 'true';
+      // Only to be looked at, but for those that wait for notifications: they would never come to an end, and begin anew at once.
+      const act = end
+        ? 'pg_terminate_backend(pid)'
+        : `CASE WHEN ${LISTENS} THEN pg_terminate_backend(pid) ELSE true END`;
       const until = Date.now() + GONE_WITHIN_MS;
       for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 200)) {
         const { rowCount } = await client
