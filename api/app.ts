@@ -49,6 +49,7 @@ import { grantRoutes } from './roles/grant-routes.ts';
 import { planRoutes } from './roles/plan-routes.ts';
 import { roleRoutes } from './roles/role-routes.ts';
 import { serverTaskRoutes } from './roles/task-routes.ts';
+import { rotationRoutes } from './rotations/routes.ts';
 import { serverRoutes } from './servers/routes.ts';
 import { serviceRoutes } from './service/routes.ts';
 import { databaseServiceRoutes } from './services/routes.ts';
@@ -91,7 +92,16 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiVariables> {
   app.route('/', installationRoutes(deps, listHosts));
   app.route('/', serverRoutes(deps));
   const serverDeps = { ...deps, dispatcher: createDispatcher(deps) };
-  for (const routes of [planRoutes, roleRoutes, dropRoutes, grantRoutes, accessRoutes, driftRoutes, serverTaskRoutes]) {
+  for (const routes of [
+    planRoutes,
+    roleRoutes,
+    dropRoutes,
+    grantRoutes,
+    accessRoutes,
+    driftRoutes,
+    serverTaskRoutes,
+    rotationRoutes,
+  ]) {
     app.route('/', routes(serverDeps));
   }
   app.route('/', retentionRoutes(deps));

@@ -38,6 +38,8 @@ export interface ApiDeps {
   handover: { hours: number; publicUrl: string | null };
   /** How long things are kept. */
   retention: RetentionDays;
+  /** Whether rotations may have consumers whose files this installation writes. */
+  hasConsumersDir: boolean;
   access: AccessDeps;
   /** Most live leases of a server and of an account, and requests for them that wait. */
   leases: { perServer: number; perHolder: number; waiting: number };

@@ -4,6 +4,7 @@ import { leasesBench } from './leases.ts';
 import { listBench } from './list.ts';
 import { provisionBench } from './provision.ts';
 import { rolesBench } from './roles.ts';
+import { rotateBench } from './rotate.ts';
 import { updateBench } from './update.ts';
 import { usersBench } from './users.ts';
 
@@ -13,6 +14,7 @@ const BENCHES: ReadonlyMap<string, (args: string[]) => Promise<void>> = new Map(
   ['list', listBench],
   ['provision', provisionBench],
   ['roles', rolesBench],
+  ['rotate', rotateBench],
   ['update', updateBench],
   ['users', usersBench],
 ]);

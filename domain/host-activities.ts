@@ -35,6 +35,12 @@ export interface HostActivities extends HostPostgresActivities {
   changeService(input: ChangeServiceInput): Promise<ChangedService>;
 
   /**
+   * Makes everything ready for a changeService that is to be quick: opens the bundle, makes sure of the image, and lays the files of
+   * the instance down beside those that are in use. Undone by undoChangeService. @throws those of startService
+   */
+  stageService(input: StartServiceInput): Promise<void>;
+
+  /**
    * Undo of changeService: brings back the state before the change of this epoch, whether it was begun or done, and
    * remembers the epoch so that a late changeService is refused. Nothing to bring back is success. Patient: a database
    * that does not answer is no reason to fail.
@@ -83,6 +89,11 @@ export interface StartServiceInput extends InstanceInput {
 /** Input of {@link HostActivities.changeService}. */
 export interface ChangeServiceInput extends StartServiceInput {
   mode: ChangeMode;
+  /**
+   * The control plane has set the password and knows that it logs in: where nothing else differs, the files are not checked once
+   * more, because until they are read the service cannot open a connection.
+   */
+  loginProven?: true;
   /**
    * Milliseconds that the predecessor has, at most, to come to an end: first a moment without requests is waited for
    * while it still serves, then it is told to stop, and killed when the time is over. A reload does not use it.

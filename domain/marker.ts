@@ -94,3 +94,8 @@ export function leaseMarkerPrefix(installationId: string): string {
 export function renderIssuerMarker(installationId: string): string {
   return `pgsteward installation=${installationId} issuer of leases`;
 }
+
+/** Comment of a login that a rotation made. */
+export function renderRotationMarker(marker: { installationId: string; rotationId: string }): string {
+  return `pgsteward installation=${marker.installationId} rotation=${marker.rotationId}`;
+}

@@ -11,12 +11,22 @@ export const STEPS = {
   grantAccess: { title: 'check schemas and roles, grant rights', undo: 'undoGrantAccess', on: 'control' },
   updateRoles: { title: 'make and change roles', undo: 'undoUpdateRoles', on: 'control' },
   updateAccess: { title: 'check schemas and roles, change rights', undo: 'undoUpdateAccess', on: 'control' },
+  // The idle one of two logins: the other one logs in all the time, so it is closed again after the services have left it.
+  prepareLogin: { title: 'prepare the idle login', undo: 'undoPrepareLogin', on: 'control' },
   sealServices: { title: 'render and seal service configuration', undo: null, on: 'control' },
   startService: { title: 'start service', undo: 'undoStartService', on: 'host' },
   awaitService: { title: 'wait until the service answers', undo: null, on: 'host' },
+  sealRotation: { title: 'render and seal service configuration', undo: null, on: 'control' },
+  stageService: { title: 'stage the new password', undo: 'undoChangeService', on: 'host' },
   changeService: { title: 'change service', undo: 'undoChangeService', on: 'host' },
   // Taken back before the services are: PostgREST ends for good when it starts with a password that the server refuses.
   updatePasswords: { title: 'set passwords', undo: 'undoUpdatePasswords', on: 'control' },
+  updateConsumers: { title: 'update consumers', undo: 'undoUpdateConsumers', on: 'control' },
+  callWebhooks: { title: 'call webhooks', undo: 'undoCallWebhooks', on: 'control' },
+  setRolePassword: { title: 'set the password', undo: 'undoSetRolePassword', on: 'control' },
+  proveRotation: { title: 'prove the login on primary and standbys', undo: null, on: 'control' },
+  retireLogin: { title: 'retire the former login', undo: null, on: 'control' },
+  endFormerSessions: { title: 'end sessions of the former password', undo: null, on: 'control' },
   // After the point of no return an update only goes forward.
   endKilledSessions: { title: 'end sessions of a killed service', undo: null, on: 'control' },
   settleService: { title: 'remove what the service was before', undo: null, on: 'host' },

@@ -1,4 +1,4 @@
-/** Which workflow performs a task of each type, and how its run is named: `<kind>/<database or server>/<task or batch>`. */
+/** Which workflow performs a task of each type, and how its run is named: `<kind>/<database, server or rotation>/<task or batch>`. */
 export const TASK_WORKFLOWS = {
   create: { workflowType: 'provisionDatabase', kind: 'provision-database' },
   update: { workflowType: 'updateDatabase', kind: 'update-database' },
@@ -7,6 +7,7 @@ export const TASK_WORKFLOWS = {
   apply_roles: { workflowType: 'applyRoles', kind: 'apply-roles' },
   /** Performed in batches: the run is the batch's. */
   change_role: { workflowType: 'changeRoles', kind: 'change-roles' },
+  rotate_password: { workflowType: 'rotatePassword', kind: 'rotate-password' },
   drop_role: { workflowType: 'dropRole', kind: 'drop-role' },
   check_drift: { workflowType: 'checkDrift', kind: 'check-drift' },
 } as const;

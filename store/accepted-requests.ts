@@ -14,6 +14,8 @@ export interface AcceptedRequest {
   taskId: string;
   serverName: string;
   type: ServerTaskType;
+  /** What the id of its run names; the server unless given. */
+  about?: string;
   requestHash: string;
   /** As submitted, without passwords. */
   document: unknown;
@@ -31,8 +33,10 @@ export interface AcceptedRequest {
 export const newTaskId = (): string => uuidv7();
 
 /** Name of the run that performs a task on a server. */
-export function serverWorkflowId(request: WorkflowOf & Pick<AcceptedRequest, 'taskId' | 'serverName'>): string {
-  return `${serverWorkflow(request).kind}/${request.serverName}/${request.taskId}`;
+export function serverWorkflowId(
+  request: WorkflowOf & Pick<AcceptedRequest, 'taskId' | 'serverName' | 'about'>,
+): string {
+  return `${serverWorkflow(request).kind}/${request.about ?? request.serverName}/${request.taskId}`;
 }
 
 type WorkflowOf = Pick<AcceptedRequest, 'type' | 'held'>;

@@ -19,14 +19,15 @@ const COLUMNS = `id, task_id AS "taskId", server_name AS "serverName", role_name
 /** Id and owner of the secret that a hand-over shows. */
 export const handoverSecretId = (id: string): string => `handover/${id}`;
 
-/** @returns false when there is a hand-over for the task already */
+/** @returns false when there is a hand-over of the task for that receiver already */
 export async function insertHandover(
   tx: Queryable,
-  handover: Omit<HandoverRecord, 'redeemedAt'> & { tokenHash: Buffer },
+  handover: Omit<HandoverRecord, 'redeemedAt'> & { tokenHash: Buffer; receiver?: string },
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `INSERT INTO handovers (id, token_hash, task_id, server_name, role_name, environment, database_name, actor, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (task_id) DO NOTHING`,
+    `INSERT INTO handovers (id, token_hash, task_id, server_name, role_name, environment, database_name, actor, expires_at,
+       receiver)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (task_id, receiver) DO NOTHING`,
     [
       handover.id,
       handover.tokenHash,
@@ -37,13 +38,22 @@ export async function insertHandover(
       handover.databaseName,
       handover.actor,
       handover.expiresAt,
+      handover.receiver ?? '',
     ],
   );
   return rowCount === 1;
 }
 
-export async function findHandoverOfTask(db: Queryable, taskId: string): Promise<HandoverRecord | undefined> {
-  const { rows } = await db.query<HandoverRecord>(`SELECT ${COLUMNS} FROM handovers WHERE task_id = $1`, [taskId]);
+/** @param receiver who of several that the task hands its password to; empty for whoever asked for it */
+export async function findHandoverOfTask(
+  db: Queryable,
+  taskId: string,
+  receiver = '',
+): Promise<HandoverRecord | undefined> {
+  const { rows } = await db.query<HandoverRecord>(
+    `SELECT ${COLUMNS} FROM handovers WHERE task_id = $1 AND receiver = $2`,
+    [taskId, receiver],
+  );
   return rows[0];
 }
 

@@ -224,7 +224,9 @@ export async function usersOfServer(db: Queryable, name: string): Promise<string
        UNION ALL SELECT 5, count(*) || ' registry entr' || CASE count(*) WHEN 1 THEN 'y' ELSE 'ies' END
          FROM registry WHERE server_name = $1 HAVING count(*) > 0
        UNION ALL SELECT 6, 'cluster ' || name FROM clusters WHERE server_name = $1
-       UNION ALL SELECT 7, 'task ' || id FROM tasks
+       UNION ALL SELECT 7, 'the rotation of role ' || role_name FROM rotations
+         WHERE server_name = $1 AND deleted_at IS NULL
+       UNION ALL SELECT 8, 'task ' || id FROM tasks
          WHERE scope = 'server' AND entity_id = $1 AND status IN ('pending', 'running', 'canceling')
      ) AS users ORDER BY place, text`,
     [name],

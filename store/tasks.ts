@@ -10,8 +10,11 @@ export type TaskStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cance
 export type TaskType = DatabaseTaskType | ServerTaskType;
 /** Operations on a managed database. */
 export type DatabaseTaskType = 'create' | 'update' | 'delete' | 'switchover';
-/** `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop; `check_drift`: a look. */
-export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role' | 'check_drift';
+/**
+ * `apply_roles`: a document; `change_role`: a request that is carried out in a batch; `drop_role`: a proven drop; `check_drift`: a look;
+ * `rotate_password`: a run of a rotation that is not carried out in a batch.
+ */
+export type ServerTaskType = 'apply_roles' | 'change_role' | 'drop_role' | 'check_drift' | 'rotate_password';
 
 /** What a task is about: a managed database, a host, or a whole server. */
 export type TaskScope = 'database' | 'host' | 'server';

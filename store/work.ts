@@ -74,3 +74,29 @@ export async function loadWork(db: Queryable, taskId: string): Promise<Work> {
   if (change === null) return work;
   return { ...work, instances: change.nextInstances, change: { ...change, previous: resolve(change.previousSpec) } };
 }
+
+/**
+ * A database as it is, for a task that is not its own but changes its services.
+ * @throws StaleTask when it is gone, or a later operation has taken it
+ */
+export async function loadDatabaseWork(
+  db: Queryable,
+  of: { databaseId: string; taskId: string; epoch: number; actor: string },
+): Promise<Work> {
+  const { rows } = await db.query<Pick<WorkRow, 'databaseName' | 'spec' | 'nodes' | 'instances'>>(
+    `SELECT d.database_name AS "databaseName", d.spec,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('name', s.node_name, 'serverName', s.server_name)
+                 ORDER BY s.node_name), '[]') FROM database_servers s WHERE s.database_id = d.id) AS nodes,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('instanceId', i.id, 'serviceId', i.service_id,
+                 'hostId', i.host_id, 'port', i.port, 'published', i.published, 'version', i.version) ORDER BY i.id), '[]')
+        FROM service_instances i WHERE i.database_id = d.id) AS instances
+     FROM databases d WHERE d.id = $1 AND d.epoch = $2`,
+    [of.databaseId, of.epoch],
+  );
+  const row = rows[0];
+  if (row === undefined) {
+    throw new Failure('StaleTask', `database ${of.databaseId} is gone, or a later operation has taken it`);
+  }
+  const spec = normalizeSpec({ databaseId: of.databaseId, spec: row.spec });
+  return { ...of, ...row, type: 'update', forced: false, spec };
+}

@@ -55,6 +55,7 @@ export async function startApi(options: {
     ...(await readDefaultAdmin(config)),
     handover: config.handover,
     retention: config.retention.days,
+    hasConsumersDir: config.consumersDir !== null,
     access: await openAccess(config, control.db),
     clusters: config.clusters,
     ...(observe === undefined ? {} : { metrics: observe.metrics }),

@@ -67,6 +67,8 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
         freshMs: looksStandFor(config),
       },
       ...(observe === undefined ? {} : { hostsChecked: observe.hostsChecked }),
+      consumersDir: config.consumersDir,
+      handover: config.handover,
       log,
     }),
     interceptors: {

@@ -3,6 +3,7 @@ import { finishForward } from './finish-update.ts';
 import { UNDO_TIMEOUT_MS } from './policies.ts';
 import { createProgress } from './progress.ts';
 import { control } from './proxies.ts';
+import { finishRotationForward } from './rotate-password.ts';
 import { createTaskRun } from './task-run.ts';
 import { type BegunStep, undoSteps } from './undo.ts';
 
@@ -17,6 +18,10 @@ export async function cleanupTask(input: { taskId: string; reason: string }): Pr
   const { plan } = loaded;
   if ('change' in plan && plan.change?.settled) {
     await finishForward(createTaskRun(plan, []), plan.change);
+    return { undone: 0 };
+  }
+  if ('rotation' in plan && plan.rotation.settled) {
+    await finishRotationForward(createTaskRun(plan, []));
     return { undone: 0 };
   }
   const progress = createProgress(`clean up after task ${input.taskId}`);

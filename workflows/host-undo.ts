@@ -1,8 +1,7 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { TaskFrame, TaskPlan } from '../activities/control/types.ts';
+import type { RotationPlan, TaskFrame, TaskPlan } from '../activities/control/types.ts';
 import type { HostActivities } from '../domain/host-activities.ts';
 import { isHostUnavailable } from './failure-reason.ts';
-import { instanceInput } from './instance-input.ts';
 import { HOST_UNDO_ATTEMPTS, UNDO_TIMEOUT_MS } from './policies.ts';
 import { control, onHost } from './proxies.ts';
 
@@ -19,24 +18,41 @@ export function isHostUndo(undo: string): undo is HostUndo {
 }
 
 /** Takes back what was done to an instance. A host that stays unreachable gets word. */
-export async function undoOnHost(plan: TaskFrame | TaskPlan, undo: HostUndo, instanceId: string): Promise<void> {
-  const onDatabase = 'instances' in plan ? plan : undefined;
-  const instance = onDatabase?.instances.find((candidate) => candidate.instanceId === instanceId);
-  if (onDatabase === undefined || instance === undefined)
-    throw ApplicationFailure.nonRetryable(`no instance ${instanceId} in the plan`);
+export async function undoOnHost(
+  plan: TaskFrame | TaskPlan | RotationPlan,
+  undo: HostUndo,
+  instanceId: string,
+): Promise<void> {
+  const instance = placeOf(plan, instanceId);
+  if (instance === undefined) throw ApplicationFailure.nonRetryable(`no instance ${instanceId} in the plan`);
   const { what, restore } = HOST_UNDOS[undo];
   for (let attempt = 1; attempt <= HOST_UNDO_ATTEMPTS; attempt += 1) {
     try {
       await onHost(instance.hostId, {
         summary: `undo: ${what} ${instanceId}`,
         budgetMs: UNDO_TIMEOUT_MS,
-      })[undo](instanceInput(onDatabase, instance));
+      })[undo](instance.input);
       return;
     } catch (error) {
       if (!isHostUnavailable(error)) throw error;
     }
   }
   await leaveTombstone(plan, instanceId, restore ? { restore } : {});
+}
+
+/** Which host an instance of a plan is on, and what its activities are given. */
+function placeOf(plan: TaskFrame | TaskPlan | RotationPlan, instanceId: string) {
+  if (!('instances' in plan)) return undefined;
+  const instance = plan.instances.find((candidate) => candidate.instanceId === instanceId);
+  if (instance === undefined) return undefined;
+  // A run of a rotation may deal with several databases.
+  const databaseId = 'databaseId' in plan ? plan.databaseId : ofRotation(plan, instanceId);
+  const { taskId, epoch } = plan;
+  return { hostId: instance.hostId, input: { instanceId, databaseId, taskId, epoch } };
+}
+
+function ofRotation({ instances }: RotationPlan, instanceId: string): string {
+  return instances.find((candidate) => candidate.instanceId === instanceId)?.databaseId ?? '';
 }
 
 /** Leaves word for a host: its worker removes the instance, or restores what it was, before it serves again. */

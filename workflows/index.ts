@@ -13,6 +13,8 @@ export { collectNotifications, sendNotifications } from './notify.ts';
 export { provisionDatabase } from './provision-database.ts';
 export { reconcile } from './reconcile.ts';
 export { rotateJwt } from './rotate-jwt.ts';
+export { rotatePassword } from './rotate-password.ts';
+export { rotationTrigger } from './rotation-trigger.ts';
 export { sealAudit } from './seal-audit.ts';
 export { switchover } from './switchover.ts';
 export { updateDatabase } from './update-database.ts';

@@ -92,5 +92,7 @@ export const LEASE_ROUNDS_PER_RUN = 200;
 export const LEASE_ROUND_WITHIN_MS = 24 * 3_600_000;
 /** Longest sleep: whoever changed rows by hand is noticed within that. */
 export const LEASE_LONGEST_SLEEP_MS = 3_600_000;
+/** How long a run of a rotation that is due waits for whatever else is under way. */
+export const ROTATION_BUSY_FOR_MS = 10 * 60_000;
 /** Undo is patient: a server that is down for hours does not leave things behind. */
 export const UNDO_TIMEOUT_MS = 24 * 3_600_000;

@@ -38,6 +38,8 @@ export interface TaskRun<Plan extends TaskFrame = TaskPlan> {
   ): Promise<T>;
   /** From here on nothing is undone: a later failure leaves what was done. */
   commit(): void;
+  /** Gives the steps from here on so much time together, in milliseconds, whatever those before took. */
+  renew(budgetMs: number): void;
   /** The last step: records success. Nothing is undone after it; it waits for the metadata database if it must. */
   publish(call: (activities: ActivityInterfaceFor<ControlActivities>) => Promise<void>): Promise<void>;
   /** A step on the instance's host; a host that does not answer is asked again until the deadline, or for as long as `patience` says. */
@@ -114,7 +116,7 @@ export function createTaskRun<Plan extends TaskFrame>(
   begun: BegunStep[],
   cancellationType: ActivityCancellationType = 'WAIT_CANCELLATION_COMPLETED',
 ): TaskRun<Plan> {
-  const deadline = Date.now() + plan.timeoutMs;
+  let deadline = Date.now() + plan.timeoutMs;
   const budgetMs = () => Math.max(1_000, deadline - Date.now());
   const progress = createProgress(`${plan.type} ${plan.subject}`);
   const hostSteps: HostStepReport[] = [];
@@ -143,6 +145,9 @@ export function createTaskRun<Plan extends TaskFrame>(
         call(control(policy, { summary: STEPS[step].title, budgetMs: budgetMs(), cancellationType })),
       ),
     commit: () => void begun.splice(0),
+    renew(budget) {
+      deadline = Date.now() + budget;
+    },
     publish: (call) => call(control('bookkeeping', { summary: 'record success', budgetMs: CLOSING_BUDGET_MS })),
     hostStep: (step, instance, call, patience = { attempts: Number.POSITIVE_INFINITY, budgetMs: plan.timeoutMs }) =>
       perform(step, instance.instanceId, instance.hostId, async () => {

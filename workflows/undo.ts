@@ -1,4 +1,4 @@
-import type { TaskFrame, TaskPlan } from '../activities/control/types.ts';
+import type { RotationPlan, TaskFrame, TaskPlan } from '../activities/control/types.ts';
 import { STEPS, type StepName } from '../domain/steps.ts';
 import { failureReason } from './failure-reason.ts';
 import { isHostUndo, undoOnHost } from './host-undo.ts';
@@ -22,7 +22,7 @@ const POSITIONS = new Map(Object.keys(STEPS).map((step, position) => [step, posi
  * @returns a sentence for each thing that is left
  */
 export async function undoSteps(
-  plan: TaskFrame | TaskPlan,
+  plan: TaskFrame | TaskPlan | RotationPlan,
   begun: readonly BegunStep[],
   progress: Progress,
 ): Promise<string[]> {
@@ -43,7 +43,7 @@ export async function undoSteps(
   return leftovers;
 }
 
-async function undoOne(plan: TaskFrame | TaskPlan, entry: BegunStep): Promise<void> {
+async function undoOne(plan: TaskFrame | TaskPlan | RotationPlan, entry: BegunStep): Promise<void> {
   const summary = `undo: ${STEPS[entry.step].title}`;
   const { undo } = STEPS[entry.step];
   if (undo === null) return;

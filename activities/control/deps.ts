@@ -41,5 +41,9 @@ export interface ControlDeps {
   monitor: { graceMs: number; freshMs: number };
   /** Hears of each look at all hosts. */
   hostsChecked?: (checks: readonly HostCheck[]) => void;
+  /** Directory that files of consumers lie below, also those of PgBouncers; null: there is none. */
+  consumersDir: string | null;
+  /** Links to passwords: how long they are good for, and under which address they are reached. */
+  handover: { hours: number; publicUrl: string | null };
   log: Log;
 }

@@ -33,6 +33,17 @@ import { removeExpired } from './retention/remove-expired.ts';
 import { createRoles } from './roles/create-roles.ts';
 import { removeRoles } from './roles/remove-roles.ts';
 import { undoCreateRoles } from './roles/undo-create-roles.ts';
+import { acceptRotation } from './rotations/accept.ts';
+import { callWebhooks, undoCallWebhooks } from './rotations/call-webhooks.ts';
+import { finishRotation } from './rotations/finish-rotation.ts';
+import { loadRotation } from './rotations/load-rotation.ts';
+import { prepareLogin, undoPrepareLogin } from './rotations/prepare-login.ts';
+import { proveRotation } from './rotations/prove-rotation.ts';
+import { publishRotation } from './rotations/publish-rotation.ts';
+import { endFormerSessions, retireLogin } from './rotations/retire-login.ts';
+import { sealRotation } from './rotations/seal-rotation.ts';
+import { setRolePassword, undoSetRolePassword } from './rotations/set-role-password.ts';
+import { undoUpdateConsumers, updateConsumers } from './rotations/update-consumers.ts';
 import { recordHostChecks } from './services/record-host-checks.ts';
 import { sealServices } from './services/seal-services.ts';
 import { runPostDatabaseCreate } from './spec-scripts/post-database-create.ts';
@@ -76,6 +87,22 @@ export function createControlActivities(deps: ControlDeps): ControlActivities {
     lookAtJwtRotation: (input) => lookAtJwtRotation(deps, input),
     lookAtApproval: (input) => lookAtApproval(deps, input),
     finishServerTask: (input) => finishServerTask(deps, input),
+    acceptRotation: (input) => acceptRotation(deps, input),
+    loadRotation: (input) => loadRotation(deps, input),
+    sealRotation: (input) => sealRotation(deps, input),
+    prepareLogin: (input) => prepareLogin(deps, input),
+    undoPrepareLogin: (input) => undoPrepareLogin(deps, input),
+    setRolePassword: (input) => setRolePassword(deps, input),
+    undoSetRolePassword: (input) => undoSetRolePassword(deps, input),
+    proveRotation: (input) => proveRotation(deps, input),
+    updateConsumers: (input) => updateConsumers(deps, input),
+    undoUpdateConsumers: (input) => undoUpdateConsumers(deps, input),
+    callWebhooks: (input) => callWebhooks(deps, input),
+    undoCallWebhooks: (input) => undoCallWebhooks(deps, input),
+    publishRotation: (input) => publishRotation(deps, input),
+    retireLogin: (input) => retireLogin(deps, input),
+    endFormerSessions: (input) => endFormerSessions(deps, input),
+    finishRotation: (input) => finishRotation(deps, input),
     performBatch: (input) => performBatch(deps, input),
     runPostInit: (input) => runPostInit(deps, input),
     createRoles: (input) => createRoles(deps, input),

@@ -1,5 +1,8 @@
 import { Failure } from '../../domain/failures.ts';
+import { rotationSecretId } from '../../domain/rotations/rotation.ts';
+import { openStored } from '../../platform/secrets/open-stored.ts';
 import type { SecretVersions } from '../../store/changes.ts';
+import { standInsOf } from '../../store/rotations.ts';
 import { currentSecrets, databaseSecretOwner, jwtSecretId, secretsAt, userSecretId } from '../../store/secrets.ts';
 import type { Work, WorkChange } from '../../store/work.ts';
 import type { ControlDeps } from './deps.ts';
@@ -14,6 +17,40 @@ export async function openUserPasswords(deps: ControlDeps, work: Work): Promise<
 export async function openJwtSecrets(deps: ControlDeps, work: Work): Promise<Map<string, string>> {
   const ids = work.spec.services.map((service) => service.serviceId);
   return openSecrets(deps, { work, keys: ids, secretId: jwtSecretId });
+}
+
+/** As whom a service logs in. Never leaves the process. */
+export interface ServiceLogin {
+  user: string;
+  password: string;
+}
+
+/** Logins of the database's users, by user name: where an alternating rotation has given a role another login, that one. */
+export async function openServiceLogins(deps: ControlDeps, work: Work): Promise<Map<string, ServiceLogin>> {
+  const [passwords, standIns] = await Promise.all([
+    openUserPasswords(deps, work),
+    standInsOf(
+      deps.db,
+      work.nodes.map(({ serverName }) => serverName),
+    ),
+  ]);
+  const logins = new Map([...passwords].map(([user, password]) => [user, { user, password }]));
+  for (const { roleName, rotationId, login, secretVersion } of standIns) {
+    if (!logins.has(roleName)) continue;
+    const password = await openRotationPassword(deps, { rotationId, version: secretVersion });
+    if (password !== undefined) logins.set(roleName, { user: login, password });
+  }
+  return logins;
+}
+
+/** A version of the current password of a rotation; undefined where it is not known. Never leaves the process. */
+export async function openRotationPassword(
+  deps: Pick<ControlDeps, 'db' | 'sealer'>,
+  of: { rotationId: string; version: number },
+): Promise<string | undefined> {
+  const id = rotationSecretId(of.rotationId);
+  const secret = (await secretsAt(deps.db, { [id]: of.version })).get(id);
+  return secret && openStored(deps.sealer, secret);
 }
 
 /** Passwords that users of the database had before the update under way, by user name. Never leaves the process. */

@@ -14,6 +14,7 @@ import {
   type StepKey,
   taskHolds,
 } from '../../store/journal.ts';
+import { loadRotationWork, type RotationWork } from '../../store/rotation-work.ts';
 import { loadServerWork, type ServerWork } from '../../store/server-work.ts';
 import { beginUndo } from '../../store/tasks.ts';
 import { loadWork, type Work } from '../../store/work.ts';
@@ -88,9 +89,18 @@ export function performPreparedServerStep<Prepared, T>(
   });
 }
 
+/** The same for a run of a rotation. */
+export function performRotationStep<T>(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName; target?: string },
+  body: (context: StepContext<RotationWork>) => Promise<T>,
+): Promise<T> {
+  return journalled(deps, input, loadRotationWork, body);
+}
+
 function journalled<Accepted, T>(
   deps: ControlDeps,
-  input: TaskRef & { step: StepName },
+  input: TaskRef & { step: StepName; target?: string },
   load: (db: Queryable, taskId: string) => Promise<Accepted>,
   body: (context: StepContext<Accepted>) => Promise<T>,
 ): Promise<T> {
@@ -103,7 +113,7 @@ function journalled<Accepted, T>(
 /** Enters a step, runs its body and records its end. */
 async function perform<T>(
   deps: ControlDeps,
-  input: TaskRef & { step: StepName },
+  input: TaskRef & { step: StepName; target?: string },
   body: (frame: Omit<PreparedStepContext<never>, 'work'>) => Promise<T>,
 ): Promise<T> {
   const startedAt = performance.now();
@@ -141,8 +151,8 @@ function enter(deps: ControlDeps, input: TaskRef & { step: StepName }): Promise<
 }
 
 /** What the body of an undo works with. */
-export interface UndoContext {
-  work: Work;
+export interface UndoContext<Accepted = Work> {
+  work: Accepted;
   session(doing: string): TargetSession;
   /** What the step noted before its effect. */
   noted: Record<string, unknown>;
@@ -152,15 +162,33 @@ export interface UndoContext {
  * Performs the undo of a step. Nothing to undo is success; a step undone before is not undone again. The step itself may
  * still be under way, in a worker that was taken for dead: from here on it changes nothing (R9).
  */
-export async function performUndo(
+export function performUndo(
   deps: ControlDeps,
   input: TaskRef & { step: StepName },
   body: (context: UndoContext) => Promise<void>,
 ): Promise<void> {
+  return undo(deps, input, loadWork, body);
+}
+
+/** The same for a run of a rotation. */
+export function performRotationUndo(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  body: (context: UndoContext<RotationWork>) => Promise<void>,
+): Promise<void> {
+  return undo(deps, input, loadRotationWork, body);
+}
+
+async function undo<Accepted>(
+  deps: ControlDeps,
+  input: TaskRef & { step: StepName },
+  load: (db: Queryable, taskId: string) => Promise<Accepted>,
+  body: (context: UndoContext<Accepted>) => Promise<void>,
+): Promise<void> {
   if (!(await beginUndo(deps.db, input.taskId))) return;
   const entry = await findStep(deps.db, input);
   if (entry === undefined || entry.state === 'undone') return;
-  const work = await loadWork(deps.db, input.taskId);
+  const work = await load(deps.db, input.taskId);
   await body({ work, session: taskSession(input.taskId, ':undo'), noted: entry.detail });
   await markUndone(deps.db, input, `undone: ${STEPS[input.step].title}`);
 }

@@ -2,6 +2,7 @@ import type { HostActivities } from '../../domain/host-activities.ts';
 import { awaitService } from './await-service.ts';
 import { changeService } from './change/change-service.ts';
 import { settleService } from './change/settle-service.ts';
+import { stageService } from './change/stage-service.ts';
 import { undoChangeService } from './change/undo-change.ts';
 import type { HostContext } from './context.ts';
 import { describeHost } from './describe-host.ts';
@@ -19,6 +20,7 @@ export function createHostActivities(context: HostContext): HostActivities {
     startService: (input) => startService(context, input),
     awaitService: (input) => awaitService(context, input),
     changeService: (input) => changeService(context, input),
+    stageService: (input) => stageService(context, input),
     undoChangeService: (input) => undoChangeService(context, input),
     settleService: (input) => settleService(context, input),
     undoStartService: (input) => removeService(context, input),

@@ -11,9 +11,9 @@ import { changeSchema, type ServiceChange } from './change/service-change.ts';
 
 /**
  * Directories of a unit: `conf` is what its PostgREST sees, `previous` the files before a reload that is not final,
- * `candidate` files that are being written or checked.
+ * `candidate` files that are being written or checked, `staged` those of a change that is about to come.
  */
-export type UnitDirectory = 'conf' | 'previous' | 'candidate';
+export type UnitDirectory = 'conf' | 'previous' | 'candidate' | 'staged';
 
 /** What this host remembers on its own disk: which instances must run here, and which must not. No secrets. */
 export interface InstanceRecords {
@@ -46,7 +46,7 @@ export interface InstanceRecords {
 const TOMBSTONE_KEPT_MS = 7 * 24 * 3_600_000;
 const RECORD_FILE = 'instance.json';
 const CHANGE_FILE = 'change.json';
-const UNIT_DIRECTORIES: readonly UnitDirectory[] = ['conf', 'previous', 'candidate'];
+const UNIT_DIRECTORIES: readonly UnitDirectory[] = ['conf', 'previous', 'candidate', 'staged'];
 const INSTANCE_ID = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 const tombstoneSchema = z.object({

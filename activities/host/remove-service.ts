@@ -47,7 +47,7 @@ export async function removeUnit(context: HostContext, unit: string): Promise<vo
 
 /** Removes the files that a reload keeps beside. */
 export async function removeKeptFiles({ records }: HostContext, unit: string): Promise<void> {
-  for (const kind of ['previous', 'candidate'] as const) {
+  for (const kind of ['previous', 'candidate', 'staged'] as const) {
     await rm(records.directory(unit, kind), { recursive: true, force: true });
   }
 }

@@ -125,6 +125,17 @@ export const AUDITED_ROUTES: Readonly<Record<string, AuditedRoute>> = {
     action: 'lease_template.delete',
     resource: 'lease_template/{template_id}',
   },
+  'POST /v1/rotations': { action: 'rotation.create', resource: 'rotation' },
+  'PATCH /v1/rotations/{rotation_id}': { action: 'rotation.change', resource: 'rotation/{rotation_id}' },
+  'DELETE /v1/rotations/{rotation_id}': { action: 'rotation.delete', resource: 'rotation/{rotation_id}' },
+  'POST /v1/rotations/{rotation_id}/pause': { action: 'rotation.pause', resource: 'rotation/{rotation_id}' },
+  'POST /v1/rotations/{rotation_id}/resume': { action: 'rotation.resume', resource: 'rotation/{rotation_id}' },
+  'POST /v1/rotations/{rotation_id}/trigger': { action: 'rotation.run', resource: 'rotation/{rotation_id}' },
+  'POST /v1/rotations/{rotation_id}/secret': {
+    action: 'rotation.secret',
+    resource: 'rotation/{rotation_id}',
+    reveals: true,
+  },
 
   'POST /v1/notifications/channels': { action: 'notification_channel.create', resource: 'notification_channel' },
   'PATCH /v1/notifications/channels/{channel_id}': {

@@ -20,6 +20,7 @@ export const TASK_TYPES = [
   'change_role',
   'drop_role',
   'check_drift',
+  'rotate_password',
 ] as const;
 
 export const TASK_STATUSES = ['pending', 'running', 'completed', 'failed', 'canceling', 'canceled', 'unknown'] as const;

@@ -28,6 +28,8 @@ export interface AccessOptions {
   flavors?: FlavorStatements;
   /** The lease whose login the request makes or prolongs: by statements of its own. */
   lease?: LeaseRequest;
+  /** Rotation that the request is a run of: the password that it sets is the rotation's current one. */
+  rotation?: string;
   /** Ends the sessions of the role that the request is about, once it is committed. */
   endSessions?: true;
   /**

@@ -28,6 +28,7 @@ export const EVENT_WORDS: Readonly<Record<string, EventWords>> = {
   'drift.find': words('drift', 'find', 'found'),
   'drift.hold_back': words('drift', 'hold_back', 'held_back'),
   'approval.break_glass': words('approval', 'break_glass', 'break_glass_used'),
+  'rotation.run': words('rotation', 'run', 'completed'),
   'user.reset': words('user', 'password_reset', 'password_reset'),
   'user.search_path': words('user', 'search_path_change', 'search_path_changed'),
   'user.grants': words('grant', 'change', 'changed'),

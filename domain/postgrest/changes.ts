@@ -4,7 +4,7 @@ import { type PostgrestVersion, requireVersion } from './versions.ts';
 
 /** Secret files of an instance that get another content. Their texts are compared by whoever may see them. */
 export interface SecretChanges {
-  /** Of the `connect_as` role; libpq reads the password file for each new connection. */
+  /** Of the `connect_as` role, or the login itself; libpq reads both of their files for each new connection. */
   passwordChanged: boolean;
   jwtSecretChanged: boolean;
   /** Of the certificate authority's file, read for each new connection. */
@@ -79,7 +79,8 @@ export function bundleChange(previous: ServiceBundle, next: ServiceBundle): Relo
   const conf = (bundle: ServiceBundle) =>
     renderPostgrestConf(bundle, { directory: '/app/data', address: bundle.address, port: bundle.port });
   return reloadPlan(conf(previous), conf(next), requireVersion(next.version), {
-    passwordChanged: previous.secrets.password !== next.secrets.password,
+    passwordChanged:
+      previous.secrets.password !== next.secrets.password || previous.connection.user !== next.connection.user,
     jwtSecretChanged: previous.secrets.jwtSecret !== next.secrets.jwtSecret,
     rootCertificateChanged: previous.connection.caCertificate !== next.connection.caCertificate,
   });

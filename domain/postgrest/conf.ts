@@ -21,6 +21,7 @@ export interface ServiceView {
 export const SERVICE_FILES = {
   conf: 'postgrest.conf',
   passfile: 'pgpass',
+  login: 'pg_service.conf',
   jwtSecret: 'jwt_secret',
   rootCertificate: 'ca.pem',
 } as const;

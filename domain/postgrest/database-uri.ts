@@ -13,6 +13,9 @@ const KEEPALIVE = {
   tcp_user_timeout: 15_000,
 };
 
+/** Name of the entry in libpq's service file that has the login. */
+export const LIBPQ_SERVICE = 'pgsteward';
+
 /** What {@link databaseUri} needs beside the connection itself. */
 export interface UriSurroundings {
   passfile: string;
@@ -23,8 +26,9 @@ export interface UriSurroundings {
 }
 
 /**
- * The libpq URI of a service: every server, in order, and no password. Percent-encoding leaves nothing that
- * postgrest.conf or libpq could misread.
+ * The libpq URI of a service: every server, in order, and neither user nor password. PostgREST keeps the URI that it was started with,
+ * but libpq reads the service file and the password file for each new connection: so another login takes a reload, not a new
+ * process. Percent-encoding leaves nothing that postgrest.conf or libpq could misread.
  */
 export function databaseUri(connection: ServiceConnection, surroundings: UriSurroundings): string {
   const hosts = connection.servers.map(({ address, port }) => {
@@ -32,6 +36,7 @@ export function databaseUri(connection: ServiceConnection, surroundings: UriSurr
     return `${seen.includes(':') ? `[${seen}]` : encodeURIComponent(seen)}:${port}`;
   });
   const parameters = {
+    service: LIBPQ_SERVICE,
     target_session_attrs: connection.targetSessionAttributes,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     ...KEEPALIVE,
@@ -41,6 +46,5 @@ export function databaseUri(connection: ServiceConnection, surroundings: UriSurr
     passfile: surroundings.passfile,
   };
   const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-  const [user, database] = [connection.user, connection.database].map(encodeURIComponent);
-  return `postgresql://${user}@${hosts.join(',')}/${database}?${query.join('&')}`;
+  return `postgresql://${hosts.join(',')}/${encodeURIComponent(connection.database)}?${query.join('&')}`;
 }

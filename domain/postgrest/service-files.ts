@@ -2,6 +2,7 @@ import { Failure } from '../failures.ts';
 import type { ServiceBundle } from '../services.ts';
 import { renderPostgrestConf, SERVICE_FILES, type ServiceView } from './conf.ts';
 import { renderPassfile } from './passfile.ts';
+import { renderServiceFile } from './service-file.ts';
 import { requireVersion } from './versions.ts';
 
 /** HS256 takes no shorter key. Bytes, not characters. */
@@ -16,6 +17,7 @@ export function renderServiceFiles(bundle: ServiceBundle, view: ServiceView): Ma
   const files = new Map([
     [SERVICE_FILES.conf, renderPostgrestConf(bundle, view)],
     [SERVICE_FILES.passfile, renderPassfile({ ...connection, password: secrets.password })],
+    [SERVICE_FILES.login, renderServiceFile(connection.user)],
   ] as [string, string][]);
   if (connection.caCertificate !== undefined) files.set(SERVICE_FILES.rootCertificate, connection.caCertificate);
   // PostgREST removes exactly one line feed from the end of an `@file`: writing one keeps a secret that ends in one.

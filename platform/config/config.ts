@@ -121,6 +121,8 @@ export interface Config {
   };
   /** Age at which the rights of groups of users are seen to again; null: never. */
   readonly groupRefreshMs: number | null;
+  /** Directory that files of rotation consumers lie below; null: there is none. */
+  readonly consumersDir: string | null;
 }
 
 /** What defaults depend on. */
@@ -198,6 +200,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
       waiting: set.PGSTEWARD_LEASES_WAITING ?? 400,
       attempts: set.PGSTEWARD_LEASE_ATTEMPTS ?? 8,
     },
+    consumersDir: set.PGSTEWARD_CONSUMERS_DIR === undefined ? null : path(set.PGSTEWARD_CONSUMERS_DIR),
     groupRefreshMs: (set.PGSTEWARD_GROUP_REFRESH_MINUTES ?? 60) * 60_000 || null,
   });
 }

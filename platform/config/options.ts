@@ -379,6 +379,12 @@ export const OPTIONS = {
     default: '`24`',
     meaning: 'Hours for which a link to a password is good, unless the request says otherwise.',
   }),
+  PGSTEWARD_CONSUMERS_DIR: option({
+    schema: text,
+    default: 'rotations have no file or PgBouncer consumers',
+    meaning:
+      'Existing directory that files of rotation consumers lie below, authentication files of PgBouncers included. The same on all machines with an API or a control worker.',
+  }),
   PGSTEWARD_GROUP_REFRESH_MINUTES: option({
     schema: integer(0, 10_080),
     default: '`60`',

@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { healthCommand, POSTGREST_BINARY } from '../../domain/postgrest/commands.ts';
 import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
 import { requireVersion } from '../../domain/postgrest/versions.ts';
-import { CHECK_ENVIRONMENT, runtimeSystemEnvironment } from './runtime-system.ts';
+import { CHECK_ENVIRONMENT, serviceEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch } from './service-runtime.ts';
 import type { ServiceUser } from './service-user.ts';
 
@@ -65,7 +65,7 @@ export function containerOptions(
     Cmd: [CONF],
     Healthcheck: healthcheck(launch, network),
     User: `${user.uid}:${user.gid}`,
-    Env: Object.entries(runtimeSystemEnvironment(launch)).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries(serviceEnvironment(launch, CONTAINER_DIRECTORY)).map(([name, value]) => `${name}=${value}`),
     StopSignal: 'SIGTERM',
     StopTimeout: STOP_TIMEOUT_SECONDS,
     Labels: labels,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
 import type { BundledBinary } from './bundled-binary.ts';
-import { CHECK_ENVIRONMENT, runtimeSystemEnvironment } from './runtime-system.ts';
+import { CHECK_ENVIRONMENT, serviceEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch } from './service-runtime.ts';
 import { ownUser, type ServiceUser } from './service-user.ts';
 
@@ -21,7 +21,7 @@ export async function checkByProcess(of: {
   const { binary, user, launch, timeoutMs, signal: early } = of;
   const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(early === undefined ? [] : [early])]);
   const child = spawn(binary.path, ['--dump-schema', join(launch.directory, SERVICE_FILES.conf)], {
-    env: { ...runtimeSystemEnvironment(launch), ...CHECK_ENVIRONMENT },
+    env: { ...serviceEnvironment(launch, launch.directory), ...CHECK_ENVIRONMENT },
     cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(ownUser().uid === 0 && user),

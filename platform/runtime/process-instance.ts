@@ -19,7 +19,7 @@ import { launchSchema, readRecord } from './launch-record.ts';
 import { limitLogFile } from './log-file.ts';
 import { atQuietMoment } from './quiet-moment.ts';
 import { createRestartBudget } from './restart-budget.ts';
-import { runtimeSystemEnvironment } from './runtime-system.ts';
+import { serviceEnvironment } from './runtime-system.ts';
 import type { ServiceLaunch, ServiceState, Stop } from './service-runtime.ts';
 import { ownUser, type ServiceUser } from './service-user.ts';
 
@@ -93,7 +93,7 @@ export function createProcessInstance(of: {
     return await spawnRecorded({
       command: binary.path,
       args: [join(launch.directory, SERVICE_FILES.conf)],
-      env: runtimeSystemEnvironment(launch),
+      env: serviceEnvironment(launch, launch.directory),
       cwd: '/',
       // Only root may choose; and naming the own user would still drop supplementary groups, which needs a right too.
       ...(ownUser().uid === 0 && user),

@@ -1,9 +1,15 @@
+import { SERVICE_FILES } from '../../domain/postgrest/conf.ts';
+
 /**
- * Environment of a PostgREST process: nothing but the thread count of GHC's run-time system, which does not look at
- * CPU limits by itself. Never a secret: environments can be read by inspection (R14).
+ * Environment of a PostgREST process: where libpq's service file is, which has the login, and the thread count of GHC's run-time
+ * system, which does not look at CPU limits by itself. Never a secret: environments can be read by inspection (R14).
+ * @param directory of its files, as it sees it
  */
-export function runtimeSystemEnvironment(limits: { cpus?: number }): Record<string, string> {
-  return limits.cpus === undefined ? {} : { GHCRTS: `-N${Math.max(1, Math.ceil(limits.cpus))}` };
+export function serviceEnvironment(limits: { cpus?: number }, directory: string): Record<string, string> {
+  return {
+    PGSERVICEFILE: `${directory}/${SERVICE_FILES.login}`,
+    ...(limits.cpus !== undefined && { GHCRTS: `-N${Math.max(1, Math.ceil(limits.cpus))}` }),
+  };
 }
 
 /** Environment of a PostgREST that checks its configuration beside one that runs: it must not listen on the same ports. */

@@ -62,8 +62,8 @@ export interface Connector {
   acquire(login: Partial<TargetLogin>, session: TargetSession, options: Preparation): Promise<PlacedConnection>;
   /** Gives a connection back that is in order: kept for later work or closed. */
   release(connection: PlacedConnection): Promise<void>;
-  /** Only connects, answering nothing but SCRAM. @throws ConnectError */
-  knock(login: TargetLogin, session: TargetSession): Promise<PlacedConnection>;
+  /** Only connects, answering nothing but SCRAM; to the primary unless an endpoint is given. @throws ConnectError */
+  knock(login: TargetLogin, session: TargetSession, at?: Endpoint): Promise<PlacedConnection>;
   askEndpoints(session: TargetSession): Promise<EndpointAnswer[]>;
   /** As the admin role in the maintenance database of one endpoint, whatever it is. @throws ConnectError */
   onEndpoint<T>(endpoint: Endpoint, session: TargetSession, work: (client: pg.ClientBase) => Promise<T>): Promise<T>;
@@ -216,13 +216,13 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
       };
       budget.keep(placed);
     },
-    async knock(login, session) {
-      const endpoint = await findPrimary(session);
+    async knock(login, session, at) {
+      const endpoint = at ?? (await findPrimary(session));
       try {
         return await open(targetOf(login, endpoint), { signal: session.signal, scramOnly: true });
       } catch (error) {
         session.signal?.throwIfAborted();
-        if (isUnavailable(error)) primary.forget();
+        if (at === undefined && isUnavailable(error)) primary.forget();
         throw error;
       }
     },

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { Failure } from '../../domain/failures.ts';
+import type { Endpoint } from './address.ts';
 import { ConnectError, type TargetSession } from './connection.ts';
 import { toFailure } from './errors.ts';
 import type { TargetServer } from './target-server.ts';
@@ -25,12 +26,12 @@ const BEFORE: readonly [code: RegExp, reason: UnprovenReason][] = [
 ];
 
 /**
- * Whether a role can log in on the primary with a password, in the maintenance database unless given. Only SCRAM proves it.
+ * Whether a role can log in on the primary, or at an endpoint, with a password, in the maintenance database unless given. Only SCRAM proves it.
  * Takes one of the server's connections. @throws what `signal` was aborted with, TwoPrimaries
  */
 export async function proveLogin(
   server: TargetServer,
-  input: { role: string; password: string; database?: string; signal?: AbortSignal },
+  input: { role: string; password: string; database?: string; at?: Endpoint; signal?: AbortSignal },
 ): Promise<LoginProof> {
   const { role: user, password, database = server.address.maintenanceDb, signal } = input;
   const session: TargetSession = {
@@ -39,7 +40,7 @@ export async function proveLogin(
     ...(signal === undefined ? {} : { signal }),
   };
   try {
-    await server.tryLogin({ user, password, database }, session);
+    await server.tryLogin({ user, password, database }, session, input.at);
     return { proven: true };
   } catch (error) {
     signal?.throwIfAborted();

@@ -35,10 +35,10 @@ export interface TargetServer {
   /** As the admin role in the maintenance database of one endpoint, primary or not; for what is to be done there and nowhere else. */
   onEndpoint<T>(endpoint: Endpoint, session: TargetSession, work: Work<T>): Promise<T>;
   /**
-   * Logs in on the primary, answering nothing but SCRAM, and leaves again. @throws ConnectError saying how far it came, what
+   * Logs in on the primary, or at an endpoint, answering nothing but SCRAM, and leaves again. @throws ConnectError saying how far it came, what
    * `session.signal` was aborted with, Failure where there is no primary
    */
-  tryLogin(login: Required<TargetLogin>, session: TargetSession): Promise<void>;
+  tryLogin(login: Required<TargetLogin>, session: TargetSession, at?: Endpoint): Promise<void>;
   /** Closes connections that nobody uses; those in use are closed when their work ends. */
   close(): Promise<void>;
 }
@@ -123,9 +123,9 @@ export function createTargetServer(address: TargetAddress, budget: TargetBudget 
           throw toFailure(reasonOf(error), session.doing);
         }
       }),
-    tryLogin: (login, session) =>
+    tryLogin: (login, session, at) =>
       withReservation(session, 1, async () => {
-        const connection = await connector.knock(login, session);
+        const connection = await connector.knock(login, session, at);
         await connection.close();
       }),
     close: () => connector.close(),

@@ -157,7 +157,7 @@ describe.each(testRuntimes())('passwords and JWT secrets with the %s runtime', (
     expect(await filesThatHold(home, secrets)).toEqual([join(conf, 'jwt_secret'), join(conf, 'pgpass')]);
     const [pid] = await servicePids(stack);
     const { uid } = await stat(`/proc/${pid}`);
-    for (const file of ['jwt_secret', 'pgpass', 'postgrest.conf']) {
+    for (const file of ['jwt_secret', 'pg_service.conf', 'pgpass', 'postgrest.conf']) {
       const found = await stat(join(home, conf, file));
       expect({ file, mode: found.mode & 0o777, uid: found.uid }).toEqual({ file, mode: 0o600, uid });
     }

@@ -411,3 +411,40 @@ describe('on a replication group', () => {
     await record('switchover-forward', await switchedOver('failed'), on.stack);
   });
 });
+
+describe('a rotation', () => {
+  const shop = 'rotated';
+
+  async function rotated(id: string, name: string, status: string): Promise<void> {
+    const { body } = await stack.call('POST', `/v1/rotations/${id}/trigger`);
+    await until(async () => {
+      const task = await stack.call('GET', `/v1/servers/host-1/tasks/${body.task_id}`);
+      return task.body.status === status ? true : undefined;
+    });
+    await record(name, `rotate-password/${id}/${body.task_id}`);
+  }
+
+  test('of two logins, in place, and one that is undone', async () => {
+    await createShop(stack, shop);
+    const owner = `${shop}_app`;
+    const define = async (more: Record<string, unknown>): Promise<string> => {
+      const definition = { server: 'host-1', role: owner, ...more };
+      return (await stack.call('POST', '/v1/rotations', definition)).body.id;
+    };
+    const inPlace = await define({ strategy: 'in-place' });
+    await rotated(inPlace, 'rotate-in-place', 'completed');
+    const failure = { type: 'VerificationFailed', message: 'no login', retryable: false } as const;
+    faults.fail({ subject: inPlace, activity: 'proveRotation', when: 'before' }, failure);
+    await rotated(inPlace, 'rotate-undone', 'failed');
+    await stack.call('DELETE', `/v1/rotations/${inPlace}`);
+    const sessions = { policy: 'drain', drain: 1 };
+    await rotated(await define({ strategy: 'alternating', grace: 1, sessions }), 'rotate-alternating', 'completed');
+  });
+
+  test('begins by its schedule', async () => {
+    await stack.target.query('CREATE ROLE scheduled LOGIN');
+    const definition = { server: 'host-1', role: 'scheduled', strategy: 'in-place', schedule: { every: 2 } };
+    await stack.call('POST', '/v1/rotations', definition);
+    await recordFirst('rotation-trigger', 'rotationTrigger');
+  });
+});

@@ -115,6 +115,8 @@ test('every workflow that can be started is known here, and has a history', asyn
     'provisionDatabase',
     'reconcile',
     'rotateJwt',
+    'rotatePassword',
+    'rotationTrigger',
     'sealAudit',
     'sendNotifications',
     'switchover',

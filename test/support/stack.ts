@@ -129,11 +129,12 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const target = options.target ?? (await startTargetServer(home));
   const metadataServer = options.metadataServer ?? servers.metadata;
   const metadata = await createDatabase(metadataServer, name);
-  await createNamespace(servers.temporalAddress, name);
+  const temporalAddress = options.temporalAddress ?? servers.temporalAddress;
+  await createNamespace(temporalAddress, name);
   const env = {
     PGSTEWARD_HOME: home,
     PGSTEWARD_METADATA_URL: `postgres://${metadata.user}@${metadata.host}:${metadata.port}/${name}`,
-    TEMPORAL_ADDRESS: servers.temporalAddress,
+    TEMPORAL_ADDRESS: temporalAddress,
     TEMPORAL_NAMESPACE: name,
     PGSTEWARD_RUNTIME: options.runtime,
     PGSTEWARD_PORT_RANGE: `${range.first + 20}-${range.last}`,
@@ -169,7 +170,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   }
   await registerServer(control, { hostId: config.host.id, address: target.address });
   const temporal = await openTemporal({
-    address: servers.temporalAddress,
+    address: temporalAddress,
     namespace: name,
     codecKeyringFile: config.files.codecKeyring,
     interceptors: observe?.tracing === undefined ? [] : [observe.tracing.client],
@@ -189,6 +190,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     allowedRoles: new Set(config.allowedRoles),
     handover: config.handover,
     retention: config.retention.days,
+    hasConsumersDir: config.consumersDir !== null,
     version: { version: '0.0.0', revision: 'test', revisionTime: '1970-01-01T00:00:00Z', arch: process.arch },
     access: await openAccess(config, control.db),
     clusters: config.clusters,

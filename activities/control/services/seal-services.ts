@@ -17,7 +17,7 @@ import { listServers, type ServerRecord } from '../../../store/servers.ts';
 import type { Work, WorkInstance } from '../../../store/work.ts';
 import type { ControlDeps } from '../deps.ts';
 import { joinKeyFor } from '../hosts/join-key.ts';
-import { openJwtSecrets, openUserPasswords } from '../passwords.ts';
+import { openJwtSecrets, openServiceLogins, type ServiceLogin } from '../passwords.ts';
 import { performStep } from '../step.ts';
 import { planOf } from '../tasks/plan.ts';
 import type { TaskRef } from '../types.ts';
@@ -31,8 +31,8 @@ export function sealServices(
   input: TaskRef,
 ): Promise<{ bundles: { instanceId: string; sealedBundle: string }[] }> {
   return performStep(deps, { ...input, step: 'sealServices' }, async ({ work }) => {
-    const [passwords, jwtSecrets, hosts, servers] = await Promise.all([
-      openUserPasswords(deps, work),
+    const [logins, jwtSecrets, hosts, servers] = await Promise.all([
+      openServiceLogins(deps, work),
       openJwtSecrets(deps, work),
       listHosts(deps.db),
       listServers(
@@ -48,7 +48,7 @@ export function sealServices(
     const bundles = await Promise.all(
       touched.map(async (instance) => {
         const host = requireHost(hosts, instance);
-        const bundle = buildBundle({ deps, work, instance, host, servers, passwords, jwtSecrets });
+        const bundle = buildBundle({ deps, work, instance, host, servers, logins, jwtSecrets });
         // What an update resolves is recorded when it runs: until then the previous version does.
         if (work.change === undefined) {
           await setInstanceVersion(deps.db, { id: instance.instanceId, version: bundle.version });
@@ -82,9 +82,9 @@ const STEP_OF: Partial<Record<InstanceAction, StepName>> = {
   replace: 'changeService',
 };
 
-type JoinedHost = HostRecord & Required<{ [K in 'publicKey' | 'facts']: NonNullable<HostRecord[K]> }>;
+export type JoinedHost = HostRecord & Required<{ [K in 'publicKey' | 'facts']: NonNullable<HostRecord[K]> }>;
 
-function requireHost(hosts: readonly HostRecord[], instance: WorkInstance): JoinedHost {
+export function requireHost(hosts: readonly HostRecord[], instance: WorkInstance): JoinedHost {
   const host = hosts.find((candidate) => candidate.id === instance.hostId);
   if (host?.publicKey == null || host.facts === null) {
     throw new Failure('HostUnavailable', `host ${instance.hostId} has never joined; start its worker`);
@@ -92,20 +92,22 @@ function requireHost(hosts: readonly HostRecord[], instance: WorkInstance): Join
   return { ...host, publicKey: host.publicKey, facts: host.facts };
 }
 
-function buildBundle(given: {
+/** Everything that a host needs for one instance. Holds secrets: to be sealed at once. */
+export function buildBundle(given: {
   deps: ControlDeps;
   work: Work;
   instance: WorkInstance;
   host: JoinedHost;
   servers: readonly ServerRecord[];
-  passwords: ReadonlyMap<string, string>;
+  /** By name of the `connect_as` role. */
+  logins: ReadonlyMap<string, ServiceLogin>;
   jwtSecrets: ReadonlyMap<string, string>;
 }): ServiceBundle {
   const { work, instance, host } = given;
   const service = work.spec.services.find((candidate) => candidate.serviceId === instance.serviceId);
-  const password = service === undefined ? undefined : given.passwords.get(service.connectAs);
+  const login = service === undefined ? undefined : given.logins.get(service.connectAs);
   const address = host.facts.addresses[0];
-  if (service === undefined || password === undefined || address === undefined) {
+  if (service === undefined || login === undefined || address === undefined) {
     throw new Failure(
       'InvalidSpec',
       `service ${instance.serviceId} has no connect_as password, or its host no address`,
@@ -140,8 +142,8 @@ function buildBundle(given: {
       ...service.settings,
       ...(service.settings.jwtAudience === undefined ? {} : { preRequest: REQUIRE_AUDIENCE_FUNCTION }),
     },
-    connection: connectionOf(work, service, host, given.servers),
-    secrets: { password, ...(jwtSecret === undefined ? {} : { jwtSecret }) },
+    connection: connectionOf({ work, service, host, servers: given.servers, user: login.user }),
+    secrets: { password: login.password, ...(jwtSecret === undefined ? {} : { jwtSecret }) },
   };
 }
 
@@ -159,12 +161,14 @@ function localAddress(address: string): string {
  * Every endpoint of every node, so that libpq finds the primary by itself: the nodes that the service names in their order, else
  * the node with a server on the service's own host first; within a node the endpoint on that host first.
  */
-function connectionOf(
-  work: Work,
-  service: ResolvedService,
-  host: JoinedHost,
-  servers: readonly ServerRecord[],
-): ServiceConnection {
+function connectionOf(of: {
+  work: Work;
+  service: ResolvedService;
+  host: JoinedHost;
+  servers: readonly ServerRecord[];
+  user: string;
+}): ServiceConnection {
+  const { work, service, host, servers, user } = of;
   const serverOf = (nodeName: string) => {
     const name = work.nodes.find((node) => node.name === nodeName)?.serverName;
     return servers.find((server) => server.name === name);
@@ -179,7 +183,7 @@ function connectionOf(
   const ordered = order.flatMap((name) => serverOf(name) ?? []);
   const tls = ordered[0]?.tls;
   return {
-    user: service.connectAs,
+    user,
     database: work.databaseName,
     servers: ordered.flatMap((server) =>
       server.name === host.serverName ? coLocatedFirst(host, server.endpoints) : server.endpoints,

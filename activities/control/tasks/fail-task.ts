@@ -1,3 +1,4 @@
+import { rotationAudit } from '../../../domain/rotations/request.ts';
 import { TASK_WORKFLOWS } from '../../../domain/task-workflows.ts';
 import { insertTaskOutcome } from '../../../store/audit.ts';
 import { inTransaction, type Queryable } from '../../../store/connection.ts';
@@ -5,6 +6,7 @@ import { deleteCredentials } from '../../../store/credentials.ts';
 import { lockDatabase, setDatabaseState } from '../../../store/databases.ts';
 import { failInstances } from '../../../store/instances.ts';
 import { releasePorts } from '../../../store/ports.ts';
+import { findRunOfTask, releaseDatabases } from '../../../store/rotation-runs.ts';
 import { auditNameOf } from '../../../store/server-work.ts';
 import { findSwitchover } from '../../../store/switchovers.ts';
 import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
@@ -32,9 +34,12 @@ export async function failTask(deps: ControlDeps, input: TaskFailure): Promise<v
         ...left.map((message) => ({ message })),
       ],
     });
+    const run = task.type === 'rotate_password' ? await findRunOfTask(tx, task.id) : undefined;
+    if (run !== undefined) await releaseDatabases(tx, { taskId: task.id, epoch: task.epoch });
     await insertTaskOutcome(tx, {
       actor: task.actor,
       ...(await auditNameOf(tx, task)),
+      ...(run !== undefined && rotationAudit(run.rotationId)),
       taskId: input.taskId,
       outcome,
       detail: { leftovers: input.leftovers },

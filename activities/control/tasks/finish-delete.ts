@@ -5,6 +5,7 @@ import { deleteCredentials } from '../../../store/credentials.ts';
 import { deleteDatabaseRow, lockDatabase } from '../../../store/databases.ts';
 import { environmentDetail } from '../../../store/environments.ts';
 import { taskHolds } from '../../../store/journal.ts';
+import { endRotationsOf } from '../../../store/rotations.ts';
 import { databaseSecretOwner, deleteSecretsOf } from '../../../store/secrets.ts';
 import { appendLog, closeTask, findTask } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
@@ -29,6 +30,7 @@ export async function finishDelete(deps: ControlDeps, input: TaskRef & { hostSte
     await closePredecessors(tx, { taskId: input.taskId, databaseId });
     await closeTask(tx, { taskId: input.taskId, status: 'completed' });
     await deleteSecretsOf(tx, databaseSecretOwner(databaseId));
+    await endRotationsOf(tx, databaseId);
     await deleteCredentials(tx, { databaseId });
     await deleteDatabaseRow(tx, databaseId);
     await insertTaskOutcome(tx, {

@@ -7,7 +7,8 @@ import { findTask } from '../../../store/tasks.ts';
 import { loadWork, type Work } from '../../../store/work.ts';
 import { audienceRoles, wantedMemberships } from '../databases/service-access.ts';
 import type { ControlDeps } from '../deps.ts';
-import type { PlannedChange, TaskFrame, TaskPlan } from '../types.ts';
+import { rotationPlan } from '../rotations/load-rotation.ts';
+import type { PlannedChange, RotationPlan, TaskFrame, TaskPlan } from '../types.ts';
 import { type ChangeWork, changeWork } from '../update/change-of.ts';
 import { changedUsers } from '../update/update-passwords.ts';
 
@@ -78,7 +79,8 @@ export async function serverFrame(deps: ControlDeps, taskId: string): Promise<Ta
 }
 
 /** The plan of a task, whatever it is about. @throws StaleTask when it is unknown */
-export async function loadFrame(deps: ControlDeps, taskId: string): Promise<TaskFrame | TaskPlan> {
+export async function loadFrame(deps: ControlDeps, taskId: string): Promise<TaskFrame | TaskPlan | RotationPlan> {
   const task = await findTask(deps.db, { taskId });
+  if (task?.type === 'rotate_password') return rotationPlan(deps, taskId);
   return task?.scope === 'server' ? serverFrame(deps, taskId) : planOf(deps, await loadWork(deps.db, taskId));
 }

@@ -15,6 +15,7 @@ import { listOpenTasks, type TaskRecord } from '../../../store/tasks.ts';
 import { tellApproved } from '../approvals/tell-approved.ts';
 import type { ControlDeps } from '../deps.ts';
 import { restartJwtRotations } from '../jwt-rotation/restart.ts';
+import { reconcileSchedules } from '../rotations/reconcile-schedules.ts';
 import { prepareClusters } from './prepare-clusters.ts';
 import { refreshGroups } from './refresh-groups.ts';
 
@@ -40,6 +41,7 @@ export async function reconcileTasks(
     prepareClusters(deps),
     tellApproved(deps, input),
     restartJwtRotations(deps, input),
+    reconcileSchedules(deps),
   ]);
   await reconcileBatches(deps, input);
   // Whatever became of the runs that were to end them.

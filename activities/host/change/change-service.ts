@@ -33,11 +33,11 @@ export async function changeService(context: HostContext, input: ChangeServiceIn
     await endOlderChange(context, instanceId);
     await runtime.prepare({ version, ...(image !== undefined && { image }), progress: say, signal });
     signal.throwIfAborted();
-    const { change, isProven } = await planChange(context, input, bundle);
+    const { change, ...known } = await planChange(context, input, bundle);
     await assertPortsFree(context, change.next);
     await records.writeChange(change);
     try {
-      const done = await MODES[change.mode](context, { change, bundle, isProven, readyTimeoutMs, say, signal });
+      const done = await MODES[change.mode](context, { change, bundle, ...known, readyTimeoutMs, say, signal });
       // Another worker process may have undone it while this one was making it.
       await assertCurrent(context, input);
       await records.write(change.next);
@@ -84,9 +84,9 @@ async function endOlderChange(context: HostContext, instanceId: string): Promise
 
 async function planChange(
   context: HostContext,
-  { taskId, epoch, drainMs, ...input }: ChangeServiceInput,
+  { taskId, epoch, drainMs, loginProven, ...input }: ChangeServiceInput,
   bundle: ServiceBundle,
-): Promise<{ change: ServiceChange; isProven: boolean }> {
+): Promise<{ change: ServiceChange; isProven: boolean; loginProven: boolean }> {
   const previous = await context.records.read(input.instanceId);
   const difference = previous && (await differenceOf(context, bundle, previous));
   const wanted = difference?.canReload ? input.mode : 'replace';
@@ -94,7 +94,9 @@ async function planChange(
   const unit = previous === undefined ? input.instanceId : mode === 'reload' ? previous.unit : otherUnit(previous);
   const next = launchOf(context, bundle, unit);
   const change = { taskId, epoch, mode, ...(previous !== undefined && { previous }), next, drainMs };
-  return { change, isProven: difference?.isProven ?? false };
+  const known = loginProven === true && difference?.isProvenWithLogin === true;
+  const isProven = difference?.isProven === true || known;
+  return { change, isProven, loginProven: known };
 }
 
 /** Only files can be read again: where anything else differs, a reload would leave it as it was. */

@@ -13,10 +13,12 @@ export interface FileDifference {
   canReload: boolean;
   /** Whether the running process proves already that PostgREST starts with these files and logs in. */
   isProven: boolean;
+  /** Whether it would prove it but for the password, which the control plane has proven. */
+  isProvenWithLogin: boolean;
 }
 
 /** Nothing is known of what runs: everything is checked, and a new unit is made. */
-const UNKNOWN: FileDifference = { canReload: false, isProven: false };
+const UNKNOWN: FileDifference = { canReload: false, isProven: false, isProvenWithLogin: false };
 
 /** Compares the files that `previous` runs with and those that the bundle leads to, the unit's own names left aside. */
 export async function differenceOf(
@@ -33,14 +35,17 @@ export async function differenceOf(
   const [before, after] = [files, later].map((each) => each.get(SERVICE_FILES.conf) ?? '') as [string, string];
   const differs = (name: string) => files.get(name) !== later.get(name);
   const secrets = {
-    passwordChanged: differs(SERVICE_FILES.passfile),
+    passwordChanged: differs(SERVICE_FILES.passfile) || differs(SERVICE_FILES.login),
     jwtSecretChanged: differs(SERVICE_FILES.jwtSecret),
     rootCertificateChanged: differs(SERVICE_FILES.rootCertificate),
   };
   const isSameProgram = previous.version === bundle.version && previous.image === bundle.image;
+  const sameBut = (changes: object) =>
+    isSameProgram && !Object.values(changes).includes(true) && isProvenBy(before, after);
+  const { passwordChanged: _, ...others } = secrets;
   return {
     canReload: reloadPlan(before, after, requireVersion(bundle.version), secrets).action !== 'replace',
-    isProven:
-      state?.running === true && isSameProgram && !Object.values(secrets).includes(true) && isProvenBy(before, after),
+    isProven: state?.running === true && sameBut(secrets),
+    isProvenWithLogin: sameBut(others) && !differs(SERVICE_FILES.login),
   };
 }

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceLaunch, ServiceState } from '../../../platform/runtime/service-runtime.ts';
 import { awaitReady, logEnd, notReady } from '../await-ready.ts';
 import { writeFiles } from '../bundle-for-host.ts';
@@ -33,17 +34,52 @@ export async function reload(context: HostContext, work: ChangeWork): Promise<No
   const before = await runtime.inspect(next.unit);
   const began = performance.now();
   const isUp = before?.running === true;
-  if (isUp) {
-    say('reloading');
-    await applyFiles(context, next);
-  } else {
+  const reloaded = isUp && (await readAgain(context, work));
+  if (!reloaded) {
     say('it does not run: starting it');
     await startUnit(context, next);
     await gateways.open(next);
   }
   const readyAt = await awaitReady(context, next, { timeoutMs: readyTimeoutMs, say, signal, oldLog: true });
-  if (isUp) await assertSameProcess(context, next, before);
-  return { readyAt, gapMs: isUp ? 0 : Math.round(performance.now() - began), killed: false };
+  if (reloaded && !work.loginProven) await assertSameProcess(context, next, before);
+  return { readyAt, gapMs: reloaded ? 0 : Math.round(performance.now() - began), killed: false };
+}
+
+/**
+ * Between the change of a password on the server and the reload PostgREST may have wanted a connection: it ends then, with words that
+ * are otherwise a refusal of the new files. @returns false where it is to be started again
+ */
+async function readAgain(context: HostContext, { change: { next }, loginProven, say }: ChangeWork): Promise<boolean> {
+  say('reloading');
+  const applied = applyFiles(context, next);
+  if (!loginProven) {
+    await applied;
+    return true;
+  }
+  const over = new AbortController();
+  const read = applied.then(
+    () => true,
+    () => false,
+  );
+  try {
+    const done = await Promise.race([read, ended(context, next, over.signal)]);
+    if (!done) context.log.warn({ unit: next.unit }, 'it ended over its former password, and is started again');
+    return done;
+  } finally {
+    over.abort();
+  }
+}
+
+/** Between two looks whether a process has ended that may have: it is to be back at once. */
+const LOOK_PAUSE_MS = 25;
+
+/** @returns false once the process of a unit has ended; never while it runs */
+async function ended({ runtime }: HostContext, { unit }: ServiceLaunch, over: AbortSignal): Promise<boolean> {
+  for (;;) {
+    if ((await runtime.inspect(unit))?.running !== true) return false;
+    await delay(LOOK_PAUSE_MS, undefined, { signal: over }).catch(() => undefined);
+    if (over.aborted) return true;
+  }
 }
 
 async function checkBeside(context: HostContext, { change, bundle, readyTimeoutMs, say, signal }: ChangeWork) {

@@ -38,6 +38,8 @@ export interface ChangeWork extends Progress {
   bundle: ServiceBundle;
   /** Whether what runs proves that PostgREST starts with the new files: then they are not checked once more. */
   isProven: boolean;
+  /** Only the password changes, and it is known to log in: a process that ended over the former one is started again. */
+  loginProven: boolean;
   /** See {@link ChangeServiceInput}. */
   readyTimeoutMs: number;
 }

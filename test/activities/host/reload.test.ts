@@ -90,7 +90,7 @@ describe.each(await runtimesHere())('a reload with the %s runtime', { timeout: 9
     await host.change(without, { mode: 'reload' });
     expect((await call(PORT, '/rpc/who', asRole(jwtSecret))).status).toBeGreaterThanOrEqual(400);
     expect((await call(PORT, '/rpc/who')).text).toBe('"web_anon"');
-    expect((await readdir(files('conf'))).sort()).toEqual(['pgpass', 'postgrest.conf']);
+    expect((await readdir(files('conf'))).sort()).toEqual(['pg_service.conf', 'pgpass', 'postgrest.conf']);
     // Kept for the undo, for the service's user alone, until the change is final.
     for (const name of await readdir(files('previous'))) {
       const file = await stat(join(files('previous'), name));

@@ -155,7 +155,7 @@ describe.each(await runtimesHere())('a service of the %s runtime', { timeout: 60
     await start();
     const conf = join(directory.path, 'services', bundle.instanceId, 'conf');
     const { uid } = host.context.runtime.fileOwner;
-    expect((await readdir(conf)).sort()).toEqual(['jwt_secret', 'pgpass', 'postgrest.conf']);
+    expect((await readdir(conf)).sort()).toEqual(['jwt_secret', 'pg_service.conf', 'pgpass', 'postgrest.conf']);
     for (const name of await readdir(conf)) {
       const file = await stat(join(conf, name));
       expect([name, file.mode & 0o777, file.uid]).toEqual([name, 0o600, uid]);

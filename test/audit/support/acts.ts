@@ -33,6 +33,7 @@ export function everyChange(around: {
     ...clusters(around),
     ...environments(around),
     ...users(around),
+    ...rotations(around),
     ...channels(around),
     ...approvals(around),
     ...hosts(around),
@@ -305,6 +306,40 @@ function users({ call, stack }: Around): Act[] {
     ['POST /api/v1/revokes', (route) => byPost(route, { ...usage, from: [username] })],
     ['POST /api/v1/grants/refresh', (route) => byPost(route, {})],
     ['POST /api/v1/users/drop', (route) => byPost(route, { username })],
+  ];
+}
+
+function rotations({ call, stack }: Around): Act[] {
+  const made: Record<string, string> = {};
+  const ended = () =>
+    until(async () => {
+      const { body } = await stack().call('GET', `/v1/rotations/${made.rotation_id}`);
+      return body.last?.status === 'completed' ? true : undefined;
+    });
+  return [
+    [
+      'POST /v1/rotations',
+      async (route) => {
+        await stack().target.query(`CREATE ROLE audited_rotated LOGIN PASSWORD 'c4nary-rotated'`);
+        const body = { server: 'host-1', role: 'audited_rotated', strategy: 'in-place' };
+        const answer = await call(route, {}, body);
+        made.rotation_id = answer.body.id;
+        return answer;
+      },
+    ],
+    ['PATCH /v1/rotations/{rotation_id}', (route) => call(route, made, { schedule: { every: 'P30D' } })],
+    ['POST /v1/rotations/{rotation_id}/pause', (route) => call(route, made)],
+    ['POST /v1/rotations/{rotation_id}/resume', (route) => call(route, made)],
+    [
+      'POST /v1/rotations/{rotation_id}/trigger',
+      async (route) => {
+        const answer = await call(route, made);
+        await ended();
+        return answer;
+      },
+    ],
+    ['POST /v1/rotations/{rotation_id}/secret', (route) => call(route, made)],
+    ['DELETE /v1/rotations/{rotation_id}', (route) => call(route, made)],
   ];
 }
 

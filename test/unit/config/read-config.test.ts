@@ -48,6 +48,7 @@ describe('the configuration', () => {
       leases: { perServer: 10_000, perHolder: 10_000, waiting: 400, attempts: 8 },
       groupRefreshMs: 3_600_000,
       driftIntervalMs: 10_000,
+      consumersDir: null,
       notifyIntervalMs: 5_000,
       allowedRoles: [],
     });
@@ -188,6 +189,7 @@ describe('the configuration', () => {
       leases: { perServer: 500, perHolder: 20, waiting: 50, attempts: 3 },
       groupRefreshMs: null,
       driftIntervalMs: 4_000,
+      consumersDir: null,
       notifyIntervalMs: 3_000,
       allowedRoles: ['reporting', 'Auditors'],
       defaultAdmin: { user: 'role_create', password: { kind: 'file', file: '/srv/app/admin.pass' } },

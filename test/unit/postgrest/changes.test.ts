@@ -45,7 +45,7 @@ const CHANGES: Row[] = [
   ['no JWT secret any more', { secrets: { password: 'x' } }, 'reload', ['jwt-secret']],
   ['pool', withSettings({ pool: 11 }), 'replace', ['db-pool']],
   ['origins', withSettings({ corsAllowedOrigins: 'https://a.example' }), 'replace', ['server-cors-allowed-origins']],
-  ['user', withConnection({ user: 'other' }), 'replace', ['db-uri']],
+  ['user', withConnection({ user: 'other' }), 'reload', ['password']],
   ['servers', withConnection({ servers: [{ address: 'db-2', port: 5432 }] }), 'replace', ['db-uri']],
   ['TLS', withConnection({ sslMode: 'verify-full', caCertificate: 'PEM' }), 'replace', ['db-uri']],
   ['pool and rows', withSettings({ pool: 11, maxRows: 5 }), 'replace', ['db-pool']],

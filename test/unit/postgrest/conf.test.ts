@@ -10,7 +10,7 @@ const VIEW = { directory: '/app/data', address: '127.0.0.1', port: 3100 };
 describe('renderPostgrestConf', () => {
   test('the smallest service', () => {
     expect(renderPostgrestConf(EXAMPLE_BUNDLE, VIEW)).toBe(
-      `db-uri = "postgresql://app@127.0.0.1:5432/storefront?target_session_attrs=read-write&connect_timeout=2&keepalives=1&keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=15000&application_name=pgsteward%3Astorefront-api-host-1&sslmode=disable&passfile=%2Fapp%2Fdata%2Fpgpass"
+      `db-uri = "postgresql://127.0.0.1:5432/storefront?service=pgsteward&target_session_attrs=read-write&connect_timeout=2&keepalives=1&keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=15000&application_name=pgsteward%3Astorefront-api-host-1&sslmode=disable&passfile=%2Fapp%2Fdata%2Fpgpass"
 db-schemas = "api"
 db-anon-role = "web_anon"
 db-pool = 10
@@ -51,7 +51,7 @@ log-level = "error"
       },
       VIEW,
     );
-    expect(conf).toContain('postgresql://b%C3%B6%3Ab%40@db-1.example:5432,[2001:db8::1]:6432/a%2Fb%3Fc?');
+    expect(conf).toContain('postgresql://db-1.example:5432,[2001:db8::1]:6432/a%2Fb%3Fc?');
     expect(conf).toContain('sslmode=verify-full&sslrootcert=%2Fapp%2Fdata%2Fca.pem&');
     expect(conf).toContain('db-schemas = "api, Reports of \\"2026\\""\n');
     expect(conf).toContain('db-pre-request = "pgsteward.check_audience"\n');
@@ -65,7 +65,7 @@ log-level = "error"
     const servers = ['127.0.0.1', 'localhost', '::1', '10.0.0.7'].map((address) => ({ address, port: 5432 }));
     const connection = { ...EXAMPLE_BUNDLE.connection, servers };
     const conf = renderPostgrestConf({ ...EXAMPLE_BUNDLE, connection }, { ...VIEW, loopbackAlias: 'host.alias' });
-    expect(conf).toContain('@host.alias:5432,host.alias:5432,host.alias:5432,10.0.0.7:5432/');
+    expect(conf).toContain('//host.alias:5432,host.alias:5432,host.alias:5432,10.0.0.7:5432/');
   });
 
   test.each(['a,b', ' api', ''])('schema name "%s", which the list cannot hold, is refused', (schema) => {

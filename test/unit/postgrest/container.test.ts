@@ -34,7 +34,7 @@ describe('containerOptions', () => {
   test('limits of the specification are passed on, and the thread count follows the CPUs', () => {
     const { HostConfig, Env } = containerOptions({ ...LAUNCH, cpus: 1.5, memoryBytes: 128e6 }, SURROUNDINGS);
     expect(HostConfig).toMatchObject({ NanoCpus: 1_500_000_000, Memory: 128e6 });
-    expect(Env).toEqual(['GHCRTS=-N2']);
+    expect(Env).toEqual(['PGSERVICEFILE=/app/data/pg_service.conf', 'GHCRTS=-N2']);
   });
 
   test('labels of the specification never replace ours', () => {

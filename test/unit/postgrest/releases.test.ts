@@ -38,7 +38,7 @@ function fullBundle(version: string, changes: Partial<ServiceBundle> = {}): Serv
   };
 }
 
-const BEFORE_THE_CLAIM_KEY = `db-uri = "postgresql://app@db-1:5432,db-2:5433/storefront?target_session_attrs=read-write&connect_timeout=2&keepalives=1&keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=15000&application_name=pgsteward%3Astorefront-api-host-1&sslmode=disable&passfile=%2Fapp%2Fdata%2Fpgpass"
+const BEFORE_THE_CLAIM_KEY = `db-uri = "postgresql://db-1:5432,db-2:5433/storefront?service=pgsteward&target_session_attrs=read-write&connect_timeout=2&keepalives=1&keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=15000&application_name=pgsteward%3Astorefront-api-host-1&sslmode=disable&passfile=%2Fapp%2Fdata%2Fpgpass"
 db-schemas = "api"
 db-anon-role = "web_anon"
 db-pool = 10
@@ -116,7 +116,8 @@ describe('an instance of one standby does not listen where a listener wants a wr
 test.each(VERSIONS)('%s gets its password and JWT secret in files of their own, whatever they hold', (version) => {
   const secrets = { password: 'p$(HOME)\\w:"', jwtSecret: '@$(HOME)"\\ and as many as a secret needs' };
   const files = renderServiceFiles(fullBundle(version, { secrets }), SHARED);
-  expect([...files.keys()].sort()).toEqual(['jwt_secret', 'pgpass', 'postgrest.conf']);
+  expect([...files.keys()].sort()).toEqual(['jwt_secret', 'pg_service.conf', 'pgpass', 'postgrest.conf']);
+  expect(files.get('pg_service.conf')).toBe('[pgsteward]\nuser=app\n');
   expect(files.get('pgpass')).toBe('*:*:storefront:app:p$(HOME)\\\\w\\:"\n');
   expect(files.get('jwt_secret')).toBe(`${secrets.jwtSecret}\n`);
 });
@@ -159,7 +160,7 @@ describe('the container', () => {
     expect(options(version, 'host')).toMatchObject({
       Entrypoint: ['/bin/postgrest'],
       Cmd: ['/app/data/postgrest.conf'],
-      Env: [],
+      Env: ['PGSERVICEFILE=/app/data/pg_service.conf'],
       StopSignal: 'SIGTERM',
     });
   });

@@ -10,6 +10,7 @@ import type { AccessResult, ServerWork } from '../../../../store/server-work.ts'
 import { auditAction } from '../../../../store/tasks.ts';
 import { noteGroups } from '../../../../store/user-groups.ts';
 import type { ControlDeps } from '../../deps.ts';
+import { settleBatchedRotations } from '../../rotations/settle-batched.ts';
 import { type ChangedRole, type MoreToNote, noteChangedRoles } from '../note-roles.ts';
 import { settleClusterRoles } from './cluster-roles.ts';
 import type { ItemOutcome } from './items.ts';
@@ -91,6 +92,15 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
   );
   await settleClusterRoles(deps, tx, serverName, ended);
   await settleLeases(tx, ended);
+  await settleBatchedRotations(
+    deps,
+    tx,
+    ended.flatMap(({ work: { taskId, options }, outcome }) =>
+      outcome.state === 'done' && outcome.more?.missing !== true && options.rotation !== undefined
+        ? [{ taskId, rotationId: options.rotation }]
+        : [],
+    ),
+  );
 }
 
 function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & MoreToNote)[] {

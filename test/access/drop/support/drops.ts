@@ -96,6 +96,8 @@ export async function startDrops(server: VersionedServer): Promise<Drops> {
     groupRefreshMs: null,
     retention: config.retention.days,
     leaseAttempts: 2,
+    consumersDir: null,
+    handover: { hours: 24, publicUrl: null },
     allowedRoles: new Set<string>(),
     taskTimeoutMs: 60_000,
     drainMs: 0,

@@ -1,0 +1,119 @@
+import type pg from 'pg';
+import { Failure } from '../../../domain/failures.ts';
+import { describeRotation } from '../../../domain/rotations/rotation.ts';
+import { LOCK_SQL } from '../../../domain/sql/locks.ts';
+import { clearPassword, setVerifier } from '../../../domain/sql/roles.ts';
+import { WAL_POSITION_SQL } from '../../../domain/sql/rotation.ts';
+import { scramVerifier } from '../../../platform/scram/verifier.ts';
+import { sessionFacts } from '../../../platform/target/catalog/cluster.ts';
+import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
+import { inTransaction } from '../../../store/connection.ts';
+import { markRunSettled } from '../../../store/rotation-runs.ts';
+import type { RotationWork } from '../../../store/rotation-work.ts';
+import { settleRotation } from '../../../store/rotations.ts';
+import type { ControlDeps } from '../deps.ts';
+import { endTaskSessions } from '../sessions.ts';
+import { performRotationStep, performRotationUndo } from '../step.ts';
+import type { TaskRef } from '../types.ts';
+import { lookUnderRules } from './look.ts';
+import { onceSealed, openPending, openPrevious, sealedBefore, storeCurrent } from './secrets.ts';
+import { storedVerifier, verifierOf } from './verifier.ts';
+
+/** How the verifier before is known again. Sealed with the task. */
+type Former = { kind: 'verifier'; verifier: string } | { kind: 'none' } | { kind: 'unknown' };
+
+/**
+ * Sets the new verifier of an in-place rotation. What was there before is kept sealed, so that undo brings it back byte by byte;
+ * where the admin role may not read it, it is made again from the password that is on record.
+ * @returns when it was committed, and the end of the WAL then
+ */
+export function setRolePassword(deps: ControlDeps, input: TaskRef): Promise<{ setAtMs: number; position: number }> {
+  return performRotationStep(
+    deps,
+    { ...input, step: 'setRolePassword' },
+    async ({ work, session, assertHolds, note, noted }) => {
+      const { login } = work.run;
+      const server = await deps.targets.get(work.serverName);
+      return server.reserve(session(`setting the password of ${describeRotation(work.rotation)}`), 1, async (lease) => {
+        const connection = await lease.connect();
+        await connection.transaction(async (client) => {
+          await client.query(LOCK_SQL, [[`role:${login}`]]);
+          const { canLogin } = await lookUnderRules(client, work);
+          if (!canLogin) {
+            throw new Failure(
+              'NotAllowed',
+              `${describeRotation(work.rotation)} has NOLOGIN: nobody logs in with its password`,
+            );
+          }
+          const verifier = await verifierOf(deps, work, client);
+          const stored = await storedVerifier(client, login);
+          if (stored === verifier) return;
+          await onceSealed(deps, work, 'former', async () =>
+            JSON.stringify(await formerOf(deps, work, stored, client)),
+          );
+          if (noted.at === undefined) {
+            const { rows } = await client.query<{ at: string }>('SELECT clock_timestamp()::text AS at');
+            await note({ at: rows[0]?.at });
+          }
+          await assertHolds();
+          await client.query(setVerifier(login, verifier));
+        });
+        const setAtMs = Date.now();
+        const { rows } = await connection.client.query<{ position: number }>(WAL_POSITION_SQL);
+        return { setAtMs, position: rows[0]?.position ?? 0 };
+      });
+    },
+  );
+}
+
+async function formerOf(
+  deps: ControlDeps,
+  work: RotationWork,
+  stored: string | null | undefined,
+  client: pg.ClientBase,
+): Promise<Former> {
+  if (stored !== undefined) return stored === null ? { kind: 'none' } : { kind: 'verifier', verifier: stored };
+  const password = await openPrevious(deps, work);
+  if (password === undefined) return { kind: 'unknown' };
+  const iterations = iterationsOf(await sessionFacts(client));
+  return { kind: 'verifier', verifier: await scramVerifier({ password, iterations }) };
+}
+
+/** Brings back the verifier before, unless somebody has set another one meanwhile. */
+export function undoSetRolePassword(deps: ControlDeps, input: TaskRef): Promise<void> {
+  return performRotationUndo(deps, { ...input, step: 'setRolePassword' }, async ({ work, session }) => {
+    const sealed = await sealedBefore(deps, work, 'former');
+    // It never came to the change.
+    if (sealed === undefined) return;
+    const former = JSON.parse(sealed) as Former;
+    if (former.kind === 'unknown') return keepNew(deps, work);
+    const { login } = work.run;
+    const server = await deps.targets.get(work.serverName);
+    await endTaskSessions(server, session('ending sessions of the task'), work.taskId);
+    const doing = session(`bringing back the password of ${describeRotation(work.rotation)}`);
+    await server.inMaintenanceTransaction(doing, async (client) => {
+      await client.query(LOCK_SQL, [[`role:${login}`]]);
+      const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [login]);
+      const stored = await storedVerifier(client, login);
+      const isOurs = stored === undefined || stored === (await sealedBefore(deps, work, 'verifier'));
+      if (rowCount === 0 || !isOurs) return;
+      await client.query(former.kind === 'none' ? clearPassword(login) : setVerifier(login, former.verifier));
+    });
+  });
+}
+
+/** Nobody knows the password before: the new one logs in, so it is the current one, and whoever asks is shown it. */
+async function keepNew(deps: ControlDeps, work: RotationWork): Promise<void> {
+  const { rotation, taskId } = work;
+  const password = await openPending(deps, work);
+  const version = rotation.secretVersion + 1;
+  await inTransaction(deps.db, async (tx) => {
+    await storeCurrent(deps, tx, { rotationId: rotation.id, version, password });
+    await settleRotation(tx, { id: rotation.id, login: null, secretVersion: version });
+    await markRunSettled(tx, taskId);
+  });
+  throw new Failure(
+    'NotAllowed',
+    `the password of ${describeRotation(rotation)} before this run is not known and cannot be read, so the new one stays: ask for it with POST /v1/rotations/${rotation.id}/secret`,
+  );
+}

@@ -1,0 +1,26 @@
+import type pg from 'pg';
+import { scramVerifier } from '../../../platform/scram/verifier.ts';
+import { sessionFacts } from '../../../platform/target/catalog/cluster.ts';
+import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
+import type { RotationWork } from '../../../store/rotation-work.ts';
+import type { ControlDeps } from '../deps.ts';
+import { onceSealed, openPending } from './secrets.ts';
+
+/** The verifier of the password that a run sets: the same one however often it is asked for, because others are given it, too. */
+export function verifierOf(deps: ControlDeps, work: RotationWork, client: pg.ClientBase): Promise<string> {
+  return onceSealed(deps, work, 'verifier', async () => {
+    const iterations = iterationsOf(await sessionFacts(client));
+    return scramVerifier({ password: await openPending(deps, work), iterations });
+  });
+}
+
+/** What the server has stored for a role; undefined where the admin role may not know, null where there is nothing. */
+export async function storedVerifier(client: pg.ClientBase, role: string): Promise<string | null | undefined> {
+  const facts = await sessionFacts(client);
+  if (!facts.readsPasswords) return undefined;
+  const { rows } = await client.query<{ verifier: string | null }>(
+    'SELECT rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolname = $1',
+    [role],
+  );
+  return rows[0]?.verifier ?? null;
+}

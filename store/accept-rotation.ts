@@ -1,0 +1,223 @@
+import { batchRequest, isBatched, type RotatedRole, rotationAudit } from '../domain/rotations/request.ts';
+import { nextLogin } from '../domain/rotations/rotation.ts';
+import { type AcceptedRequest, insertRequest, newTaskId } from './accepted-requests.ts';
+import type { Queryable } from './connection.ts';
+import {
+  findOpenRun,
+  findRunOfTrigger,
+  insertRun,
+  type RotationRun,
+  type RunDatabase,
+  ranSince,
+} from './rotation-runs.ts';
+import { lockRotation, type RotationRecord } from './rotations.ts';
+import { type StoredSecret, taskSecretId, taskSecretOwner } from './secrets.ts';
+
+/** What asks for a run of a rotation. */
+export interface RotationTrigger {
+  rotationId: string;
+  trigger: RotationRun['trigger'];
+  /** Names it: the same trigger has one run, however often it is accepted. */
+  triggerId: string;
+  /** When the schedule wanted it. */
+  dueAt: Date | null;
+  requestHash: string;
+  audit: AcceptedRequest['audit'];
+}
+
+/** What acceptance is done with: nothing of it is kept. */
+export interface AcceptanceTools {
+  makePassword: () => string;
+  seal: (identity: Pick<StoredSecret, 'id' | 'owner' | 'version'>, text: string) => StoredSecret;
+  /** Names of the two logins of an alternating rotation. */
+  loginsOf: (rotation: RotationRecord) => [string, string];
+  newId: () => string;
+}
+
+export type RotationAcceptance =
+  | { state: 'accepted'; taskId: string; runId: string; serverName: string; batched: boolean; fresh: boolean }
+  /** Nothing is to be done; why is on record. */
+  | { state: 'skipped'; reason: string }
+  /** Not now: another operation is under way. Nothing was recorded. */
+  | { state: 'busy'; reason: string }
+  /** Not as things are; nothing was recorded. */
+  | { state: 'refused'; reason: string }
+  | { state: 'gone' };
+
+/**
+ * Accepts a run of a rotation, in the caller's transaction: under the locks of the rotation, of its credential (R8) and of the databases
+ * whose services log in as the role. Their epoch becomes the task's, so that hosts take the change and older steps change nothing.
+ */
+export async function acceptRotation(
+  tx: Queryable,
+  input: RotationTrigger,
+  tools: AcceptanceTools,
+): Promise<RotationAcceptance> {
+  const rotation = await lockRotation(tx, input.rotationId);
+  if (rotation === undefined) return { state: 'gone' };
+  const earlier = await findRunOfTrigger(tx, input);
+  if (earlier !== undefined) return repeated(rotation, earlier);
+  const open = await findOpenRun(tx, rotation.id);
+  if (open !== undefined) {
+    const reason = `the run of task ${open.taskId} is still under way`;
+    return input.trigger === 'schedule' ? skip(tx, rotation, input, tools, reason) : { state: 'busy', reason };
+  }
+  if (input.dueAt !== null && (await ranSince(tx, { rotationId: rotation.id, since: input.dueAt }))) {
+    return skip(tx, rotation, input, tools, 'a later run has caught it up');
+  }
+  const role = await lockRole(tx, rotation);
+  const found = await lockDatabases(tx, rotation);
+  const problem = found.find(({ servers }) => servers > 1);
+  if (problem !== undefined) {
+    return {
+      state: 'refused',
+      reason: `the role is one of database ${problem.id}, which is on several servers with one password; a rotation changes one server`,
+    };
+  }
+  const busy = found.find(({ state }) => state !== 'available' && state !== 'degraded');
+  if (busy !== undefined) {
+    return { state: 'busy', reason: `database ${busy.id}, which the role is one of, is ${busy.state}` };
+  }
+  return accept(tx, rotation, input, tools, {
+    role,
+    databases: found.map(({ id, state }) => ({ id, state }) as RunDatabase),
+  });
+}
+
+async function accept(
+  tx: Queryable,
+  rotation: RotationRecord,
+  input: RotationTrigger,
+  tools: AcceptanceTools,
+  around: { role: RotatedRole; databases: RunDatabase[] },
+): Promise<RotationAcceptance> {
+  const { serverName, roleName, strategy } = rotation;
+  const previousLogin = rotation.currentLogin ?? roleName;
+  const login = nextLogin(strategy, { role: roleName, logins: tools.loginsOf(rotation), current: previousLogin });
+  const taskId = newTaskId();
+  const password = tools.makePassword();
+  const batched = isBatched(rotation, { role: around.role, databases: around.databases.length });
+  const work = batched
+    ? batchRequest(rotation, around.role, password)
+    : { document: {}, options: { rotation: rotation.id, audit: rotationAudit(rotation.id) } };
+  const identity = { id: taskSecretId(taskId, login), owner: taskSecretOwner(taskId), version: 1 };
+  const known = await insertRequest(tx, {
+    taskId,
+    serverName,
+    type: batched ? 'change_role' : 'rotate_password',
+    ...(!batched && { about: rotation.id }),
+    requestHash: input.requestHash,
+    document: withoutPassword(work.document),
+    planHash: null,
+    options: work.options,
+    secrets: [tools.seal(identity, JSON.stringify({ kind: 'password', password }))],
+    audit: { ...input.audit, detail: { server: serverName, role: roleName, strategy, trigger: input.trigger, login } },
+  });
+  if (!known) return { state: 'gone' };
+  const runId = tools.newId();
+  await insertRun(tx, {
+    id: runId,
+    rotationId: rotation.id,
+    trigger: input.trigger,
+    triggerId: input.triggerId,
+    dueAt: input.dueAt,
+    taskId,
+    skipped: null,
+    batched,
+    previousLogin,
+    login,
+    databases: around.databases,
+  });
+  if (!batched) await takeDatabases(tx, taskId, around.databases);
+  return { state: 'accepted', taskId, runId, serverName, batched, fresh: true };
+}
+
+/** Documents are kept without their passwords, which are sealed apart. */
+function withoutPassword(document: unknown): unknown {
+  return JSON.parse(JSON.stringify(document, (key, value) => (key === 'password' ? undefined : value)));
+}
+
+function repeated(rotation: RotationRecord, run: RotationRun): RotationAcceptance {
+  if (run.taskId === null) return { state: 'skipped', reason: run.skipped ?? '' };
+  const { id: runId, taskId, batched } = run;
+  return { state: 'accepted', taskId, runId, serverName: rotation.serverName, batched, fresh: false };
+}
+
+async function skip(
+  tx: Queryable,
+  rotation: RotationRecord,
+  input: RotationTrigger,
+  tools: AcceptanceTools,
+  reason: string,
+): Promise<RotationAcceptance> {
+  const login = rotation.currentLogin ?? rotation.roleName;
+  await insertRun(tx, {
+    id: tools.newId(),
+    rotationId: rotation.id,
+    trigger: input.trigger,
+    triggerId: input.triggerId,
+    dueAt: input.dueAt,
+    taskId: null,
+    skipped: reason,
+    batched: false,
+    previousLogin: login,
+    login,
+    databases: [],
+  });
+  return { state: 'skipped', reason };
+}
+
+/** Records that a run that was due did not come about. */
+export async function skipRun(
+  tx: Queryable,
+  input: RotationTrigger & { reason: string },
+  tools: Pick<AcceptanceTools, 'newId'>,
+): Promise<void> {
+  const rotation = await lockRotation(tx, input.rotationId);
+  if (rotation !== undefined) await skip(tx, rotation, input, tools as AcceptanceTools, input.reason);
+}
+
+/** Every family locks the row of a role that it changes (R8). */
+async function lockRole(tx: Queryable, { serverName, roleName }: RotationRecord): Promise<RotatedRole> {
+  const { rows } = await tx.query<{ owner: string }>(
+    'SELECT owner FROM credentials WHERE server_name = $1 AND role_name = $2 FOR UPDATE',
+    [serverName, roleName],
+  );
+  const owner = rows[0]?.owner ?? null;
+  if (owner === null || !owner.startsWith('cluster/')) return { owner, cluster: null };
+  const { rows: roles } = await tx.query<{ clusterId: string; accountId: string | null }>(
+    `SELECT cluster_id AS "clusterId", account_id AS "accountId" FROM cluster_roles
+     WHERE server_name = $1 AND name = $2 AND deleted_at IS NULL`,
+    [serverName, roleName],
+  );
+  const [found] = roles;
+  return { owner, cluster: found === undefined ? null : { ...found, superuser: roleName === 'postgres' } };
+}
+
+/** Databases on the server whose services log in as the role, and the one that it belongs to, locked in the order of their ids. */
+async function lockDatabases(
+  tx: Queryable,
+  { serverName, roleName }: RotationRecord,
+): Promise<{ id: string; state: string; servers: number }[]> {
+  const { rows } = await tx.query<{ id: string; state: string; servers: number }>(
+    `SELECT d.id, d.state, (SELECT count(DISTINCT s.server_name)::int FROM database_servers s WHERE s.database_id = d.id) AS servers
+     FROM databases d
+     WHERE d.id IN (SELECT database_id FROM database_servers WHERE server_name = $1)
+       AND (d.spec @> jsonb_build_object('services', jsonb_build_array(jsonb_build_object('connect_as', $2::text)))
+         OR d.id = (SELECT database_id FROM credentials WHERE server_name = $1 AND role_name = $2))
+     ORDER BY d.id FOR UPDATE OF d`,
+    [serverName, roleName],
+  );
+  return rows;
+}
+
+async function takeDatabases(tx: Queryable, taskId: string, databases: readonly RunDatabase[]): Promise<void> {
+  const { rows } = await tx.query<{ epoch: string }>(
+    `UPDATE tasks SET epoch = nextval('epochs') WHERE id = $1 RETURNING epoch::text`,
+    [taskId],
+  );
+  await tx.query(
+    `UPDATE databases SET state = 'modifying', epoch = $2, updated_at = now() WHERE id = ANY ($1::text[])`,
+    [databases.map(({ id }) => id), rows[0]?.epoch],
+  );
+}

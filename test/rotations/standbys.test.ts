@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type GroupStack, startGroupStack } from '../failover/support/stack.ts';
+import { until } from '../support/follow.ts';
+import { define, ended } from './support/rotations.ts';
+
+let group: GroupStack;
+
+beforeAll(async () => {
+  group = await startGroupStack({ runtime: 'process', hosts: 1, members: 2 });
+});
+afterAll(async () => {
+  await group?.stack.stop();
+  await group?.group.stop();
+});
+
+test('a password is the current one only when every standby has replayed it and lets it in', async () => {
+  const { stack } = group;
+  const [, standby] = group.group.members;
+  if (standby === undefined) throw new Error('the group has no standby');
+  await stack.target.query('CREATE ROLE replicated LOGIN');
+  const definition = { server: 'host-1', role: 'replicated', strategy: 'in-place' };
+  const { id } = await define(stack, { ...definition, sessions: { policy: 'drain', drain: 1 } });
+  await standby.query('SELECT pg_wal_replay_pause()');
+  const { body } = await stack.call('POST', `/v1/rotations/${id}/trigger`);
+  await until(async () => {
+    const rows = await stack.target.query(
+      `SELECT 1 FROM pg_authid WHERE rolname = 'replicated' AND rolpassword IS NOT NULL`,
+    );
+    return rows.length === 1 ? true : undefined;
+  });
+  // Nothing but the standby is waited for, and until then no password is current.
+  expect((await stack.call('GET', `/v1/rotations/${id}`)).body).toMatchObject({ current: { version: 0 } });
+  await standby.query('SELECT pg_wal_replay_resume()');
+  expect(await ended(stack, body)).toMatchObject({ status: 'completed' });
+  const log = await stack.call('GET', `/v1/servers/host-1/tasks/${body.task_id}/log`);
+  const proven = log.body.entries.filter(({ message }: { message: string }) => message.startsWith('login of'));
+  expect(proven).toHaveLength(2);
+});
