@@ -129,7 +129,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const target = options.target ?? (await startTargetServer(home));
   const metadataServer = options.metadataServer ?? servers.metadata;
   const metadata = await createDatabase(metadataServer, name);
-  const temporalAddress = options.temporalAddress ?? servers.temporalAddress;
+  const { temporalAddress } = servers;
   await createNamespace(temporalAddress, name);
   const env = {
     PGSTEWARD_HOME: home,
