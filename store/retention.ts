@@ -20,6 +20,7 @@ export const TASK_REFERENCES = [
   ['cluster_roles', 'changing_task'],
   ['tombstones', 'task_id'],
   ['granted_memberships', 'task_id'],
+  ['managed_documents', 'task_id'],
 ] as const;
 
 const referredTo = TASK_REFERENCES.map(

@@ -194,6 +194,10 @@ describe('stays, however old it is:', () => {
         [id],
       ],
     };
+    fill.managed_documents = [
+      `INSERT INTO managed_documents (server_name, source, document, task_id, actor) VALUES ('host-1', 'applied', '{}', $1, 'a')`,
+      [id],
+    ];
     const [sql, values] = fill[table] ?? ['', []];
     await query(sql, values);
     await run();
@@ -209,10 +213,15 @@ test('every column that could name a task is known to retention, or goes with it
     `SELECT c.table_name || '.' || c.column_name AS name FROM information_schema.columns c
      WHERE c.table_schema = 'public' AND c.data_type = 'uuid' AND c.column_name ~ 'task'
        AND NOT EXISTS (SELECT FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-         WHERE k.contype = 'f' AND k.confrelid = 'tasks'::regclass AND k.confdeltype = 'c'
+         WHERE k.contype = 'f' AND k.confrelid IN ('tasks'::regclass, 'approvals'::regclass) AND k.confdeltype = 'c'
            AND k.conrelid = c.table_name::regclass AND a.attname = c.column_name)`,
   );
-  const RECORDS = ['audit_log.task_id'];
+  const RECORDS = [
+    'audit_log.task_id',
+    'drift_findings.task_id',
+    'jwt_rotations.closing_task',
+    'jwt_rotations.opening_task',
+  ];
   const known = [...TASK_REFERENCES.map(([table, column]) => `${table}.${column}`), ...RECORDS];
   expect(rows.map(({ name }) => name).sort()).toEqual(known.sort());
 });
