@@ -81,6 +81,35 @@ export const DATABASE_GAUGES: readonly DatabaseGauge[] = [
       'failed',
     ]),
   },
+  {
+    name: 'pgsteward_rotations_overdue',
+    help: 'Rotations that are not paused and whose run was due an hour ago and has not ended, or whose schedule Temporal does not have.',
+    labels: [],
+    sql: `SELECT count(*) AS value FROM rotations r WHERE deleted_at IS NULL AND paused_at IS NULL AND schedule IS NOT NULL AND (
+      (revision <> applied_revision AND updated_at < now() - interval '10 minutes')
+      OR EXISTS (SELECT FROM rotation_runs u JOIN tasks t ON t.id = u.task_id WHERE u.rotation_id = r.id
+        AND u.due_at < now() - interval '1 hour' AND t.status IN ('pending', 'running', 'canceling'))
+      OR (schedule ? 'everyMs' AND NOT schedule ? 'window' AND now() > interval '1 hour'
+        + coalesce((SELECT max(u.created_at) FROM rotation_runs u WHERE u.rotation_id = r.id), r.created_at)
+        + make_interval(secs => ((schedule ->> 'everyMs')::float8 + (schedule ->> 'jitterMs')::float8) / 1000)))`,
+  },
+  {
+    name: 'pgsteward_leases',
+    help: 'Leases that have not ended, by state; failed is the dead letter list: logins that could not be ended.',
+    labels: ['state'],
+    sql: byState(`(SELECT state FROM leases WHERE state NOT IN ('ended', 'refused'))`, [
+      'issuing',
+      'active',
+      'ending',
+      'failed',
+    ]),
+  },
+  {
+    name: 'pgsteward_drift_findings_open',
+    help: 'Differences between servers and what was agreed that are open.',
+    labels: ['kind'],
+    sql: `SELECT kind, count(*) AS value FROM drift_findings WHERE state = 'open' GROUP BY kind`,
+  },
 ];
 
 /** A value as {@link readDatabaseGauges} finds it. */

@@ -221,6 +221,9 @@ test('every column that could name a task is known to retention, or goes with it
     'drift_findings.task_id',
     'jwt_rotations.closing_task',
     'jwt_rotations.opening_task',
+    'leases.drop_task',
+    'leases.issue_task',
+    'rotation_runs.task_id',
   ];
   const known = [...TASK_REFERENCES.map(([table, column]) => `${table}.${column}`), ...RECORDS];
   expect(rows.map(({ name }) => name).sort()).toEqual(known.sort());
