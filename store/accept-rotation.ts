@@ -2,6 +2,7 @@ import { batchRequest, isBatched, type RotatedRole, rotationAudit } from '../dom
 import { nextLogin } from '../domain/rotations/rotation.ts';
 import { type AcceptedRequest, insertRequest, newTaskId } from './accepted-requests.ts';
 import type { Queryable } from './connection.ts';
+import { findMaintenance, maintenanceText } from './maintenance.ts';
 import {
   findOpenRun,
   findRunOfTrigger,
@@ -64,6 +65,10 @@ export async function acceptRotation(
   }
   if (input.dueAt !== null && (await ranSince(tx, { rotationId: rotation.id, since: input.dueAt }))) {
     return skip(tx, rotation, input, tools, 'a later run has caught it up');
+  }
+  const maintenance = await findMaintenance(tx, rotation.serverName);
+  if (maintenance !== undefined && input.trigger === 'schedule') {
+    return skip(tx, rotation, input, tools, maintenanceText(rotation.serverName, maintenance, 'nothing is rotated'));
   }
   const role = await lockRole(tx, rotation);
   const found = await lockDatabases(tx, rotation);

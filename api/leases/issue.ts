@@ -14,11 +14,13 @@ import {
 } from '../../store/leases.ts';
 import type { ServerRecord } from '../../store/servers.ts';
 import { mayUse } from '../access/may-use.ts';
+import { refuseHeld } from '../approvals/hold.ts';
 import type { Caller } from '../caller.ts';
 import { ApiError, invalidInput } from '../errors.ts';
 import { changeNow } from '../roles/change.ts';
 import { passwordAfter } from '../roles/reveal.ts';
 import type { issuedLeaseSchema, issueLeaseSchema } from '../schemas/lease.ts';
+import { refuseInMaintenance } from '../servers/refuse-in-maintenance.ts';
 import { noSuchServer, requireServer } from '../servers/require-server.ts';
 import { createHandover, handoverWish, linkOfTask } from '../users/handover.ts';
 import { patienceOf } from '../users/operation.ts';
@@ -42,11 +44,15 @@ interface Grant {
 /**
  * Gives a lease: a login that is a member of group roles and has nothing else, until its end.
  * @param origin scheme and authority that the caller reached this API under
- * @throws ApiError 400, 403 with the rule, 404, 429 with the figure
+ * @throws ApiError 400, 403 with the rule, 404, 409 where the server is in maintenance or others have to approve, 429 with the figure
  */
 export async function issueLease(deps: LeaseDeps, caller: Caller, body: Body, origin: string): Promise<Issued> {
   const grant = await grantFor(deps, caller, body);
   const serverName = grant.server.name;
+  await Promise.all([
+    refuseInMaintenance(deps, { serverName, what: 'no leases are given' }),
+    refuseHeld(deps, caller, { serverName, kind: 'lease', roles: grant.groups, reason: body.reason }),
+  ]);
   return deps.waitingRoom.enter(serverName, () => issue(deps, caller, { body, grant, origin }));
 }
 

@@ -6,6 +6,7 @@ import { startOf } from '../../platform/temporal/task-run.ts';
 import { acceptRotation } from '../../store/accept-rotation.ts';
 import { inTransaction } from '../../store/connection.ts';
 import { findTask } from '../../store/tasks.ts';
+import { refuseHeld } from '../approvals/hold.ts';
 import { noteAccepted } from '../audit/accepted.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
@@ -13,6 +14,7 @@ import type { ServerApiDeps } from '../deps.ts';
 import { ApiError } from '../errors.ts';
 import { changeRequest } from '../idempotency.ts';
 import { triggeredSchema } from '../schemas/rotation.ts';
+import { refuseInMaintenance } from '../servers/refuse-in-maintenance.ts';
 import { noSuchRotation, requireRotation } from './changes.ts';
 
 type Triggered = z.infer<typeof triggeredSchema>;
@@ -21,7 +23,11 @@ const ROUTE = 'POST /v1/rotations/{rotation_id}/trigger';
 
 /** Accepts a run now, also of a rotation that is paused and outside of its window. @throws ApiError 404, 409 */
 export async function triggerRotation(deps: ServerApiDeps, caller: Caller, id: string): Promise<Triggered> {
-  await requireRotation(deps, caller, id);
+  const { serverName, roleName } = await requireRotation(deps, caller, id);
+  await Promise.all([
+    refuseInMaintenance(deps, { serverName, what: 'nothing is rotated' }),
+    refuseHeld(deps, caller, { serverName, kind: 'rotation', roles: [roleName] }),
+  ]);
   const change = changeRequest(deps, { caller, route: ROUTE, content: { id }, answer: triggeredSchema });
   const answer = await change.once(async () => {
     const accepted = await inTransaction(deps.db, async (tx) => {

@@ -310,3 +310,32 @@ function connection() {
     ssl: { ca: leases.stack.target.address.tls.caCertificate },
   } as pg.ClientConfig;
 }
+
+describe('no lease is given', () => {
+  const wish = { server: 'host-1', roles: [GROUP], ttl: 60, reason: 'a test' };
+  const issue = (headers: Record<string, string> = {}) => leases.stack.as(headers).call('POST', '/v1/leases', wish);
+
+  test('while its server is in maintenance, and others still end', async () => {
+    const lease = await leases.issue({ ttl: 600 });
+    const path = '/v1/servers/host-1/maintenance';
+    await leases.stack.call('POST', path, { enabled: true, reason: 'moving disks' });
+    const { status, body } = await leases.stack.call('POST', '/v1/leases', wish);
+    expect({ status, body }).toMatchObject({ status: 409, body: { name: 'server_in_maintenance' } });
+    expect(body.message).toContain('moving disks');
+    await leases.stack.call('POST', `/v1/leases/${lease.id}/revoke`);
+    expect(await leases.reaches(lease.id, 'ended')).toMatchObject({ end_reason: 'revoked' });
+    await leases.stack.call('POST', path, { enabled: false });
+    await leases.issue({ ttl: 60 });
+  });
+
+  test('without the approval that a policy asks for, but to whom may break the glass', async () => {
+    const policy = { name: 'leases', kinds: ['lease'], break_glass: { roles: ['admin'] } };
+    const { body: made } = await leases.stack.call('POST', '/v1/approval-policies', policy);
+    const { credentials } = await makePerson(leases.stack, { role: 'operator' });
+    expect(await issue(credentials)).toMatchObject({ status: 409, body: { name: 'approval_required' } });
+    const broken = await leases.stack.call('POST', '/v1/leases', wish, { 'x-break-glass': 'the shop is down' });
+    expect(broken.status).toBe(201);
+    await leases.stack.call('DELETE', `/v1/approval-policies/${made.id}`);
+    expect((await issue(credentials)).status).toBe(201);
+  });
+});

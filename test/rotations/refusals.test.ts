@@ -197,3 +197,17 @@ describe('a rotation', () => {
     expect(await fail({ role: 'taken', strategy: 'alternating' })).toContain('was not made by this rotation');
   });
 });
+
+test('nothing is rotated on a server in maintenance, nor without the approval that a policy asks for', async () => {
+  await stack.target.query('CREATE ROLE resting LOGIN');
+  const { id } = await define(stack, { server, role: 'resting', strategy: 'in-place' });
+  const trigger = () => stack.call('POST', `/v1/rotations/${id}/trigger`);
+  await stack.call('POST', `/v1/servers/${server}/maintenance`, { enabled: true, reason: 'moving disks' });
+  expect(await trigger()).toMatchObject({ status: 409, body: { name: 'server_in_maintenance' } });
+  await stack.call('POST', `/v1/servers/${server}/maintenance`, { enabled: false });
+  const policy = { name: 'rotations', kinds: ['rotation'], roles: ['resting'] };
+  const { body: made } = await stack.call('POST', '/v1/approval-policies', policy);
+  expect(await trigger()).toMatchObject({ status: 409, body: { name: 'approval_required' } });
+  await stack.call('DELETE', `/v1/approval-policies/${made.id}`);
+  expect((await trigger()).status).toBe(202);
+});
