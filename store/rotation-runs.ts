@@ -131,8 +131,10 @@ export async function lastRuns(db: Queryable, rotationIds: readonly string[]): P
 }
 
 /** The point of no return of a run. */
-export async function markRunSettled(tx: Queryable, taskId: string): Promise<void> {
-  await tx.query('UPDATE rotation_runs SET settled_at = coalesce(settled_at, now()) WHERE task_id = $1', [taskId]);
+export async function markRunSettled(tx: Queryable, ...taskIds: string[]): Promise<void> {
+  await tx.query('UPDATE rotation_runs SET settled_at = coalesce(settled_at, now()) WHERE task_id = ANY ($1)', [
+    taskIds,
+  ]);
 }
 
 /** Adds figures of a run. */

@@ -59,6 +59,15 @@ export async function lockRotation(tx: Queryable, id: string): Promise<RotationR
   return rows[0];
 }
 
+/** The rows of several, locked in the order of their ids; those that are gone are missing. */
+export async function lockRotations(tx: Queryable, ids: readonly string[]): Promise<RotationRecord[]> {
+  const { rows } = await tx.query<RotationRecord>(
+    `SELECT ${COLUMNS} FROM rotations r WHERE r.id = ANY ($1) AND r.deleted_at IS NULL ORDER BY r.id FOR UPDATE`,
+    [ids],
+  );
+  return rows;
+}
+
 /** A page of rotations, oldest or newest first; one row more where another page follows. */
 export async function listRotations(
   db: Queryable,
@@ -170,6 +179,18 @@ export async function settleRotation(
     `UPDATE rotations SET current_login = coalesce($2, current_login), secret_version = $3, rotated_at = now()
      WHERE id = $1`,
     [input.id, input.login, input.secretVersion],
+  );
+}
+
+/** The same for several, whose logins stay. */
+export async function settleRotations(
+  tx: Queryable,
+  settled: readonly { id: string; secretVersion: number }[],
+): Promise<void> {
+  await tx.query(
+    `UPDATE rotations r SET secret_version = s.version, rotated_at = now()
+     FROM unnest($1::uuid[], $2::int[]) AS s (id, version) WHERE r.id = s.id`,
+    [settled.map(({ id }) => id), settled.map(({ secretVersion }) => secretVersion)],
   );
 }
 

@@ -74,6 +74,18 @@ export async function keepSecrets(
   );
 }
 
+/** Drops the versions before these, of the same ids. */
+export async function dropOlderVersions(
+  db: Queryable,
+  kept: readonly Pick<StoredSecret, 'id' | 'version'>[],
+): Promise<void> {
+  await db.query(
+    `DELETE FROM secrets s USING unnest($1::text[], $2::int[]) AS kept (id, version)
+     WHERE s.id = kept.id AND s.version < kept.version`,
+    [kept.map(({ id }) => id), kept.map(({ version }) => version)],
+  );
+}
+
 /** Secrets of these owners, newest versions only. */
 export async function secretsOf(db: Queryable, owners: readonly string[]): Promise<StoredSecret[]> {
   const { rows } = await db.query<StoredSecret>(

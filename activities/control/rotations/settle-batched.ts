@@ -1,31 +1,49 @@
 import type { SubmittedPassword } from '../../../domain/access/document.ts';
+import { rotationOwner, rotationSecretId } from '../../../domain/rotations/rotation.ts';
 import { openStored } from '../../../platform/secrets/open-stored.ts';
 import type { Queryable } from '../../../store/connection.ts';
 import { markRunSettled } from '../../../store/rotation-runs.ts';
-import { lockRotation, settleRotation } from '../../../store/rotations.ts';
-import { currentSecrets, taskSecretId } from '../../../store/secrets.ts';
+import { lockRotations, settleRotations } from '../../../store/rotations.ts';
+import { currentSecrets, dropOlderVersions, insertSecrets, taskSecretId } from '../../../store/secrets.ts';
 import type { ControlDeps } from '../deps.ts';
-import { storeCurrent } from './secrets.ts';
 
-/** Runs that were carried out in a batch: their passwords are the current ones, in the transaction that closes the requests. */
+/**
+ * Runs that were carried out in a batch: their passwords are the current ones, in the transaction that closes the requests. As many
+ * statements as for one.
+ */
 export async function settleBatchedRotations(
   deps: Pick<ControlDeps, 'sealer'>,
   tx: Queryable,
   done: readonly { taskId: string; rotationId: string }[],
 ): Promise<void> {
-  for (const { taskId, rotationId } of done) {
-    const rotation = await lockRotation(tx, rotationId);
-    if (rotation === undefined) continue;
-    const id = taskSecretId(taskId, rotation.roleName);
-    const secret = (await currentSecrets(tx, [id])).get(id);
-    if (secret === undefined) continue;
+  if (done.length === 0) return;
+  const taskOf = new Map(done.map(({ taskId, rotationId }) => [rotationId, taskId]));
+  const rotations = await lockRotations(tx, [...taskOf.keys()]);
+  const runs = rotations.map(({ id, roleName, secretVersion }) => {
+    const taskId = taskOf.get(id) ?? '';
+    return { id, taskId, secretId: taskSecretId(taskId, roleName), secretVersion: secretVersion + 1 };
+  });
+  const set = await currentSecrets(
+    tx,
+    runs.map(({ secretId }) => secretId),
+  );
+  const settled = runs.flatMap((run) => {
+    const secret = set.get(run.secretId);
+    if (secret === undefined) return [];
     const { password } = JSON.parse(openStored(deps.sealer, secret)) as Extract<
       SubmittedPassword,
       { kind: 'password' }
     >;
-    const version = rotation.secretVersion + 1;
-    await storeCurrent(deps, tx, { rotationId, version, password });
-    await settleRotation(tx, { id: rotationId, login: null, secretVersion: version });
-    await markRunSettled(tx, taskId);
-  }
+    const identity = { id: rotationSecretId(run.id), owner: rotationOwner(run.id), version: run.secretVersion };
+    const { keyId, bytes } = deps.sealer.seal(
+      { secretId: identity.id, owner: identity.owner, version: identity.version },
+      password,
+    );
+    return [{ ...run, current: { ...identity, keyId, sealed: bytes } }];
+  });
+  const current = settled.map((run) => run.current);
+  await insertSecrets(tx, current);
+  await dropOlderVersions(tx, current);
+  await settleRotations(tx, settled);
+  await markRunSettled(tx, ...settled.map(({ taskId }) => taskId));
 }
