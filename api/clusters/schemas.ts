@@ -37,7 +37,7 @@ export const ownAccountSchema = z
     id: eid,
     name: z.string(),
     email: z.string().describe('Empty where none is known.'),
-    default_team_id: eid.nullable().describe('The team that was joined first.'),
+    default_team_id: z.union([eid, z.null()]).describe('The team that was joined first.'),
   })
   .openapi('OwnAccount');
 

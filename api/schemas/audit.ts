@@ -2,15 +2,9 @@ import { z } from '@hono/zod-openapi';
 import { AUDIT_KINDS, AUDIT_OUTCOMES } from '../../store/audit.ts';
 import type { AuditFilter } from '../../store/audit-entries.ts';
 import { limit, order } from './paging.ts';
+import { plainText } from './plain-text.ts';
 
-/** PostgreSQL takes no NUL in a text, and nothing in the log has a control character. */
-const word = z
-  .string()
-  .min(1)
-  .max(300)
-  .regex(/^\P{Cc}*$/u, 'must not have control characters')
-  // The same without a property of Unicode, which readers of the description need not know.
-  .openapi({ pattern: String.raw`^[^\u0000-\u001f\u007f-\u009f]*$` });
+const word = plainText(300);
 const moment = z.iso
   .datetime({ offset: true })
   .refine((text) => new Date(text).getUTCFullYear() >= 1, 'is no time that a row could have')

@@ -1,14 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { limit } from './paging.ts';
+import { plainText } from './plain-text.ts';
 
 const MAX_HOURS = 8_760;
 const MAX_HOSTS = 1_000;
 
-const name = z
-  .string()
-  .min(1)
-  .max(100)
-  .regex(/^\P{Cc}*$/u, 'must not have control characters');
+const name = plainText(100);
 
 export const newJoinTokenSchema = z
   .strictObject({

@@ -160,11 +160,13 @@ describe('statuses', () => {
    */
   const KNOWN = new Set(['200', '400', '401', '403', '404', '409', '413', '415', '429', '500', '503']);
   const PUBLISHED = /^\/v1\/(databases|tasks|hosts|cluster|version)(\/|$)/;
+  /** Of our own, below a published one. */
+  const OWN = /\/(jwt-rotation|join-tokens)(\/|$)/;
 
   test('published routes answer with 200 and the errors of the contract alone', async () => {
     const { body } = await stack.call('GET', '/v1/openapi.json');
-    const published = Object.entries<Record<string, { responses: object }>>(body.paths).filter(([path]) =>
-      PUBLISHED.test(path),
+    const published = Object.entries<Record<string, { responses: object }>>(body.paths).filter(
+      ([path]) => PUBLISHED.test(path) && !OWN.test(path),
     );
     expect(published.length).toBeGreaterThanOrEqual(15);
     for (const [path, operations] of published) {
