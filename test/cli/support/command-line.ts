@@ -64,7 +64,7 @@ export interface Started {
 /** Starts the program itself. */
 export function startProgram(env: NodeJS.ProcessEnv, words: readonly string[]): Started {
   const child = spawn(process.execPath, [PROGRAM, ...words], {
-    env: { ...process.env, ...env },
+    env: { ...ownEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const texts = { out: '', notes: '' };
@@ -87,6 +87,11 @@ export function startProgram(env: NodeJS.ProcessEnv, words: readonly string[]): 
       return { code: Number(code ?? -1), ...texts, json: () => JSON.parse(texts.out) };
     },
   };
+}
+
+/** Without what the test run itself is told: the program warns of variables that it does not know. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PGSTEWARD_')));
 }
 
 /** The same to its end. */
