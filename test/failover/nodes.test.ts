@@ -84,7 +84,7 @@ describe.each(testRuntimes())('a node of two hosts, with services in the %s runt
     const uris = await Promise.all(on.hostIds.map(uriOf));
     const [first, second] = group.members.map(({ address, port }) => `${address}:${port}`);
     // host-3 has no server: the order is that of the registration.
-    expect(uris.map((uri) => /@([^/]+)\//.exec(uri)?.[1])).toEqual([
+    expect(uris.map((uri) => /\/\/([^/]+)\//.exec(uri)?.[1])).toEqual([
       `${first},${second}`,
       `${second},${first}`,
       `${second},${first}`,
