@@ -89,22 +89,14 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unk
 }
 
 async function floorConnections(stack: BenchStack): Promise<pg.Client[]> {
-  const { password: _, ...superuser } = await superuserOf(stack.config);
-  const password = await clusterPassword(stack);
+  const superuser = await superuserOf(stack.config);
   return Promise.all(
     Array.from({ length: FLOOR_CONNECTIONS }, async () => {
-      const client = new pg.Client({ ...superuser, password, database: 'postgres' });
+      const client = new pg.Client({ ...superuser, database: 'postgres' });
       await client.connect();
       return client;
     }),
   );
-}
-
-/** The development stack makes its server a cluster, whose superuser has a password of its own. */
-async function clusterPassword(stack: BenchStack): Promise<string> {
-  const { clusters } = await stack.call<{ clusters: { id: string }[] }>('GET', '/clusters');
-  const role = await stack.call<{ password: string }>('GET', `/clusters/${clusters[0]?.id}/roles/postgres`);
-  return role.password;
 }
 
 async function setAll(clients: readonly pg.Client[], names: readonly string[]): Promise<void> {
