@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { Failure } from '../../domain/failures.ts';
+import { postJson } from '../post-json.ts';
 
 const TIMEOUT_MS = 15_000;
 
@@ -26,18 +27,9 @@ export async function callConsumer(post: {
   const who = `webhook ${JSON.stringify(post.name)}`;
   let status: number;
   try {
-    const response = await fetch(post.url, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: {
-        'Content-Type': 'application/json; charset=utf-8',
-        'User-Agent': 'pgsteward',
-        'X-Pgsteward-Delivery': post.deliveryId,
-        [SIGNATURE_HEADER]: signature(post.signingKey, Math.floor(Date.now() / 1000), body),
-      },
-      body,
-      signal: AbortSignal.any([post.signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    });
+    const { url, deliveryId, signal } = post;
+    const headers = { [SIGNATURE_HEADER]: signature(post.signingKey, Math.floor(Date.now() / 1000), body) };
+    const response = await postJson({ url, body, deliveryId, headers, timeoutMs: TIMEOUT_MS, signal });
     await response.body?.cancel();
     ({ status } = response);
   } catch {

@@ -1,4 +1,5 @@
 import { judgeConnection, judgeHttp, type Rejection } from '../../domain/notifications/answer.ts';
+import { postJson } from '../post-json.ts';
 
 /** A connection and an answer; Slack and Webex need well below a second. */
 const TIMEOUT_MS = 15_000;
@@ -17,17 +18,7 @@ export async function postWebhook(post: {
   signal: AbortSignal;
 }): Promise<Rejection | undefined> {
   try {
-    const response = await fetch(post.url, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: {
-        'Content-Type': 'application/json; charset=utf-8',
-        'User-Agent': 'pgsteward',
-        'X-Pgsteward-Delivery': post.deliveryId,
-      },
-      body: JSON.stringify(post.body),
-      signal: AbortSignal.any([post.signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    });
+    const response = await postJson({ ...post, body: JSON.stringify(post.body), timeoutMs: TIMEOUT_MS });
     const retryAfter = response.headers.get('Retry-After');
     return judgeHttp({ status: response.status, retryAfter, body: await beginningOf(response), nowMs: Date.now() });
   } catch (error) {
