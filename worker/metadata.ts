@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import type pg from 'pg';
 import type { Config } from '../platform/config/config.ts';
 import { readPrivateFile } from '../platform/files/private-file.ts';
-import type { MetadataConnection } from '../store/connection.ts';
+import { createMetadataPool, type MetadataConnection } from '../store/connection.ts';
 
 /** Connection of an existing metadata server: everything but the password stands in the URL. */
 export async function existingMetadata(
@@ -28,4 +29,17 @@ export const embeddedPasswordFile = (config: Config): string => join(config.home
 export async function embeddedMetadata(config: Config, port: number): Promise<MetadataConnection> {
   const password = (await readPrivateFile(embeddedPasswordFile(config))).trimEnd();
   return { host: '127.0.0.1', port, database: 'postgres', user: 'postgres', password };
+}
+
+/** For a command that looks at the metadata database or changes something in it, beside the processes: one connection, which ends with it. */
+export async function onMetadata<T>(config: Config, work: (db: pg.Pool) => Promise<T>): Promise<T> {
+  const { metadata } = config;
+  const connection =
+    metadata.kind === 'existing' ? await existingMetadata(metadata) : await embeddedMetadata(config, metadata.port);
+  const db = createMetadataPool({ ...connection, maxConnections: 1 });
+  try {
+    return await work(db);
+  } finally {
+    await db.end();
+  }
 }

@@ -3,8 +3,7 @@ import { parseArgs } from 'node:util';
 import { EXIT_CODES, reportFacts, reportOf, type Verification } from '../../domain/audit/report.ts';
 import type { Config } from '../../platform/config/config.ts';
 import { loadKeyring } from '../../platform/secrets/keyring.ts';
-import { createMetadataPool } from '../../store/connection.ts';
-import { embeddedMetadata, existingMetadata } from '../metadata.ts';
+import { onMetadata } from '../metadata.ts';
 import { verifyAudit } from './verify.ts';
 
 const USAGE = `usage: pgsteward audit verify [--anchors FILE…] [--json]
@@ -39,17 +38,11 @@ export async function runAudit(
 }
 
 async function verify(config: Config, files: readonly string[]): Promise<Verification> {
-  const { metadata } = config;
   const keyring = await loadKeyring(config.files.sealKeyring);
-  const connection =
-    metadata.kind === 'existing' ? await existingMetadata(metadata) : await embeddedMetadata(config, metadata.port);
-  const db = createMetadataPool({ ...connection, maxConnections: 1 });
-  try {
+  return onMetadata(config, async (db) => {
     const anchorFiles = files.length > 0 ? files : await ownAnchors(config);
-    return await verifyAudit(db, { keyring, anchorFiles });
-  } finally {
-    await db.end();
-  }
+    return verifyAudit(db, { keyring, anchorFiles });
+  });
 }
 
 /** The file of the settings, where it is there: on a machine without a control worker it is not. */

@@ -1,7 +1,6 @@
 import type { Config } from '../../platform/config/config.ts';
 import { loadKeyring, rotateKeyring } from '../../platform/secrets/keyring.ts';
-import { createMetadataPool } from '../../store/connection.ts';
-import { embeddedMetadata, existingMetadata } from '../metadata.ts';
+import { onMetadata } from '../metadata.ts';
 import { type Resealing, reseal } from './reseal.ts';
 
 const USAGE = `usage: pgsteward keys rotate seal|codec
@@ -44,16 +43,8 @@ async function rotate(file: string): Promise<Said> {
 }
 
 async function resealAll(config: Config): Promise<Said> {
-  const { metadata } = config;
   const keyring = await loadKeyring(config.files.sealKeyring);
-  const connection =
-    metadata.kind === 'existing' ? await existingMetadata(metadata) : await embeddedMetadata(config, metadata.port);
-  const db = createMetadataPool({ ...connection, maxConnections: 1 });
-  try {
-    return said(await reseal(db, keyring), keyring.active.id);
-  } finally {
-    await db.end();
-  }
+  return onMetadata(config, async (db) => said(await reseal(db, keyring), keyring.active.id));
 }
 
 function said({ resealed, unreadable, fingerprints, others }: Resealing, active: string): Said {
