@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { DRIFT_ACTIONS, DRIFT_KINDS, REPORTED_KINDS } from '../../domain/drift/policy.ts';
 import { timestamp } from './common.ts';
+import { findingSchema } from './effective.ts';
 import { limit, order } from './paging.ts';
 
 const action = z.enum(DRIFT_ACTIONS);
@@ -154,15 +155,7 @@ export const hygieneSchema = z
   .object({
     server: z.string(),
     at: timestamp,
-    findings: z.array(
-      z.object({
-        kind: z.string(),
-        sentence: z.string(),
-        role: z.string().optional(),
-        database: z.string().optional(),
-        object: z.string().optional(),
-      }),
-    ),
+    findings: z.array(findingSchema),
     more: z.record(z.string(), z.int()).describe('How many more there are of a kind.'),
     observed_since: timestamp.nullable().describe('From then on open sessions were sampled.'),
     sampled_every_seconds: z.int(),

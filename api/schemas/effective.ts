@@ -26,18 +26,19 @@ export const privilegeListSchema = z
   })
   .openapi('PrivilegeList');
 
+/** One thing that is worth a look. */
+export const findingSchema = z.object({
+  kind: z.string(),
+  sentence: z.string(),
+  role: z.string().optional(),
+  database: z.string().optional(),
+  object: z.string().optional(),
+});
+
 /** What is worth a look on a server. */
 export const findingsSchema = z
   .object({
-    findings: z.array(
-      z.object({
-        kind: z.string(),
-        sentence: z.string(),
-        role: z.string().optional(),
-        database: z.string().optional(),
-        object: z.string().optional(),
-      }),
-    ),
+    findings: z.array(findingSchema),
     more: z.record(z.string(), z.number().int()).openapi({ description: 'How many more there are of a kind.' }),
   })
   .openapi('Findings');
