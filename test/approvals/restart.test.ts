@@ -1,39 +1,22 @@
 /** A wait for weeks: the worker and the Temporal server are stopped and started again while it goes on. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
-import { createLocalTemporal, type LocalTemporal } from '../../platform/local/temporal.ts';
 import { until } from '../support/follow.ts';
-import { freePort } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
+import { createOwnTemporal, type OwnTemporal } from '../support/temporal.ts';
 import { addPolicy, decide, ended, hasRole, somebody } from './support/people.ts';
 
 const FORTNIGHT_SECONDS = 14 * 86_400;
-let home: string;
-let temporal: LocalTemporal;
+let temporal: OwnTemporal;
 let stack: TestStack;
 
 beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), 'pgsteward-temporal-'));
-  temporal = createLocalTemporal({
-    stateDir: home,
-    cliCacheDir: join(home, 'bin'),
-    port: await freePort(),
-    uiPort: await freePort(),
-    namespace: 'default',
-    searchAttributes: SEARCH_ATTRIBUTES,
-    env: process.env,
-    progress: () => undefined,
-  });
+  temporal = await createOwnTemporal();
   const { address } = await temporal.start();
   stack = await startTestStack({ runtime: 'process', temporalAddress: address });
 });
 afterAll(async () => {
   await stack?.stop();
-  await temporal?.stop();
-  await rm(home, { recursive: true, force: true });
+  await temporal?.remove();
 });
 
 test('a change goes on waiting for weeks while everything is restarted, and is carried out when it is approved', async () => {

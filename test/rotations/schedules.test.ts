@@ -1,21 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
-import { createLocalTemporal, type LocalTemporal } from '../../platform/local/temporal.ts';
 import { rotationScheduleId } from '../../platform/temporal/rotation-schedules.ts';
 import { until } from '../support/follow.ts';
-import { freePort } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
+import { createOwnTemporal, type OwnTemporal } from '../support/temporal.ts';
 import { define, logsIn, secretOf, shown } from './support/rotations.ts';
 
 /*
  * A Temporal server of the test's own, with its database in a file: it is stopped and started again. Times are seconds here and days
  * elsewhere; whatever is waited for comes by itself, and nothing depends on when.
  */
-let directory: string;
-let temporal: LocalTemporal;
+let temporal: OwnTemporal;
 let stack: TestStack;
 
 async function role(name: string): Promise<{ server: string; role: string }> {
@@ -36,25 +30,13 @@ const ranTimes = (id: string, count: number) =>
 const isFuture = (next: string) => new Date(next).getTime() > Date.now() - 1_000;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'pgsteward-temporal-'));
-  const { TEMPORAL_ADDRESS: _, ...env } = process.env;
-  temporal = createLocalTemporal({
-    stateDir: directory,
-    cliCacheDir: join(directory, 'cli'),
-    port: await freePort(),
-    uiPort: await freePort(),
-    namespace: 'default',
-    searchAttributes: SEARCH_ATTRIBUTES,
-    env,
-    progress: () => undefined,
-  });
+  temporal = await createOwnTemporal();
   const { address } = await temporal.start();
   stack = await startTestStack({ runtime: 'process', temporalAddress: address });
 });
 afterAll(async () => {
   await stack?.stop();
-  await temporal?.stop();
-  await rm(directory, { recursive: true, force: true });
+  await temporal?.remove();
 });
 
 describe('a schedule', () => {

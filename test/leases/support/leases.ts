@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../../../domain/sql/quote.ts';
 import { until } from '../../support/follow.ts';
+import { registerServer } from '../../support/registered-server.ts';
 import { startTestStack, type TestStack, type TestStackOptions } from '../../support/stack.ts';
 import type { VersionedServer } from '../../support/versions.ts';
 
@@ -54,19 +55,7 @@ export async function startLeases(options: Partial<TestStackOptions> = {}): Prom
   const leases: LeasesStack = {
     stack,
     async register(name, server, as) {
-      const {
-        endpoints,
-        tls,
-        adminUser: user,
-        adminPassword: password,
-      } = as === 'superuser' ? server.address : server.limited;
-      const { status, body } = await stack.call('POST', '/v1/servers', {
-        name,
-        endpoints,
-        tls: { mode: tls.mode, ca_certificate: tls.caCertificate },
-        admin: { user, password },
-      });
-      if (status !== 201) throw new Error(`server ${name} was refused: ${status} ${JSON.stringify(body)}`);
+      await registerServer(stack, name, server, as);
       await server.query(`CREATE ROLE ${quoteIdentifier(GROUP)}`, { as });
     },
     ask,

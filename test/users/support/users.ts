@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../../../domain/sql/quote.ts';
+import { registerServer } from '../../support/registered-server.ts';
 import { startTestStack, type TestStack, type TestStackOptions } from '../../support/stack.ts';
 import type { VersionedServer } from '../../support/versions.ts';
 
@@ -48,21 +49,7 @@ export async function startUsers(options: Partial<TestStackOptions> = {}): Promi
         [env, database, endpoint?.address, endpoint?.port, active, server],
       );
     },
-    async registerServer(name, server, as) {
-      const {
-        endpoints,
-        tls,
-        adminUser: user,
-        adminPassword: password,
-      } = as === 'superuser' ? server.address : server.limited;
-      const { status, body } = await stack.call('POST', '/v1/servers', {
-        name,
-        endpoints,
-        tls: { mode: tls.mode, ca_certificate: tls.caCertificate },
-        admin: { user, password },
-      });
-      if (status !== 201) throw new Error(`server ${name} was refused: ${status} ${JSON.stringify(body)}`);
-    },
+    registerServer: (name, server, as) => registerServer(stack, name, server, as),
     get: (path, parameters, headers) =>
       stack.call('GET', `/api/v1${path}?${new URLSearchParams(parameters)}`, undefined, headers),
     post: (path, body, headers) => stack.call('POST', `/api/v1${path}`, body, headers),
