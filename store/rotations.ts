@@ -52,11 +52,7 @@ export async function findRotation(db: Queryable, id: string): Promise<RotationR
 
 /** The row, locked until the transaction ends. */
 export async function lockRotation(tx: Queryable, id: string): Promise<RotationRecord | undefined> {
-  const { rows } = await tx.query<RotationRecord>(
-    `SELECT ${COLUMNS} FROM rotations r WHERE r.id = $1 AND r.deleted_at IS NULL FOR UPDATE`,
-    [id],
-  );
-  return rows[0];
+  return (await lockRotations(tx, [id]))[0];
 }
 
 /** The rows of several, locked in the order of their ids; those that are gone are missing. */
@@ -170,27 +166,15 @@ export async function listScheduled(
   return rows;
 }
 
-/** Another password is the current one. */
-export async function settleRotation(
-  tx: Queryable,
-  input: { id: string; login: string | null; secretVersion: number },
-): Promise<void> {
-  await tx.query(
-    `UPDATE rotations SET current_login = coalesce($2, current_login), secret_version = $3, rotated_at = now()
-     WHERE id = $1`,
-    [input.id, input.login, input.secretVersion],
-  );
-}
-
-/** The same for several, whose logins stay. */
+/** The passwords of these logins are the current ones; null: the login stays. */
 export async function settleRotations(
   tx: Queryable,
-  settled: readonly { id: string; secretVersion: number }[],
+  settled: readonly { id: string; login: string | null; secretVersion: number }[],
 ): Promise<void> {
   await tx.query(
-    `UPDATE rotations r SET secret_version = s.version, rotated_at = now()
-     FROM unnest($1::uuid[], $2::int[]) AS s (id, version) WHERE r.id = s.id`,
-    [settled.map(({ id }) => id), settled.map(({ secretVersion }) => secretVersion)],
+    `UPDATE rotations r SET current_login = coalesce(s.login, r.current_login), secret_version = s.version, rotated_at = now()
+     FROM unnest($1::uuid[], $2::text[], $3::int[]) AS s (id, login, version) WHERE r.id = s.id`,
+    [settled.map(({ id }) => id), settled.map(({ login }) => login), settled.map(({ secretVersion }) => secretVersion)],
   );
 }
 

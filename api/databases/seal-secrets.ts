@@ -1,5 +1,6 @@
 import type { SpecSecrets } from '../../domain/spec/secrets.ts';
 import type { Sealer } from '../../platform/secrets/seal.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { databaseSecretOwner, jwtSecretId, type StoredSecret, userSecretId } from '../../store/secrets.ts';
 
 /** Plain text of a specification's secrets, by the ids that they are stored under. */
@@ -20,7 +21,6 @@ export function sealSecrets(
   const owner = databaseSecretOwner(input.databaseId);
   return [...input.texts].map(([id, plaintext]) => {
     const version = input.versions?.[id] ?? 1;
-    const { keyId, bytes } = sealer.seal({ secretId: id, owner, version }, plaintext);
-    return { id, owner, version, keyId, sealed: bytes };
+    return sealStored(sealer, { id, owner, version }, plaintext);
   });
 }

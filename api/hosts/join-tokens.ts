@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
 import { makeJoinToken } from '../../platform/secrets/join-token.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
 import {
   findJoinToken,
@@ -64,8 +65,7 @@ export async function createJoinToken(
 
 function sealKey({ sealer }: Pick<ApiDeps, 'sealer'>, tokenId: string, key: string) {
   const id = joinTokenSecretId(tokenId);
-  const { keyId, bytes } = sealer.seal({ secretId: id, owner: id, version: 1 }, key);
-  return { id, owner: id, version: 1, keyId, sealed: bytes };
+  return sealStored(sealer, { id, owner: id, version: 1 }, key);
 }
 
 /** Keeps further hosts from joining; those that have joined go on. One that was revoked before stays as it is. */

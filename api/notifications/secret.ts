@@ -1,4 +1,5 @@
 import type { Sealer } from '../../platform/secrets/seal.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import type { Queryable } from '../../store/connection.ts';
 import { channelSecretId } from '../../store/notification-channels.ts';
 import { currentSecrets, insertSecrets, keepSecrets } from '../../store/secrets.ts';
@@ -28,8 +29,7 @@ export async function storeChannelSecret(
     await keepSecrets(tx, { owner: id, versions: {} });
     return null;
   }
-  const { keyId, bytes } = sealer.seal({ secretId: id, owner: id, version }, text);
-  await insertSecrets(tx, [{ id, owner: id, version, keyId, sealed: bytes }]);
+  await insertSecrets(tx, [sealStored(sealer, { id, owner: id, version }, text)]);
   await keepSecrets(tx, { owner: id, versions: { [id]: version } });
   return id;
 }

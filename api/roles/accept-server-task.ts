@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { SubmittedPassword } from '../../domain/access/document.ts';
 import type { AccessOptions } from '../../domain/access/request-options.ts';
 import { addToLogContext } from '../../platform/log-context.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { startTask } from '../../platform/temporal/start-task.ts';
 import { insertRequest, newTaskId, serverWorkflow, serverWorkflowId } from '../../store/accepted-requests.ts';
 import { insertApproval } from '../../store/approvals.ts';
@@ -191,8 +192,7 @@ async function startAccepted(
 function sealPasswords(deps: ApiDeps, taskId: string, passwords: ReadonlyMap<string, SubmittedPassword>) {
   const owner = taskSecretOwner(taskId);
   return [...passwords].map(([role, password]) => {
-    const secretId = taskSecretId(taskId, role);
-    const { keyId, bytes } = deps.sealer.seal({ secretId, owner, version: 1 }, JSON.stringify(password));
-    return { id: secretId, owner, version: 1, keyId, sealed: bytes };
+    const identity = { id: taskSecretId(taskId, role), owner, version: 1 };
+    return sealStored(deps.sealer, identity, JSON.stringify(password));
   });
 }

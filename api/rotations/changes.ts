@@ -8,6 +8,7 @@ import {
   type RotationOptions,
   rotationOwner,
 } from '../../domain/rotations/rotation.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { applySchedule } from '../../platform/temporal/rotation-schedules.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
 import { findOpenRun, lastRuns } from '../../store/rotation-runs.ts';
@@ -235,8 +236,7 @@ async function storeSecrets(deps: ApiDeps, tx: Queryable, rotationId: string, se
   const [id, owner] = [consumerSecretId(rotationId), rotationOwner(rotationId)];
   const version = ((await currentSecrets(tx, [id])).get(id)?.version ?? 0) + 1;
   await tx.query('DELETE FROM secrets WHERE id = $1', [id]);
-  const { keyId, bytes } = deps.sealer.seal({ secretId: id, owner, version }, JSON.stringify(secrets));
-  await insertSecrets(tx, [{ id, owner, version, keyId, sealed: bytes }]);
+  await insertSecrets(tx, [sealStored(deps.sealer, { id, owner, version }, JSON.stringify(secrets))]);
 }
 
 function auditable({ serverName, roleName, strategy, schedule, options, consumers, pausedAt }: RotationRecord) {

@@ -4,6 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { rotationResource } from '../../domain/rotations/request.ts';
 import { rotationSecretId } from '../../domain/rotations/rotation.ts';
 import { openStored } from '../../platform/secrets/open-stored.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { hashToken } from '../../platform/secrets/token.ts';
 import { insertAudit } from '../../store/audit.ts';
 import type { Queryable } from '../../store/connection.ts';
@@ -90,14 +91,11 @@ async function linkTo(
     port: String(endpoint?.port ?? ''),
   };
   const secretId = handoverSecretId(id);
-  const { keyId, bytes } = deps.sealer.seal(
-    { secretId, owner: secretId, version: 1 },
-    JSON.stringify({ token, shown }),
-  );
+  const identity = { id: secretId, owner: secretId, version: 1 };
   // No task asked for it: the link is its own.
   const common = { id, taskId: id, serverName, roleName: login, environment: '', databaseName: database, expiresAt };
   await insertHandover(tx, { ...common, actor: caller.account, tokenHash: hashToken(token) });
-  await insertSecrets(tx, [{ id: secretId, owner: secretId, version: 1, keyId, sealed: bytes }]);
+  await insertSecrets(tx, [sealStored(deps.sealer, identity, JSON.stringify({ token, shown }))]);
   await noteReveal(tx, caller, rotationId, { login, version: rotation.secretVersion, handover: id });
   const base = (deps.handover.publicUrl ?? of.origin).replace(/\/+$/, '');
   return { url: `${base}/api/v1/handover/${token}`, expires_at: expiresAt.toISOString() };

@@ -1,5 +1,6 @@
 import { Failure } from '../../domain/failures.ts';
 import type { ServerFacts, ServerProbe } from '../../domain/servers/probe.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { endpointLabel, type TargetAddress } from '../../platform/target/address.ts';
 import { type ProbeOutcome, probeServer } from '../../platform/target/probe.ts';
 import type { Queryable } from '../../store/connection.ts';
@@ -172,7 +173,6 @@ export async function storeAdminPassword(
   const current = await openAdminPassword(tx, sealer, name);
   if (current?.password === adminPassword) return false;
   const [id, owner, version] = [adminSecretId(name), serverSecretOwner(name), (current?.version ?? 0) + 1];
-  const { keyId, bytes } = sealer.seal({ secretId: id, owner, version }, adminPassword);
-  await insertSecrets(tx, [{ id, owner, version, keyId, sealed: bytes }]);
+  await insertSecrets(tx, [sealStored(sealer, { id, owner, version }, adminPassword)]);
   return true;
 }

@@ -4,6 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { type JwtKeys, overlapOf, readJwtKeys } from '../../domain/postgrest/jwt-keys.ts';
 import { openStored } from '../../platform/secrets/open-stored.ts';
 import { publicKeyOfPem } from '../../platform/secrets/public-key.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { startJwtRotation } from '../../platform/temporal/start-jwt-rotation.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
@@ -190,9 +191,8 @@ function bothKeys(
   // What an earlier release took, or what only looks like a key, is the secret that PostgREST takes it for.
   const previous: JwtKeys = 'problem' in read ? { kind: 'text', text } : read;
   const overlap = overlapOf(keys, previous);
-  const version = former.version + 1;
-  const { keyId, bytes } = deps.sealer.seal({ secretId: former.id, owner: former.owner, version }, overlap.text);
-  return { secret: { id: former.id, owner: former.owner, version, keyId, sealed: bytes }, newKeys: overlap.newKeys };
+  const identity = { id: former.id, owner: former.owner, version: former.version + 1 };
+  return { secret: sealStored(deps.sealer, identity, overlap.text), newKeys: overlap.newKeys };
 }
 
 /** The newest rotation of a service. @throws ApiError 404 */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { openStored } from '../../platform/secrets/open-stored.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { hashToken } from '../../platform/secrets/token.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { inTransaction } from '../../store/connection.ts';
@@ -72,12 +73,12 @@ export async function createHandover(
   const expiresAt = new Date(Date.now() + wish.hours * MS_PER_HOUR);
   const sealed: Sealed = { token, shown: { ...shownPlace(place), username, password } };
   const secretId = handoverSecretId(id);
-  const { keyId, bytes } = deps.sealer.seal({ secretId, owner: secretId, version: 1 }, JSON.stringify(sealed));
+  const secret = sealStored(deps.sealer, { id: secretId, owner: secretId, version: 1 }, JSON.stringify(sealed));
   const { serverName, env: environment, dbName: databaseName } = place.entry;
   const isNew = await inTransaction(deps.db, async (tx) => {
     const common = { id, taskId, serverName, roleName: username, environment, databaseName, expiresAt };
     const inserted = await insertHandover(tx, { ...common, actor: caller.account, tokenHash: hashToken(token) });
-    if (inserted) await insertSecrets(tx, [{ id: secretId, owner: secretId, version: 1, keyId, sealed: bytes }]);
+    if (inserted) await insertSecrets(tx, [secret]);
     return inserted;
   });
   if (isNew) return { url: urlOf(wish, token), expires_at: expiresAt.toISOString() };

@@ -3,6 +3,7 @@ import { Failure } from '../../domain/failures.ts';
 import type { Keyring } from '../../platform/secrets/keyring.ts';
 import { openStored } from '../../platform/secrets/open-stored.ts';
 import { createSealer, type Sealer } from '../../platform/secrets/seal.ts';
+import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import {
   forgetFingerprints,
   type KeyUse,
@@ -53,8 +54,8 @@ export async function reseal(db: pg.Pool, keyring: Keyring): Promise<Resealing> 
 function resealOne(sealer: Sealer, from: StoredSecret, unreadable: Resealing['unreadable']): Resealed[] {
   const { id, owner, version } = from;
   try {
-    const { keyId, bytes } = sealer.seal({ secretId: id, owner, version }, openStored(sealer, from));
-    return [{ from, to: { keyId, sealed: bytes } }];
+    const { keyId, sealed } = sealStored(sealer, { id, owner, version }, openStored(sealer, from));
+    return [{ from, to: { keyId, sealed } }];
   } catch (error) {
     if (!(error instanceof Failure && UNREADABLE.has(error.type))) throw error;
     unreadable.push({ id: `${id} version ${version}`, reason: error.message });

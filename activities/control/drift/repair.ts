@@ -5,6 +5,7 @@ import { type Repairable, repairDocument } from '../../../domain/drift/repair.ts
 import { formatProblems } from '../../../domain/spec/problems.ts';
 import { planOn } from '../../../platform/access/plan.ts';
 import type { Sealer } from '../../../platform/secrets/seal.ts';
+import { sealStored } from '../../../platform/secrets/seal-stored.ts';
 import { insertRequest, newTaskId } from '../../../store/accepted-requests.ts';
 import type { Queryable } from '../../../store/connection.ts';
 import { taskSecretId, taskSecretOwner } from '../../../store/secrets.ts';
@@ -109,8 +110,7 @@ export async function acceptRepair(
     secrets: repair.passwordsOf.map((role) => {
       const id = taskSecretId(taskId, role);
       const submitted = { kind: 'password', password: passwords.get(role) ?? '' };
-      const { keyId, bytes } = sealer.seal({ secretId: id, owner, version: 1 }, JSON.stringify(submitted));
-      return { id, owner, version: 1, keyId, sealed: bytes };
+      return sealStored(sealer, { id, owner, version: 1 }, JSON.stringify(submitted));
     }),
     audit: {
       actor: DRIFT_ACTOR,

@@ -1,5 +1,6 @@
 import { withoutFormer } from '../../../domain/postgrest/jwt-keys.ts';
 import { openStored } from '../../../platform/secrets/open-stored.ts';
+import { sealStored } from '../../../platform/secrets/seal-stored.ts';
 import { startTask } from '../../../platform/temporal/start-task.ts';
 import { startOf } from '../../../platform/temporal/task-run.ts';
 import { insertAudit } from '../../../store/audit.ts';
@@ -117,9 +118,8 @@ async function atTheEndOfGrace(deps: Pick<ControlDeps, 'sealer'>, tx: Queryable,
 
 /** The next version of the secret, without the former keys. */
 function retired(deps: Pick<ControlDeps, 'sealer'>, { rotation, database }: At, secret: StoredSecret): StoredSecret {
-  const identity = { secretId: secret.id, owner: databaseSecretOwner(database.id), version: secret.version + 1 };
-  const { keyId, bytes } = deps.sealer.seal(identity, withoutFormer(openStored(deps.sealer, secret), rotation));
-  return { id: secret.id, owner: identity.owner, version: identity.version, keyId, sealed: bytes };
+  const identity = { id: secret.id, owner: databaseSecretOwner(database.id), version: secret.version + 1 };
+  return sealStored(deps.sealer, identity, withoutFormer(openStored(deps.sealer, secret), rotation));
 }
 
 async function afterClosing(_deps: Pick<ControlDeps, 'sealer'>, tx: Queryable, { rotation }: At): Promise<Move> {

@@ -3,6 +3,7 @@ import { cancellationSignal } from '@temporalio/activity';
 import { v7 as uuidv7 } from 'uuid';
 import { Failure } from '../../../domain/failures.ts';
 import { callConsumer } from '../../../platform/consumers/webhook.ts';
+import { sealStored } from '../../../platform/secrets/seal-stored.ts';
 import { hashToken } from '../../../platform/secrets/token.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { findHandoverOfTask, handoverSecretId, insertHandover } from '../../../store/handovers.ts';
@@ -106,10 +107,8 @@ async function linkFor(
       port: String(endpoint?.port ?? ''),
       env: '',
     };
-    const { keyId, bytes } = deps.sealer.seal(
-      { secretId, owner: secretId, version: 1 },
-      JSON.stringify({ token, shown }),
-    );
+    const identity = { id: secretId, owner: secretId, version: 1 };
+    const secret = sealStored(deps.sealer, identity, JSON.stringify({ token, shown }));
     await inTransaction(deps.db, async (tx) => {
       const inserted = await insertHandover(tx, {
         ...{ id, taskId, serverName, receiver, expiresAt: until, roleName: run.login },
@@ -119,7 +118,7 @@ async function linkFor(
         tokenHash: hashToken(token),
       });
       if (inserted && (await currentSecrets(tx, [secretId])).size === 0) {
-        await insertSecrets(tx, [{ id: secretId, owner: secretId, version: 1, keyId, sealed: bytes }]);
+        await insertSecrets(tx, [secret]);
       }
     });
     return until;

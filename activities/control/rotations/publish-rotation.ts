@@ -1,9 +1,10 @@
 import { passwordFingerprint } from '../../../platform/access/changed-passwords.ts';
+import { sealStored } from '../../../platform/secrets/seal-stored.ts';
 import { inTransaction, type Queryable } from '../../../store/connection.ts';
 import { noteRoles } from '../../../store/credentials.ts';
 import { findRunOfTask, markRunSettled, noteMeasured, releaseDatabases } from '../../../store/rotation-runs.ts';
 import { loadRotationWork, type RotationWork } from '../../../store/rotation-work.ts';
-import { lockRotation, settleRotation } from '../../../store/rotations.ts';
+import { lockRotation, settleRotations } from '../../../store/rotations.ts';
 import { currentSecrets, databaseSecretOwner, insertSecrets, userSecretId } from '../../../store/secrets.ts';
 import { appendLog } from '../../../store/tasks.ts';
 import type { ControlDeps } from '../deps.ts';
@@ -31,7 +32,7 @@ export async function publishRotation(
     const version = rotation.secretVersion + 1;
     await storeCurrent(deps, tx, { rotationId: rotation.id, version, password });
     const alternating = rotation.strategy === 'alternating';
-    await settleRotation(tx, { id: rotation.id, login: alternating ? login : null, secretVersion: version });
+    await settleRotations(tx, [{ id: rotation.id, login: alternating ? login : null, secretVersion: version }]);
     await (alternating ? recordLogin(tx, work, oid) : recordOfDatabase(deps, tx, work, password));
     const submitted = { kind: 'password', password } as const;
     const fingerprint = passwordFingerprint(deps.sealer, work.serverName, login, submitted);
@@ -85,9 +86,8 @@ async function recordOfDatabase(
   const id = userSecretId(databaseId, run.login);
   const version = ((await currentSecrets(tx, [id])).get(id)?.version ?? 0) + 1;
   const owner = databaseSecretOwner(databaseId);
-  const { keyId, bytes } = deps.sealer.seal({ secretId: id, owner, version }, password);
   await tx.query('DELETE FROM secrets WHERE id = $1', [id]);
-  await insertSecrets(tx, [{ id, owner, version, keyId, sealed: bytes }]);
+  await insertSecrets(tx, [sealStored(deps.sealer, { id, owner, version }, password)]);
   await tx.query('UPDATE credentials SET secret_id = $3, version = $4 - 1 WHERE server_name = $1 AND role_name = $2', [
     serverName,
     run.login,

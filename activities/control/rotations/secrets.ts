@@ -6,12 +6,14 @@ import {
   rotationSecretId,
 } from '../../../domain/rotations/rotation.ts';
 import { openStored } from '../../../platform/secrets/open-stored.ts';
+import { sealStored } from '../../../platform/secrets/seal-stored.ts';
 import type { Queryable } from '../../../store/connection.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
 import {
   currentSecrets,
   insertSecrets,
   keepSecrets,
+  type StoredSecret,
   taskSecretId,
   taskSecretOwner,
   userSecretId,
@@ -51,10 +53,10 @@ export async function onceSealed(
   const known = await openOfTask(deps, taskId, id);
   if (known !== undefined) return known;
   const owner = taskSecretOwner(taskId);
-  const { keyId, bytes } = deps.sealer.seal({ secretId: id, owner, version: 1 }, await make());
+  const { keyId, sealed } = sealStored(deps.sealer, { id, owner, version: 1 }, await make());
   await deps.db.query(
     'INSERT INTO secrets (id, owner, version, key_id, sealed) VALUES ($1, $2, 1, $3, $4) ON CONFLICT DO NOTHING',
-    [id, owner, keyId, bytes],
+    [id, owner, keyId, sealed],
   );
   const kept = await openOfTask(deps, taskId, id);
   if (kept === undefined) throw new Error(`secret ${id} is gone`);
@@ -81,20 +83,29 @@ async function openOfTask(deps: Deps, taskId: string, id: string): Promise<strin
   );
 }
 
+/** A password as it is kept as the current one of a rotation. */
+export function sealCurrent(
+  deps: Pick<ControlDeps, 'sealer'>,
+  of: { rotationId: string; version: number; password: string },
+): StoredSecret {
+  const { rotationId, version, password } = of;
+  const identity = { id: rotationSecretId(rotationId), owner: rotationOwner(rotationId), version };
+  return sealStored(deps.sealer, identity, password);
+}
+
 /** Puts a password on record as the current one of a rotation; the one before goes. */
 export async function storeCurrent(
   deps: Pick<ControlDeps, 'sealer'>,
   tx: Queryable,
   of: { rotationId: string; version: number; password: string },
 ): Promise<void> {
-  const [id, owner] = [rotationSecretId(of.rotationId), rotationOwner(of.rotationId)];
-  const { keyId, bytes } = deps.sealer.seal({ secretId: id, owner, version: of.version }, of.password);
-  await insertSecrets(tx, [{ id, owner, version: of.version, keyId, sealed: bytes }]);
+  const current = sealCurrent(deps, of);
+  await insertSecrets(tx, [current]);
   const consumers = consumerSecretId(of.rotationId);
   const version = (await currentSecrets(tx, [consumers])).get(consumers)?.version;
   await keepSecrets(tx, {
-    owner,
-    versions: { [id]: of.version, ...(version !== undefined && { [consumers]: version }) },
+    owner: current.owner,
+    versions: { [current.id]: current.version, ...(version !== undefined && { [consumers]: version }) },
   });
 }
 

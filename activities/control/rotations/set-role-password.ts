@@ -10,7 +10,7 @@ import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
 import { inTransaction } from '../../../store/connection.ts';
 import { markRunSettled } from '../../../store/rotation-runs.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
-import { settleRotation } from '../../../store/rotations.ts';
+import { settleRotations } from '../../../store/rotations.ts';
 import type { ControlDeps } from '../deps.ts';
 import { endTaskSessions } from '../sessions.ts';
 import { performRotationStep, performRotationUndo } from '../step.ts';
@@ -109,7 +109,7 @@ async function keepNew(deps: ControlDeps, work: RotationWork): Promise<void> {
   const version = rotation.secretVersion + 1;
   await inTransaction(deps.db, async (tx) => {
     await storeCurrent(deps, tx, { rotationId: rotation.id, version, password });
-    await settleRotation(tx, { id: rotation.id, login: null, secretVersion: version });
+    await settleRotations(tx, [{ id: rotation.id, login: null, secretVersion: version }]);
     await markRunSettled(tx, taskId);
   });
   throw new Failure(

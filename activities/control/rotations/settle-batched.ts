@@ -1,11 +1,11 @@
 import type { SubmittedPassword } from '../../../domain/access/document.ts';
-import { rotationOwner, rotationSecretId } from '../../../domain/rotations/rotation.ts';
 import { openStored } from '../../../platform/secrets/open-stored.ts';
 import type { Queryable } from '../../../store/connection.ts';
 import { markRunSettled } from '../../../store/rotation-runs.ts';
 import { lockRotations, settleRotations } from '../../../store/rotations.ts';
 import { currentSecrets, dropOlderVersions, insertSecrets, taskSecretId } from '../../../store/secrets.ts';
 import type { ControlDeps } from '../deps.ts';
+import { sealCurrent } from './secrets.ts';
 
 /**
  * Runs that were carried out in a batch: their passwords are the current ones, in the transaction that closes the requests. As many
@@ -34,12 +34,8 @@ export async function settleBatchedRotations(
       SubmittedPassword,
       { kind: 'password' }
     >;
-    const identity = { id: rotationSecretId(run.id), owner: rotationOwner(run.id), version: run.secretVersion };
-    const { keyId, bytes } = deps.sealer.seal(
-      { secretId: identity.id, owner: identity.owner, version: identity.version },
-      password,
-    );
-    return [{ ...run, current: { ...identity, keyId, sealed: bytes } }];
+    const current = sealCurrent(deps, { rotationId: run.id, version: run.secretVersion, password });
+    return [{ ...run, login: null, current }];
   });
   const current = settled.map((run) => run.current);
   await insertSecrets(tx, current);

@@ -9,6 +9,7 @@ import {
 import { type FlavorFacts, realiseFlavors, whyNoSuperuser } from '../../../domain/clusters/realise-flavors.ts';
 import { CLUSTER_OWN_ROLES, type ClusterOwnRole } from '../../../domain/clusters/role-names.ts';
 import { makeRolePassword } from '../../../platform/secrets/role-password.ts';
+import { sealStored } from '../../../platform/secrets/seal-stored.ts';
 import { readFlavorFacts } from '../../../platform/target/catalog/flavors.ts';
 import { startBatch } from '../../../platform/temporal/start-batch.ts';
 import { insertRequest, newTaskId } from '../../../store/accepted-requests.ts';
@@ -101,7 +102,6 @@ async function ask(deps: ControlDeps, serverName: string, { request, role }: Ask
 }
 
 function sealed({ sealer }: ControlDeps, taskId: string, { name, password }: { name: string; password: string }) {
-  const identity = { secretId: taskSecretId(taskId, name), owner: taskSecretOwner(taskId), version: 1 };
-  const { keyId, bytes } = sealer.seal(identity, JSON.stringify({ kind: 'password', password }));
-  return { id: identity.secretId, owner: identity.owner, version: 1, keyId, sealed: bytes };
+  const identity = { id: taskSecretId(taskId, name), owner: taskSecretOwner(taskId), version: 1 };
+  return sealStored(sealer, identity, JSON.stringify({ kind: 'password', password }));
 }

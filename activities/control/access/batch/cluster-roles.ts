@@ -5,6 +5,7 @@ import { type ClusterRolePlan, planClusterRole } from '../../../../domain/cluste
 import { Failure } from '../../../../domain/failures.ts';
 import { parseTaskMarker } from '../../../../domain/marker.ts';
 import { flavorDatabaseSql, flavorGroupsSql } from '../../../../domain/sql/flavors.ts';
+import { sealStored } from '../../../../platform/secrets/seal-stored.ts';
 import { doubtClusterRoles, markClusterRoles, settleClusterRole } from '../../../../store/cluster-roles.ts';
 import type { Queryable } from '../../../../store/connection.ts';
 import type { ControlDeps } from '../../deps.ts';
@@ -108,7 +109,7 @@ export async function settleClusterRoles(
         ? {
             mark,
             seal: (identity: { id: string; owner: string; version: number }) =>
-              seal(deps, identity, passwordSet.password),
+              sealStored(deps.sealer, identity, passwordSet.password),
           }
         : undefined;
     const { clusterId, name } = wish;
@@ -116,16 +117,4 @@ export async function settleClusterRoles(
     await settleClusterRole(tx, { ...settled, ...(sealed && { password: sealed }) });
   }
   await doubtClusterRoles(tx, failed);
-}
-
-function seal(
-  { sealer }: Pick<ControlDeps, 'sealer'>,
-  identity: { id: string; owner: string; version: number },
-  password: string,
-) {
-  const { keyId, bytes } = sealer.seal(
-    { secretId: identity.id, owner: identity.owner, version: identity.version },
-    password,
-  );
-  return { ...identity, keyId, sealed: bytes };
 }
