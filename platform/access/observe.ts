@@ -78,7 +78,8 @@ export async function observeDatabases(
       const following = scopes[next++];
       if (connection !== undefined && following === undefined && input.kept !== undefined) {
         input.kept.set(scope.name, connection);
-      } else await connection?.release();
+      } else if (following === undefined) await connection?.release();
+      else await connection?.close();
       scope = following;
     }
   }

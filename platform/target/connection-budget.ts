@@ -1,5 +1,7 @@
 /** An open connection that nobody uses. */
 interface Closable {
+  /** One that makes room for others after those that are not. */
+  readonly lasting: boolean;
   /** Resolves when the server has let go of it. */
   close(): Promise<void>;
 }
@@ -100,7 +102,7 @@ export function createConnectionBudget<Idle extends Closable>(size: number): Con
     },
     async enter() {
       while (open >= size) {
-        const oldest = idle[0];
+        const oldest = idle.find(({ lasting }) => !lasting) ?? idle[0];
         // Without an idle one, one of them is just being closed: everything else that is open is reserved.
         if (oldest === undefined) await new Promise<void>((resolve) => entering.push(resolve));
         else await oldest.close();

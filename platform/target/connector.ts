@@ -22,12 +22,15 @@ export interface TargetLogin {
 
 /** An open connection with its place in the budget. */
 export interface PlacedConnection extends OpenConnection {
-  /** Whether another piece of work can use it: the admin's, in the maintenance database. */
-  readonly reusable: boolean;
+  /** For how long it is kept for other work once nobody uses it, in milliseconds; 0: it is closed. */
+  readonly keptMs: number;
 }
 
 interface Kept extends PlacedConnection {
   owner: object;
+  database: string;
+  /** Whether it leads to the maintenance database as the admin role. */
+  lasting: boolean;
   /** Ends the watch over a connection that nobody uses. */
   wake(): void;
 }
@@ -37,7 +40,13 @@ export type TargetBudget = ConnectionBudget<Kept>;
 
 /** Most connections to a server, per process. */
 const CONNECTIONS = 4;
-const IDLE_MS = 30_000;
+/** Every piece of work needs the admin's connection to the maintenance database. */
+const LASTING_IDLE_MS = 30_000;
+/**
+ * The admin's connections to other databases outlast the moment between a plan and its application. DROP DATABASE and CREATE
+ * DATABASE of somebody else wait 5 s for sessions that are about to leave (CountOtherDBBackends): this is well below.
+ */
+const DATABASE_IDLE_MS = 1_000;
 
 export function createTargetBudget(): TargetBudget {
   return createConnectionBudget<Kept>(CONNECTIONS);
@@ -89,9 +98,14 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
     return user === address.adminUser && password === address.adminPassword;
   }
 
-  /** Every piece of work needs the admin's connection to the maintenance database; others are not worth keeping. */
-  function isReusable(target: ConnectionTarget): boolean {
+  function isLasting(target: ConnectionTarget): boolean {
     return isAdmin(target) && target.database === address.maintenanceDb;
+  }
+
+  /** Those of other roles are not worth keeping. */
+  function keptMs(target: ConnectionTarget): number {
+    if (!isAdmin(target)) return 0;
+    return isLasting(target) ? LASTING_IDLE_MS : DATABASE_IDLE_MS;
   }
 
   async function open(
@@ -110,7 +124,9 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
     const placed: Kept = {
       ...connection,
       owner,
-      reusable: isReusable(target),
+      database: target.database,
+      lasting: isLasting(target),
+      keptMs: keptMs(target),
       wake: () => undefined,
       close() {
         placed.wake();
@@ -146,7 +162,7 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
         throw new Failure('ServerUnavailable', `server ${address.name}: ${where} is a standby and takes no changes`);
       }
       // Another role or another database may be set to read-only on a server that is not.
-      if (readOnly && connection.reusable) {
+      if (readOnly && connection.lasting) {
         throw new Failure(
           'ServerUnavailable',
           `server ${address.name}: ${where} is read-only (default_transaction_read_only)`,
@@ -165,11 +181,11 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
 
   /** A kept connection, unless all of them have broken meanwhile or lead to a server that takes no changes any more. */
   async function reuse(
-    endpoint: Endpoint,
+    { endpoint, database }: ConnectionTarget,
     session: TargetSession,
     preparation: Preparation,
   ): Promise<Kept | undefined> {
-    const isOurs = (kept: Kept) => kept.owner === owner && kept.endpoint === endpoint;
+    const isOurs = (kept: Kept) => kept.owner === owner && kept.endpoint === endpoint && kept.database === database;
     for (let kept = budget.take(isOurs); kept !== undefined; kept = budget.take(isOurs)) {
       kept.wake();
       try {
@@ -188,7 +204,7 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
         try {
           const endpoint = await findPrimary(session);
           const target = targetOf(login, endpoint);
-          const kept = isReusable(target) ? await reuse(endpoint, session, preparation) : undefined;
+          const kept = isAdmin(target) ? await reuse(target, session, preparation) : undefined;
           return kept ?? (await prepare(await open(target, session), session, preparation));
         } catch (error) {
           session.signal?.throwIfAborted();
@@ -199,12 +215,12 @@ export function createConnector(address: TargetAddress, budget: TargetBudget): C
     },
     async release(connection) {
       const placed = connection as Kept;
-      if (closed || !placed.reusable || !(await placed.reset()) || closed) return placed.close();
+      if (closed || placed.keptMs === 0 || !(await placed.reset()) || closed) return placed.close();
       const { client } = placed;
       // What the work listened to.
       client.removeAllListeners('notice').removeAllListeners('notification');
       const close = () => void placed.close();
-      const timer = setTimeout(close, IDLE_MS).unref();
+      const timer = setTimeout(close, placed.keptMs).unref();
       client.once('end', close);
       // Alone it keeps no process from ending.
       placed.countForProcess(false);

@@ -16,6 +16,8 @@ export interface LeasedConnection {
   transaction<T>(work: Work<T>): Promise<T>;
   /** Gives the connection back before the lease ends. Settings, locks and an open transaction end with it. */
   release(): Promise<void>;
+  /** The same without keeping it for later work: makes room for the next one. */
+  close(): Promise<void>;
 }
 
 /** Connections that were reserved together. */
@@ -95,6 +97,7 @@ export function createLease(connector: Connector, session: TargetSession, size: 
           return result;
         },
         release: async () => held.get(connection)?.(true),
+        close: async () => held.get(connection)?.(false),
       };
     },
     connectInTransaction: async (login) => (await open(login, { transaction: true })).client,

@@ -121,7 +121,7 @@ async function commit(around: Surroundings, transaction: Transaction, locksHold:
   try {
     await commitOn(connection.client, around, { transaction, begun, locksHold });
   } finally {
-    if (connection !== around.control) released = connection.release();
+    if (connection !== around.control) released = isOnly ? connection.release() : connection.close();
   }
   const changes = steps.reduce((sum, step) => sum + step.changes, 0);
   around.applied({ database: home, steps: steps.map(({ summary }) => summary), changes }, !isOnly);

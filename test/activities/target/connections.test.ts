@@ -220,6 +220,26 @@ test('a connection is used again by later work, and closed with the server', asy
   expect(await postgres.query(`SELECT FROM pg_stat_activity WHERE usename = 'limited_admin'`)).toHaveLength(0);
 });
 
+test("a connection to another database serves what comes right after, and stands in nobody's way", async () => {
+  const target = fresh();
+  const pidIn = (database: string) => target.inDatabaseTransaction({ database }, session, pidOf);
+  const [first, again, elsewhere] = [await pidIn('other'), await pidIn('other'), await pidIn('template1')];
+  expect(again).toBe(first);
+  expect(elsewhere).not.toBe(first);
+  // The server waits for sessions that are about to leave, and would name one that stays.
+  await postgres.query('ALTER DATABASE other RENAME TO another');
+  await postgres.query('ALTER DATABASE another RENAME TO other');
+  expect(await pidIn('other')).not.toBe(first);
+});
+
+test("a connection to another database is the admin role's alone", async () => {
+  const target = fresh();
+  await postgres.query("CREATE ROLE passing LOGIN PASSWORD 'passing'");
+  const login = { database: 'other', user: 'passing', password: 'passing' };
+  const first = await target.inDatabaseTransaction(login, session, pidOf);
+  expect(await target.inDatabaseTransaction(login, session, pidOf)).not.toBe(first);
+});
+
 test('a connection that ends while nobody uses it is replaced', async () => {
   const target = fresh();
   const pid = await target.onMaintenance(session, pidOf);

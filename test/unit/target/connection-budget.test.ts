@@ -6,12 +6,16 @@ import { type ConnectionBudget, createConnectionBudget } from '../../../platform
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A kept connection; closing it gives its place back, when `finishClosing` says so. */
-function keptConnection(budget: ConnectionBudget<Kept>, closeAtOnce = true): Kept {
+function keptConnection(
+  budget: ConnectionBudget<Kept>,
+  { closeAtOnce = true, lasting = true }: { closeAtOnce?: boolean; lasting?: boolean } = {},
+): Kept {
   let finish: () => void = () => undefined;
   const closed = new Promise<void>((resolve) => {
     finish = resolve;
   });
   const kept: Kept = {
+    lasting,
     closing: false,
     finishClosing: finish,
     async close() {
@@ -28,6 +32,7 @@ function keptConnection(budget: ConnectionBudget<Kept>, closeAtOnce = true): Kep
 }
 
 interface Kept {
+  lasting: boolean;
   closing: boolean;
   finishClosing(): void;
   close(): Promise<void>;
@@ -99,7 +104,7 @@ describe('connections of a server', () => {
 
   test('a kept connection makes room for a new one, which waits until it is closed', async () => {
     const budget = createConnectionBudget<Kept>(1);
-    const kept = keptConnection(budget, false);
+    const kept = keptConnection(budget, { closeAtOnce: false });
     await budget.enter();
     budget.keep(kept);
     let entered = false;
@@ -113,9 +118,23 @@ describe('connections of a server', () => {
     expect(budget.take(() => true)).toBeUndefined();
   });
 
+  test('one that is worth keeping makes room after those that are not, however old', async () => {
+    const budget = createConnectionBudget<Kept>(2);
+    const lasting = keptConnection(budget);
+    const passing = keptConnection(budget, { lasting: false });
+    for (const kept of [lasting, passing]) {
+      await budget.enter();
+      budget.keep(kept);
+    }
+    await budget.enter();
+    expect([lasting.closing, passing.closing]).toEqual([false, true]);
+    await budget.enter();
+    expect(lasting.closing).toBe(true);
+  });
+
   test('a place that an idle connection leaves by itself is given to whoever waits for it', async () => {
     const budget = createConnectionBudget<Kept>(1);
-    const kept = keptConnection(budget, false);
+    const kept = keptConnection(budget, { closeAtOnce: false });
     await budget.enter();
     budget.keep(kept);
     const closing = kept.close();
