@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Failure } from '../domain/failures.ts';
 import type { Config } from '../platform/config/config.ts';
 import { createLogger, type Log } from '../platform/log.ts';
+import { type Frontend, frontendOf } from '../platform/temporal/frontend.ts';
 import { startApi } from './api-server.ts';
 import { cachedBundle } from './bundle.ts';
 import { type ControlPlane, openControlPlane } from './control-plane.ts';
@@ -58,7 +59,7 @@ export function runControlWorker(config: Config): Promise<number> {
     const control = await controlPlane(config, stops, log);
     observeConnections(observe.metrics, control);
     const temporal = await temporalSession(config, { stops, observe, log });
-    await prepareNamespace({ address: addressOf(config), namespace: config.temporal.namespace });
+    await prepareNamespace({ frontend: await existingFrontend(config), namespace: config.temporal.namespace });
     const workflowBundle = await cachedBundle(join(config.home, 'workflow-bundle.js'));
     const worker = await startControlWorker({ config, control, temporal, workflowBundle, observe, log });
     stops.add({ name: 'control worker', stop: worker.stop });
@@ -132,7 +133,7 @@ async function temporalSession(config: Config, { stops, observe, log }: Parts): 
   installTemporalRuntime(log, config.temporal.metricsListen);
   const { namespace } = config.temporal;
   const session = await openTemporal({
-    address: addressOf(config),
+    ...(await existingFrontend(config)),
     namespace,
     codecKeyringFile: config.files.codecKeyring,
     interceptors: observe.tracing === undefined ? [] : [observe.tracing.client],
@@ -141,13 +142,12 @@ async function temporalSession(config: Config, { stops, observe, log }: Parts): 
   return session;
 }
 
-function addressOf(config: Config): string {
-  const { server } = config.temporal;
-  if (server.kind !== 'existing') {
+function existingFrontend({ temporal }: Config): Promise<Frontend> {
+  if (temporal.server.kind !== 'existing') {
     throw new Failure(
       'ConfigurationInvalid',
       'set TEMPORAL_ADDRESS to the Temporal frontend; only `dev` starts one itself',
     );
   }
-  return server.address;
+  return frontendOf(temporal);
 }

@@ -5,6 +5,7 @@ import type { Endpoint } from '../platform/config/config.ts';
 import { type Log, temporalLogger } from '../platform/log.ts';
 import { loadKeyring } from '../platform/secrets/keyring.ts';
 import { createDataConverter } from '../platform/temporal/data-converter.ts';
+import type { Frontend } from '../platform/temporal/frontend.ts';
 import { requestHeader } from '../platform/temporal/request-header.ts';
 
 /** One process's way to Temporal: a connection that workers and clients share. */
@@ -36,19 +37,24 @@ function addressText({ address, port }: Readonly<Endpoint>): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
+function connectionOptions({ address, tls, apiKey }: Frontend): Frontend {
+  return { address, ...(tls !== undefined && { tls }), ...(apiKey !== undefined && { apiKey }) };
+}
+
 /** Connects with the codec of the given keyring. A client on a worker's connection may have its runs started eagerly. */
-export async function openTemporal(options: {
-  address: string;
-  namespace: string;
-  codecKeyringFile: string;
-  /** Beside the one that tells runs of their requests. */
-  interceptors?: readonly WorkflowClientInterceptor[];
-}): Promise<TemporalSession> {
+export async function openTemporal(
+  options: Frontend & {
+    namespace: string;
+    codecKeyringFile: string;
+    /** Beside the one that tells runs of their requests. */
+    interceptors?: readonly WorkflowClientInterceptor[];
+  },
+): Promise<TemporalSession> {
   const dataConverter = createDataConverter({
     keyring: await loadKeyring(options.codecKeyringFile),
     namespace: options.namespace,
   });
-  const connection = await NativeConnection.connect({ address: options.address });
+  const connection = await NativeConnection.connect(connectionOptions(options));
   const client = new Client({
     connection: connection as ConnectionLike,
     namespace: options.namespace,

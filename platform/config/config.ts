@@ -67,7 +67,16 @@ export interface Config {
     readonly namespace: string;
     /** An existing frontend, or the ports at which a development server is started. */
     readonly server:
-      | { readonly kind: 'existing'; readonly address: string }
+      | {
+          readonly kind: 'existing';
+          readonly address: string;
+          readonly tls?: {
+            readonly caFile?: string;
+            readonly serverName?: string;
+            readonly client?: { readonly certFile: string; readonly keyFile: string };
+          };
+          readonly apiKeyFile?: string;
+        }
       | { readonly kind: 'development'; readonly port: number; readonly uiPort: number; readonly cliPath?: string };
     readonly codecPort: number;
     /** Where Temporal's SDK serves metrics of its own. */
@@ -289,13 +298,39 @@ function metadataOf(set: OptionValues, path: (value: string) => string): Config[
 function temporalServerOf(set: OptionValues, path: (value: string) => string): Config['temporal']['server'] {
   if (set.TEMPORAL_ADDRESS !== undefined) {
     const { address, port } = set.TEMPORAL_ADDRESS;
-    return { kind: 'existing', address: `${address.includes(':') ? `[${address}]` : address}:${port}` };
+    const tls = temporalTlsOf(set, path);
+    return {
+      kind: 'existing',
+      address: `${address.includes(':') ? `[${address}]` : address}:${port}`,
+      ...(tls !== undefined && { tls }),
+      ...(set.TEMPORAL_API_KEY_FILE !== undefined && { apiKeyFile: path(set.TEMPORAL_API_KEY_FILE) }),
+    };
   }
   return {
     kind: 'development',
     port: set.PGSTEWARD_TEMPORAL_PORT ?? 7233,
     uiPort: set.PGSTEWARD_TEMPORAL_UI_PORT ?? 8233,
     ...(set.TEMPORAL_CLI_PATH === undefined ? {} : { cliPath: path(set.TEMPORAL_CLI_PATH) }),
+  };
+}
+
+type ExistingTemporal = Extract<Config['temporal']['server'], { kind: 'existing' }>;
+
+/** An API key is a secret: it is not sent in the clear unless somebody says so. */
+function temporalTlsOf(set: OptionValues, path: (value: string) => string): ExistingTemporal['tls'] {
+  const {
+    TEMPORAL_TLS_SERVER_CA_CERT_PATH: caFile,
+    TEMPORAL_TLS_SERVER_NAME: serverName,
+    TEMPORAL_TLS_CLIENT_CERT_PATH: certFile,
+    TEMPORAL_TLS_CLIENT_KEY_PATH: keyFile,
+  } = set;
+  const mentioned = [caFile, serverName, certFile, set.TEMPORAL_API_KEY_FILE].some((each) => each !== undefined);
+  if (!(set.TEMPORAL_TLS ?? mentioned)) return undefined;
+  return {
+    ...(caFile !== undefined && { caFile: path(caFile) }),
+    ...(serverName !== undefined && { serverName }),
+    ...(certFile !== undefined &&
+      keyFile !== undefined && { client: { certFile: path(certFile), keyFile: path(keyFile) } }),
   };
 }
 

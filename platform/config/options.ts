@@ -18,6 +18,7 @@ import {
   text,
 } from './option.ts';
 import { passwordlessPostgresUrl } from './postgres-url.ts';
+import { temporalOptions } from './temporal-options.ts';
 
 /** How long something is kept. */
 function keepDays(rule: RetentionRuleName): Option<number> {
@@ -159,6 +160,7 @@ export const OPTIONS = {
     default: '`default`',
     meaning: 'Temporal namespace.',
   }),
+  ...temporalOptions,
   PGSTEWARD_TEMPORAL_PORT: option({
     schema: port,
     default: '`7233`',

@@ -88,11 +88,11 @@ export async function startDevStack(options: {
       file: join(config.home, 'cbkey'),
       serverName: servers.target.address.name,
     });
-    const { uiUrl, address } = servers.temporal;
+    const { uiUrl, frontend } = servers.temporal;
     installTemporalRuntime(log, config.temporal.metricsListen);
     const { namespace } = config.temporal;
     const temporal = await openTemporal({
-      address,
+      ...frontend,
       namespace,
       codecKeyringFile: config.files.codecKeyring,
       interceptors: observe.tracing === undefined ? [] : [observe.tracing.client],

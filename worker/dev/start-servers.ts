@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../../platform/config/config.ts';
+import { type Frontend, frontendOf } from '../../platform/temporal/frontend.ts';
 import type { MetadataConnection } from '../../store/connection.ts';
 import { cachedBundle } from '../bundle.ts';
 import { existingMetadata } from '../metadata.ts';
@@ -14,7 +15,7 @@ import { startTogether } from './start-together.ts';
 export interface DevServers {
   metadata: MetadataConnection;
   target: TargetRegistration;
-  temporal: { address: string; uiUrl: string | undefined };
+  temporal: { frontend: Frontend; uiUrl: string | undefined };
   workflowBundle: { code: string };
 }
 
@@ -55,10 +56,11 @@ export async function startServers(options: {
       }),
       begin(async (until) => {
         const endpoint = await temporal.start(until);
-        if (endpoint.cli === undefined) await prepareNamespace({ ...config.temporal, address: endpoint.address });
+        const frontend = await frontendOf(config.temporal);
+        if (endpoint.cli === undefined) await prepareNamespace({ frontend, namespace: config.temporal.namespace });
         const ui = endpoint.uiUrl === undefined ? '' : `, UI ${endpoint.uiUrl}`;
         report.ready('Temporal', `${endpoint.address}${ui}`);
-        return endpoint;
+        return { frontend, uiUrl: endpoint.uiUrl };
       }),
       begin(() => cachedBundle(join(config.home, 'workflow-bundle.js'))),
     ],
@@ -77,7 +79,7 @@ export async function startServers(options: {
         adminPassword: targetEndpoint.password,
       },
     },
-    temporal: { address: temporalEndpoint.address, uiUrl: temporalEndpoint.uiUrl },
+    temporal: temporalEndpoint,
     workflowBundle,
   };
 }

@@ -3,6 +3,7 @@ import proto from '@temporalio/proto';
 import { CONTROL_TASK_QUEUE } from '../../domain/identifiers.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import type { Config } from '../../platform/config/config.ts';
+import { type Frontend, frontendOf } from '../../platform/temporal/frontend.ts';
 import { type Finding, messageOf, ok, problem } from './finding.ts';
 
 /** A server that is there answers in milliseconds, and one behind a bad line in a second. */
@@ -13,14 +14,20 @@ const { TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.api.enums.v1.TaskQueueType;
 /** Temporal, its namespace, the search attributes in it, and whether a control worker polls. */
 export async function checkTemporal({ temporal }: Config): Promise<Finding[]> {
   const { server, namespace } = temporal;
-  const address = server.kind === 'existing' ? server.address : `127.0.0.1:${server.port}`;
+  let frontend: Frontend;
+  try {
+    frontend = await frontendOf(temporal);
+  } catch (error) {
+    return [problem('Temporal', messageOf(error), 'correct TEMPORAL_TLS_… or TEMPORAL_API_KEY_FILE')];
+  }
+  const { address } = frontend;
   let connection: Connection;
   try {
-    connection = await Connection.connect({ address, connectTimeout: BOUND_MS });
+    connection = await Connection.connect({ ...frontend, connectTimeout: BOUND_MS });
   } catch (error) {
     const mend =
       server.kind === 'existing'
-        ? 'start Temporal, or correct TEMPORAL_ADDRESS'
+        ? 'start Temporal, or correct TEMPORAL_ADDRESS and, where it speaks TLS, TEMPORAL_TLS_…'
         : 'start pgsteward with `npm start`, which brings it along, or set TEMPORAL_ADDRESS';
     return [problem('Temporal', `${address} does not answer: ${messageOf(error)}`, mend)];
   }
