@@ -3,6 +3,7 @@ import type { GlobalRole } from '../domain/authority/roles.ts';
 import type { Scope } from '../domain/authority/scope.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
+import { readShared } from './shared-read.ts';
 
 /** How an account came to be: by an administrator, with this program, or with a JWT of the issuer. */
 export type AccountOrigin = 'made' | 'built_in' | 'issuer';
@@ -48,8 +49,8 @@ export async function insertAccount(db: Queryable, account: NewAccount): Promise
 const FIND_BY_NAME = prepared('find_account_by_name', `SELECT ${COLUMNS} FROM accounts WHERE name = $1`);
 
 export async function findAccountByName(db: Queryable, name: string): Promise<AccountRecord | undefined> {
-  const { rows } = await db.query<AccountRecord>(FIND_BY_NAME([name]));
-  return rows[0];
+  const [account] = await readShared<AccountRecord>(db, FIND_BY_NAME([name]));
+  return account;
 }
 
 export async function findAccount(db: Queryable, id: string): Promise<AccountRecord | undefined> {

@@ -1,6 +1,7 @@
 import type { ApprovalRules, NamedPolicy } from '../domain/approvals/policy.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
+import { readShared } from './shared-read.ts';
 
 export interface ApprovalPolicyRecord extends NamedPolicy {
   id: string;
@@ -72,7 +73,8 @@ export async function policiesFor(
   db: Queryable,
   serverName: string,
 ): Promise<{ policies: NamedPolicy[]; labels: Record<string, unknown>; environments: string[] }> {
-  const { rows } = await db.query<NamedPolicy & { labels: Record<string, unknown>; environments: string[] }>(
+  const rows = await readShared<NamedPolicy & { labels: Record<string, unknown>; environments: string[] }>(
+    db,
     POLICIES_AND_SERVER([serverName]),
   );
   const [first] = rows;

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { createGatherer, type Gatherer } from './gather.ts';
 import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
 import type { Signals, Wake } from './signals.ts';
@@ -17,17 +18,24 @@ export interface EndedTask {
 
 const FIND_ENDED = prepared(
   'find_ended',
-  `SELECT t.status, t.error, coalesce(r.result, '{}') AS result
-   FROM tasks t LEFT JOIN access_requests r ON r.task_id = t.id
-   WHERE t.id = $1 AND t.status IN ('completed', 'failed', 'canceled')`,
-);
-
-const FIND_ALL_ENDED = prepared(
-  'find_all_ended',
   `SELECT t.id, t.status, t.error, coalesce(r.result, '{}') AS result
    FROM tasks t LEFT JOIN access_requests r ON r.task_id = t.id
    WHERE t.id = ANY ($1::uuid[]) AND t.status IN ('completed', 'failed', 'canceled')`,
 );
+
+const lookers = new WeakMap<pg.Pool, Gatherer<string, EndedTask>>();
+
+/** Callers whose tasks end together look together. @returns undefined for one that has not ended */
+function findEnded(db: pg.Pool, taskId: string): Promise<EndedTask | undefined> {
+  const looker = lookers.get(db) ?? createGatherer((taskIds: readonly string[]) => findAllEnded(db, taskIds));
+  lookers.set(db, looker);
+  return looker.ask(taskId);
+}
+
+async function findAllEnded(db: pg.Pool, taskIds: readonly string[]): Promise<Map<string, EndedTask>> {
+  const { rows } = await db.query<EndedTask & { id: string }>(FIND_ENDED([taskIds]));
+  return new Map(rows.map(({ id, ...end }) => [id, end]));
+}
 
 /**
  * Waits for several tasks to end.
@@ -45,8 +53,7 @@ export async function taskEnds(
     const open = wait.taskIds.filter((id) => !ended.has(id));
     const boundMs = Math.min(LOOK_EVERY_MS, deadline - performance.now());
     wakes = open.map((id) => deps.signals.next('ended', id, boundMs));
-    const { rows } = await deps.db.query<EndedTask & { id: string }>(FIND_ALL_ENDED([open]));
-    for (const { id, ...end } of rows) ended.set(id, end);
+    for (const [id, end] of await findAllEnded(deps.db, open)) ended.set(id, end);
     if (ended.size < wait.taskIds.length && performance.now() < deadline) continue;
     for (const wake of wakes) wake.cancel();
     return ended;
@@ -70,10 +77,10 @@ export async function taskEnd(
   for (;;) {
     const boundMs = Math.min(LOOK_EVERY_MS, deadline - performance.now());
     const wake = deps.signals.next('ended', taskId, boundMs, signal === undefined ? {} : { signal });
-    const { rows } = await deps.db.query<EndedTask>(FIND_ENDED([taskId]));
-    if (rows[0] !== undefined) {
+    const end = await findEnded(deps.db, taskId);
+    if (end !== undefined) {
       wake.cancel();
-      return rows[0];
+      return end;
     }
     await wake.promise;
     if (performance.now() >= deadline || signal?.aborted) return undefined;

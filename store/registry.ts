@@ -3,6 +3,7 @@ import type { Policy } from '../domain/users/policy.ts';
 import { resolvePolicy, type StoredPolicy } from '../domain/users/presets.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
+import { readShared } from './shared-read.ts';
 
 /** A database of an environment. */
 export interface RegistryEntry {
@@ -38,8 +39,7 @@ export interface Place {
 
 /** What callers mean by environment and database, in one round trip; an entry that is not active counts as missing. */
 export async function findPlace(db: Queryable, of: { env: string; dbName: string }): Promise<Place | undefined> {
-  const { rows } = await db.query<RegistryEntry & { policy: StoredPolicy | null }>(FIND_PLACE([of.env, of.dbName]));
-  const row = rows[0];
+  const [row] = await readShared<RegistryEntry & { policy: StoredPolicy | null }>(db, FIND_PLACE([of.env, of.dbName]));
   if (row === undefined) return undefined;
   const { policy, ...entry } = row;
   return { entry, policy: resolvePolicy(policy ?? undefined, entry.env) };

@@ -46,26 +46,41 @@ type Outcomes = Map<string, ItemOutcome>;
  */
 export async function changeTogether(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
   try {
-    return await inTransaction(share, items, (free) => allAtOnce(deps, share, free));
+    return await inTransaction<ObservedServer>(
+      share,
+      items,
+      (free, seen) => allAtOnce(deps, share, { items: free, seen }),
+      (all) => look(share, all),
+    );
   } catch (error) {
     if (isConnectionError(error)) throw toFailure(error, `changing roles on server ${share.serverName}`);
   }
   return inTransaction(share, items, (free) => oneByOne(deps, share, free));
 }
 
-/** One transaction under the locks of the requests; those whose locks are not free wait for the next round. */
-export async function inTransaction(
+/**
+ * One transaction under the locks of the requests; those whose locks are not free wait for the next round.
+ * @param look asks the server for something as soon as the locks are there, for all requests: where they are on the same connection
+ * that is one round trip
+ */
+export async function inTransaction<Seen = undefined>(
   share: Share,
   items: readonly Item[],
-  work: (free: readonly Item[]) => Promise<Outcomes>,
+  work: (free: readonly Item[], seen: Seen | undefined) => Promise<Outcomes>,
+  look?: (items: readonly Item[]) => Promise<Seen>,
 ): Promise<Outcomes> {
   const { client, lockClient } = share;
   const clients = [...new Set([client, lockClient])];
   const settings = `; SET LOCAL lock_timeout = ${share.lockTimeoutMs}`;
   try {
-    await Promise.all(clients.map((each) => each.query(beginSql(share.facts.admin) + settings)));
-    const { free, outcomes } = await takeLocks(lockClient, items);
-    const done = free.length === 0 ? new Map() : await work(free);
+    // Sent together: the server answers them in their order.
+    const begun = clients.map((each) => each.query(beginSql(share.facts.admin) + settings));
+    const [{ free, outcomes }, seen] = await Promise.all([
+      takeLocks(lockClient, items),
+      client === lockClient ? look?.(items) : undefined,
+      ...begun,
+    ]);
+    const done = free.length === 0 ? new Map() : await work(free, seen);
     // The locks go after the changes are there for others to see.
     await client.query('COMMIT');
     if (lockClient !== client) await lockClient.query('COMMIT');
@@ -107,16 +122,24 @@ interface Planned {
   clusterRole: PlannedClusterRole | undefined;
 }
 
-async function allAtOnce(deps: ControlDeps, share: Share, items: readonly Item[]): Promise<Outcomes> {
-  const observed = await look(share, items);
+async function allAtOnce(
+  deps: ControlDeps,
+  share: Share,
+  { items, seen }: { items: readonly Item[]; seen: ObservedServer | undefined },
+): Promise<Outcomes> {
+  const observed = seen ?? (await look(share, items));
   const { acting, settled, following } = divide(items, observed);
   const { planned, outcomes } = await planItems(deps, share, { items: acting, observed });
   const literals = await literalsOf(share, planned);
   const { steps, memberships } = membershipsLast(planned, observed);
-  const warnings = await runAtOnce(share.client, steps, literals);
-  await assertPasswordsStored(share.client, steps, literals, share.facts);
-  const oids = await roleOids(share.client, planned, literals);
-  warnings.push(...(await runAtOnce(share.client, memberships, literals)));
+  // Sent together: what comes after a statement that fails is refused, and what the server said first counts.
+  const [ofSteps, , oids, ofMemberships] = await Promise.all([
+    runAtOnce(share.client, steps, literals),
+    assertPasswordsStored(share.client, steps, literals, share.facts),
+    roleOids(share.client, planned, literals),
+    runAtOnce(share.client, memberships, literals),
+  ]);
+  const warnings = [...ofSteps, ...ofMemberships];
   if (warnings.length > 0 || planned.some(needsSecondLook)) {
     const after = await look(share, items);
     for (const plan of planned) assertNothingLeft(plan, after, warnings);

@@ -194,10 +194,14 @@ function onConnections(
     signal: cancellationSignal(),
   };
   const elsewhere = home !== null && home !== server.address.maintenanceDb;
-  return server.reserve(session, elsewhere ? 2 : 1, async (lease) => {
-    const { client: lockClient } = await lease.connect();
-    const client = elsewhere ? await enterDatabase(server, lease, home) : lockClient;
-    return work({ client, lockClient, facts: await recentFacts(server, lockClient) });
+  return new Promise((resolve, reject) => {
+    // What came of it is put on record while the connections are made ready for others.
+    const working = server.reserve(session, elsewhere ? 2 : 1, async (lease) => {
+      const { client: lockClient } = await lease.connect();
+      const client = elsewhere ? await enterDatabase(server, lease, home) : lockClient;
+      resolve(await work({ client, lockClient, facts: await recentFacts(server, lockClient) }));
+    });
+    working.catch(reject);
   });
 }
 
