@@ -13,6 +13,7 @@ import { withLogContext } from '../platform/log-context.ts';
 import type { Metrics, StepAttempt } from '../platform/metrics/metrics.ts';
 import { requestOf } from '../platform/temporal/request-header.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
+import { isMetadataUnavailable } from '../store/metadata-errors.ts';
 
 /** Attempts that an unforeseen error gets: most are bugs, and repeating those until the deadline helps nobody. */
 const UNEXPECTED_ATTEMPTS = 5;
@@ -24,6 +25,21 @@ const HEARTBEATS_PER_TIMEOUT = 4;
  */
 export const HEARTBEAT_THROTTLE_MS = 1_000;
 
+/** What an error that an activity let through is after all, where the process knows. */
+export type Foreseen = (error: unknown) => Failure | undefined;
+
+/**
+ * Of processes with a metadata database: while that is away a step is tried again for as long as its task may take, like one whose
+ * target server is away.
+ */
+export const metadataAway: Foreseen = (error) =>
+  isMetadataUnavailable(error)
+    ? new Failure('ServerUnavailable', `the metadata database does not answer: ${reasonOf(error)}`, { cause: error })
+    : undefined;
+
+/** Errors of this kind name addresses and states only. */
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /**
  * The edge between activities and Temporal: heartbeats while the activity runs (so that a killed worker is noticed and a
  * cancellation arrives), each with what the activity said last, and turns what it throws into a failure that holds no more than may be shown.
@@ -32,6 +48,7 @@ export const HEARTBEAT_THROTTLE_MS = 1_000;
 export function activityEdge(
   log: Log,
   metrics?: Pick<Metrics, 'stepEnded'>,
+  foreseen: Foreseen = () => undefined,
 ): (context: Context) => { inbound: ActivityInboundCallsInterceptor; outbound: ActivityOutboundCallsInterceptor } {
   return (context) => {
     let about: LogContext = {};
@@ -57,7 +74,7 @@ export function activityEdge(
                 end = { outcome: 'cancelled' };
                 throw context.cancellationSignal.reason;
               }
-              const failure = toApplicationFailure(error, context, log);
+              const failure = toApplicationFailure(foreseen(error) ?? error, context, log);
               end = { outcome: 'failed', failure: failure.type ?? 'Unexpected' };
               throw failure;
             } finally {
