@@ -6,6 +6,18 @@ export interface Tally extends Record<End, number> {
   latenciesMs: number[];
 }
 
+/** One operation that took long. */
+export interface SlowOperation {
+  kind: string;
+  /** Task, or what it was about. */
+  about: string;
+  ms: number;
+  endedAt: Date;
+}
+
+/** Longer than any of them takes without an outage. */
+const SLOW_MS = 30_000;
+
 /** A task that the API said it had accepted. */
 export interface AcceptedTask {
   id: string;
@@ -35,9 +47,10 @@ export interface Journal {
   readonly violations: ReadonlyMap<string, number>;
   /** Logins that were tried while rotations went on. */
   readonly tried: { logins: number; unreachable: number; inPlaceRefused: number };
+  readonly slow: SlowOperation[];
   /** Requests that were sent again. */
   retries: number;
-  ended(kind: string, end: End, ms: number): void;
+  ended(operation: { kind: string; about: string; end: End; ms: number }): void;
   accepted(task: AcceptedTask): void;
   /** The password of a role from now on, in place of any earlier one. */
   handedOut(login: Login): void;
@@ -63,11 +76,13 @@ export function createJournal(): Journal {
     leases: new Set(),
     rotations: new Map(),
     tried: { logins: 0, unreachable: 0, inPlaceRefused: 0 },
+    slow: [],
     retries: 0,
-    ended(kind, end, ms) {
+    ended({ kind, about, end, ms }) {
       const tally = tallies.get(kind) ?? { ok: 0, undone: 0, failed: 0, latenciesMs: [] };
       tally[end] += 1;
       tally.latenciesMs.push(ms);
+      if (ms > SLOW_MS) journal.slow.push({ kind, about, ms, endedAt: new Date() });
       tallies.set(kind, tally);
     },
     accepted(task) {

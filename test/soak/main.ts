@@ -7,7 +7,7 @@ import { reportText } from './report.ts';
 import { runSoak } from './run.ts';
 
 const USAGE =
-  'usage: npm run soak -- [--minutes 30] [--kill-every 60] [--concurrency 2] [--seed TEXT] [--runtime auto|docker|process]';
+  'usage: npm run soak -- [--minutes 30] [--kill-every 60] [--concurrency 2] [--seed TEXT] [--runtime auto|docker|process] [--keep]';
 const INTERRUPTED = 130;
 
 const say = (text: string) => void process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
@@ -26,6 +26,7 @@ async function main(): Promise<number> {
   try {
     const report = await runSoak({
       ...options,
+      leastKills: 1,
       runtimes: await chooseRuntimes(options.runtime),
       signal: interrupted.signal,
       say,
@@ -47,6 +48,7 @@ function readOptions() {
         concurrency: { type: 'string', default: '2' },
         seed: { type: 'string', default: randomBytes(4).toString('hex') },
         runtime: { type: 'string', default: 'auto' },
+        keep: { type: 'boolean', default: false },
       },
     });
     const [minutes, killEverySeconds, concurrency] = [values.minutes, values['kill-every'], values.concurrency].map(
@@ -55,7 +57,7 @@ function readOptions() {
     if (![minutes, killEverySeconds, concurrency].every((one) => one !== undefined && one > 0)) return undefined;
     return {
       ...{ minutes: minutes ?? 0, killEverySeconds: killEverySeconds ?? 0, concurrency: Math.ceil(concurrency ?? 0) },
-      ...{ seed: values.seed, runtime: values.runtime },
+      ...{ seed: values.seed, runtime: values.runtime, keep: values.keep },
     };
   } catch {
     return undefined;

@@ -3,6 +3,7 @@ import { MEMORY_BOUND_MIB_PER_MINUTE } from './memory.ts';
 import type { SoakReport } from './run.ts';
 
 const MOST_ERRORS = 15;
+const MOST_SLOW = 10;
 
 /** The summary of a soak, for people. */
 export function reportText(report: SoakReport): string {
@@ -11,6 +12,7 @@ export function reportText(report: SoakReport): string {
     section('Operations', operations(report)),
     `logins while rotations went on: ${journal.tried.logins}, nobody answered ${journal.tried.unreachable}, ` +
       `refused in place ${journal.tried.inPlaceRefused}; requests sent again: ${journal.retries}`,
+    section('Slowest', slowest(report)),
     section('Rotations', [
       ['role', 'completed runs'],
       ...[...report.rotations].map(([role, runs]) => [role, `${runs}`]),
@@ -34,6 +36,16 @@ function operations({ journal }: SoakReport): string[][] {
     ...rows.map(([kind, { ok, undone, failed, latenciesMs }]) => [
       ...[kind, `${ok}`, `${undone}`, `${failed}`],
       ...[percentile(latenciesMs, 0.5), percentile(latenciesMs, 0.95)],
+    ]),
+  ];
+}
+
+function slowest({ journal }: SoakReport): string[][] {
+  const rows = journal.slow.toSorted((a, b) => b.ms - a.ms).slice(0, MOST_SLOW);
+  return [
+    ['operation', 'about', 'seconds', 'ended'],
+    ...rows.map(({ kind, about, ms, endedAt }) => [
+      ...[kind, about, (ms / 1000).toFixed(0), endedAt.toISOString().slice(11, 19)],
     ]),
   ];
 }

@@ -36,10 +36,14 @@ export interface SoakOptions {
   /** Clients of each kind. */
   concurrency: number;
   killEverySeconds: number;
+  /** The traffic goes on until so many were killed. */
+  leastKills: number;
   /** How the services of the two hosts run. */
   runtimes: readonly [RuntimeKind, RuntimeKind];
   /** Aborted by Ctrl-C: everything is stopped at once, and nothing is checked. */
   signal: AbortSignal;
+  /** Keep the state also where everything is right. */
+  keep: boolean;
   say: (text: string) => void;
 }
 
@@ -59,6 +63,7 @@ export interface SoakReport {
 }
 
 const PROGRESS_MS = 10_000;
+const POLL_MS = 500;
 const SHARED_TABLE = 'CREATE TABLE shared_items (id int)';
 
 /** After the traffic, when everything is at rest. */
@@ -84,7 +89,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   let kept = true;
   try {
     const report = await soak(installation, options);
-    kept = report.violations.length > 0;
+    kept = options.keep || report.violations.length > 0;
     return report;
   } finally {
     if (signal.aborted) kept = false;
@@ -128,6 +133,8 @@ async function soak(installation: Installation, options: SoakOptions): Promise<S
   try {
     const killing = killer.run(closing.signal);
     await Promise.race([delay(minutes * 60_000, undefined, { signal }), work, killing]);
+    while (killed(killer) < options.leastKills)
+      await Promise.race([delay(POLL_MS, undefined, { signal }), work, killing]);
     closing.abort();
     say('the traffic ends');
     await Promise.all([work, killing]);
@@ -203,8 +210,10 @@ async function pauseRotations({ journal, client }: Checked): Promise<string[]> {
   );
 }
 
+const sum = (of: Iterable<number>): number => [...of].reduce((total, one) => total + one, 0);
+const killed = (killer: Killer): number => sum(killer.kills.values());
+
 function progressLine(journal: Journal, killer: Killer, startedAt: number): string {
-  const sum = (of: Iterable<number>) => [...of].reduce((total, one) => total + one, 0);
   const tallies = [...journal.tallies.values()];
   return [
     `${Math.round((performance.now() - startedAt) / 1000)} s`,
@@ -213,7 +222,7 @@ function progressLine(journal: Journal, killer: Killer, startedAt: number): stri
     `${sum(tallies.map(({ failed }) => failed))} failed`,
     `${journal.tried.logins} logins`,
     `${journal.retries} retries`,
-    `${sum(killer.kills.values())} kills`,
+    `${killed(killer)} kills`,
     `${sum(journal.violations.values())} violations`,
   ].join(', ');
 }

@@ -22,7 +22,7 @@ export async function clusterRoles(traffic: Traffic, clusterId: string): Promise
         journal.handedOut({ user: name, password, database: MAINTENANCE_DATABASE });
         return answer.body;
       },
-      (body) => (body === undefined ? 'failed' : 'ok'),
+      (body) => ({ end: body === undefined ? 'failed' : 'ok', about: path }),
     );
     await pause(traffic, PAUSE_MS);
   });

@@ -173,7 +173,10 @@ async function follow(
       if (task.status === 'failed' && !mayFail) journal.violation(`${kind} failed: ${task.error}`);
       return task;
     },
-    ({ status }) => (status === 'completed' ? 'ok' : cancelled || mayFail ? 'undone' : 'failed'),
+    ({ status, task_id }) => ({
+      end: status === 'completed' ? 'ok' : cancelled || mayFail ? 'undone' : 'failed',
+      about: `${id}, task ${task_id}`,
+    }),
   );
 }
 

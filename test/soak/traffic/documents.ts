@@ -49,19 +49,19 @@ export async function documents(traffic: Traffic, applied: AppliedDocument): Pro
         const taskId = answer.body?.task?.task_id;
         if (answer.status !== 202 || taskId === undefined) {
           unexpected(traffic, 'apply', answer);
-          return 'refused';
+          return { status: 'refused', taskId };
         }
         journal.accepted({ id: taskId, kind: 'apply', entity: SERVER });
         const task = await taskEnd(traffic, `/v1/servers/${SERVER}`, taskId);
         if (task.status !== 'completed') {
           journal.violation(`apply ${task.status}: ${task.error}`);
-          return task.status;
+          return { status: task.status, taskId };
         }
         applied.last = document;
         for (const [user, password] of passwords) journal.handedOut({ user, password, database: SHARED_DATABASE });
-        return task.status;
+        return { status: task.status, taskId };
       },
-      (status) => (status === 'completed' ? 'ok' : 'failed'),
+      ({ status, taskId }) => ({ end: status === 'completed' ? 'ok' : 'failed', about: `task ${taskId}` }),
     );
     await pause(traffic, PAUSE_MS);
   });

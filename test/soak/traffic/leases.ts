@@ -22,7 +22,7 @@ export async function leases(traffic: Traffic): Promise<void> {
         if (answer.body.password !== null) journal.secret(answer.body.password);
         return answer.body;
       },
-      (given) => (given === undefined ? 'failed' : 'ok'),
+      (given) => ({ end: given === undefined ? 'failed' : 'ok', about: given?.id ?? 'none' }),
     );
     if (lease === undefined) return;
     await pause(traffic, PAUSE_MS);
@@ -43,6 +43,6 @@ async function change(traffic: Traffic, id: string, what: 'renew' | 'revoke', bo
       if (![200, 202].includes(answer.status) && !late) unexpected(traffic, `lease ${what}`, answer);
       return { late };
     },
-    ({ late }) => (late ? 'undone' : 'ok'),
+    ({ late }) => ({ end: late ? 'undone' : 'ok', about: id }),
   );
 }

@@ -65,7 +65,7 @@ export async function triggers(traffic: Traffic, all: readonly Rotated[]): Promi
         if (task.status !== 'completed') journal.violation(`a rotation ${task.status}: ${task.error}`);
         return task.status;
       },
-      (status) => (status === 'completed' ? 'ok' : status === 'busy' ? 'undone' : 'failed'),
+      (status) => ({ end: status === 'completed' ? 'ok' : status === 'busy' ? 'undone' : 'failed', about: id }),
     );
   });
 }

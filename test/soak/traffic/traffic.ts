@@ -27,7 +27,15 @@ const ENDED = new Set(['completed', 'failed', 'canceled']);
 
 /** Does something again and again, until the traffic is to stop. */
 export async function again(traffic: Traffic, work: () => Promise<void>): Promise<void> {
-  while (!traffic.closing.aborted) await work();
+  while (!traffic.closing.aborted) {
+    try {
+      await work();
+    } catch (error) {
+      // By Ctrl-C.
+      if (traffic.closing.aborted && error instanceof Error && error.name === 'AbortError') throw error;
+      traffic.journal.violation(`a client gave up: ${error}`);
+    }
+  }
 }
 
 /** A pause between two requests, as people and pipelines make them. */
@@ -40,11 +48,11 @@ export async function counted<T>(
   { journal }: Traffic,
   kind: string,
   work: () => Promise<T>,
-  judge: (result: T) => End,
+  judge: (result: T) => { end: End; about: string },
 ): Promise<T> {
   const startedAt = performance.now();
   const result = await work();
-  journal.ended(kind, judge(result), performance.now() - startedAt);
+  journal.ended({ kind, ms: performance.now() - startedAt, ...judge(result) });
   return result;
 }
 

@@ -22,7 +22,7 @@ export async function users(traffic: Traffic, slot: number): Promise<void> {
         if (!done) unexpected(traffic, `user ${kind}`, answer);
         return { done, answer };
       },
-      ({ done }) => (done ? 'ok' : 'failed'),
+      ({ done }) => ({ end: done ? 'ok' : 'failed', about: username }),
     );
   const given = (username: string, password: unknown) => {
     if (typeof password === 'string') journal.handedOut({ user: username, password, database: SHARED_DATABASE });

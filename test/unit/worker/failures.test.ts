@@ -3,7 +3,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createMetadataPool } from '../../../store/connection.ts';
-import { activityEdge, metadataAway } from '../../../worker/activity-edge.ts';
+import { activityEdge } from '../../../worker/activity-edge.ts';
+import { metadataAway } from '../../../worker/metadata-away.ts';
 import { freePort } from '../../support/ports.ts';
 
 const log = pino({ level: 'silent' });
