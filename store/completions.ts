@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Queryable } from './connection.ts';
 import { createGatherer, type Gatherer } from './gather.ts';
 import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
@@ -27,12 +28,13 @@ const lookers = new WeakMap<pg.Pool, Gatherer<string, EndedTask>>();
 
 /** Callers whose tasks end together look together. @returns undefined for one that has not ended */
 function findEnded(db: pg.Pool, taskId: string): Promise<EndedTask | undefined> {
-  const looker = lookers.get(db) ?? createGatherer((taskIds: readonly string[]) => findAllEnded(db, taskIds));
+  const looker = lookers.get(db) ?? createGatherer((taskIds: readonly string[]) => endsSoFar(db, taskIds));
   lookers.set(db, looker);
   return looker.ask(taskId);
 }
 
-async function findAllEnded(db: pg.Pool, taskIds: readonly string[]): Promise<Map<string, EndedTask>> {
+/** Those of the tasks that have ended by now. */
+export async function endsSoFar(db: Queryable, taskIds: readonly string[]): Promise<Map<string, EndedTask>> {
   const { rows } = await db.query<EndedTask & { id: string }>(FIND_ENDED([taskIds]));
   return new Map(rows.map(({ id, ...end }) => [id, end]));
 }
@@ -53,7 +55,7 @@ export async function taskEnds(
     const open = wait.taskIds.filter((id) => !ended.has(id));
     const boundMs = Math.min(LOOK_EVERY_MS, deadline - performance.now());
     wakes = open.map((id) => deps.signals.next('ended', id, boundMs));
-    for (const [id, end] of await findAllEnded(deps.db, open)) ended.set(id, end);
+    for (const [id, end] of await endsSoFar(deps.db, open)) ended.set(id, end);
     if (ended.size < wait.taskIds.length && performance.now() < deadline) continue;
     for (const wake of wakes) wake.cancel();
     return ended;
