@@ -1,6 +1,7 @@
 import { batchRequest, isBatched, type RotatedRole, rotationAudit } from '../domain/rotations/request.ts';
 import { nextLogin } from '../domain/rotations/rotation.ts';
 import { type AcceptedRequest, insertRequest, newTaskId } from './accepted-requests.ts';
+import { insertAudit } from './audit.ts';
 import type { Queryable } from './connection.ts';
 import { findMaintenance, maintenanceText } from './maintenance.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from './rotation-runs.ts';
 import { lockRotation, type RotationRecord } from './rotations.ts';
 import { type StoredSecret, taskSecretId, taskSecretOwner } from './secrets.ts';
+import { appendLog } from './tasks.ts';
 
 /** What asks for a run of a rotation. */
 export interface RotationTrigger {
@@ -35,12 +37,24 @@ export interface AcceptanceTools {
   newId: () => string;
 }
 
+/** A run that is to be started; `fresh`: it was not there before. */
+interface AcceptedRun {
+  state: 'accepted';
+  taskId: string;
+  runId: string;
+  serverName: string;
+  batched: boolean;
+  fresh: boolean;
+}
+
 export type RotationAcceptance =
-  | { state: 'accepted'; taskId: string; runId: string; serverName: string; batched: boolean; fresh: boolean }
+  | AcceptedRun
   /** Nothing is to be done; why is on record. */
   | { state: 'skipped'; reason: string }
   /** Not now: another operation is under way. Nothing was recorded. */
   | { state: 'busy'; reason: string }
+  /** Not now: the run before has set its password, or takes it back, and is not over. Nothing was recorded. */
+  | { state: 'ending'; reason: string; run: RotationRun; rotation: RotationRecord }
   /** Not as things are; nothing was recorded. */
   | { state: 'refused'; reason: string }
   | { state: 'gone' };
@@ -48,6 +62,7 @@ export type RotationAcceptance =
 /**
  * Accepts a run of a rotation, in the caller's transaction: under the locks of the rotation, of its credential (R8) and of the databases
  * whose services log in as the role. Their epoch becomes the task's, so that hosts take the change and older steps change nothing.
+ * Whoever asks while a run is under way shares it, as long as its password is not the current one.
  */
 export async function acceptRotation(
   tx: Queryable,
@@ -61,7 +76,8 @@ export async function acceptRotation(
   const open = await findOpenRun(tx, rotation.id);
   if (open !== undefined) {
     const reason = `the run of task ${open.taskId} is still under way`;
-    return input.trigger === 'schedule' ? skip(tx, rotation, input, tools, reason) : { state: 'busy', reason };
+    if (input.trigger === 'schedule') return skip(tx, rotation, input, tools, reason);
+    return isShared(open) ? join(tx, rotation, open, input) : { state: 'ending', reason, run: open, rotation };
   }
   if (input.dueAt !== null && (await ranSince(tx, { rotationId: rotation.id, since: input.dueAt }))) {
     return skip(tx, rotation, input, tools, 'a later run has caught it up');
@@ -135,6 +151,30 @@ async function accept(
   });
   if (!batched) await takeDatabases(tx, taskId, around.databases);
   return { state: 'accepted', taskId, runId, serverName, batched, fresh: true };
+}
+
+/**
+ * Whether a request that comes now is served by a run that is under way: nobody was shown its password yet, and none but it will be the
+ * current one when it ends.
+ */
+function isShared({ status, settledAt, undoing }: RotationRun): boolean {
+  return settledAt === null && !undoing && status !== 'canceling';
+}
+
+/** Rotations of one role that wait together are one rotation (R8); the audit log has everybody who asked. */
+async function join(
+  tx: Queryable,
+  rotation: RotationRecord,
+  run: RotationRun,
+  { audit }: RotationTrigger,
+): Promise<RotationAcceptance> {
+  const { serverName, roleName: role, strategy } = rotation;
+  const { taskId, login } = run;
+  if (taskId === null) throw new Error(`run ${run.id} is under way without a task`);
+  const detail = { ...audit.detail, server: serverName, role, strategy, trigger: 'request', login, joined: true };
+  await insertAudit(tx, { kind: 'intent', ...audit, ...rotationAudit(rotation.id), taskId, detail });
+  await appendLog(tx, { taskId, entries: [{ message: `asked for by ${audit.actor}, too` }] });
+  return { state: 'accepted', taskId, runId: run.id, serverName, batched: run.batched, fresh: false };
 }
 
 /** Documents are kept without their passwords, which are sealed apart. */

@@ -74,11 +74,12 @@ export async function insertAuditRows(db: Queryable, rows: readonly AuditRow[]):
 }
 
 /**
- * SQL of the row in which a task was accepted, or of nothing: who asked for it, with which token and from where.
+ * SQL of the row in which a task was accepted, or of nothing: who asked for it, with which token and from where. Those who asked for
+ * the same later and share the task have rows of their own, which say `joined`.
  * @param task SQL of the task's id
  */
 export const acceptanceOf = (task: string): string =>
-  `(SELECT actor, token_id, source, request_id FROM audit_log WHERE task_id = ${task} AND kind = 'intent'
+  `(SELECT actor, token_id, source, request_id FROM audit_log WHERE task_id = ${task} AND kind = 'intent' AND NOT detail ? 'joined'
     ORDER BY recorded_at, id LIMIT 1)`;
 
 /** The request that a task was accepted with; undefined where nobody asked, or long ago. */

@@ -21,6 +21,8 @@ export interface RotationRun {
   login: string;
   databases: RunDatabase[];
   settledAt: Date | null;
+  /** Nothing new is done any more: it is being taken back. */
+  undoing: boolean;
   measured: Record<string, number>;
   createdAt: Date;
   status: TaskStatus | null;
@@ -30,7 +32,7 @@ export interface RotationRun {
 
 const COLUMNS = `u.id, u.rotation_id AS "rotationId", u.trigger, u.trigger_id AS "triggerId", u.due_at AS "dueAt", u.task_id AS "taskId",
   u.skipped, u.batched, u.previous_login AS "previousLogin", u.login, u.databases, u.settled_at AS "settledAt", u.measured,
-  u.created_at AS "createdAt", t.status, t.error, t.completed_at AS "completedAt"`;
+  u.created_at AS "createdAt", t.undo_began_at IS NOT NULL AS undoing, t.status, t.error, t.completed_at AS "completedAt"`;
 const FROM = 'rotation_runs u LEFT JOIN tasks t ON t.id = u.task_id';
 
 /** @returns false when the trigger has its run already */

@@ -101,7 +101,11 @@ const triggerRoute = createRoute({
   path: `${one}/trigger`,
   summary: 'Rotate now',
   request: { params, headers: idempotencyHeaders },
-  responses: { 202: json(triggeredSchema, 'Accepted; the task says what becomes of it.'), ...usual, 409: conflict },
+  responses: {
+    202: json(triggeredSchema, 'Accepted, or shared with a run under way; the task says what becomes of it.'),
+    ...usual,
+    409: conflict,
+  },
 });
 
 const secretRoute = createRoute({

@@ -125,25 +125,61 @@ describe('a webhook', () => {
 });
 
 describe('a PostgREST that needs a connection between the two passwords', () => {
-  test('ends over the former one and is back with the new one, and the run goes on', async () => {
+  test('ends over the former one, is back with the new one, and once it has confirmed never tries the former one again', async () => {
     const id = 'caught';
+    const role = rolesOf(id).owner;
     await provision(stack, { id, spec: shopSpec(id, stack.port(0)) } as { id: string });
-    const rotation = await define(stack, { database_id: id, role: rolesOf(id).owner, strategy: 'in-place' });
-    const held = faults.hold({ subject: rotation.id, activity: 'changeService', when: 'before' });
+    const rotation = await define(stack, { database_id: id, role, strategy: 'in-place' });
+    const told = { subject: rotation.id, activity: 'changeService' };
+    const [held, confirmed] = [faults.hold({ ...told, when: 'before' }), faults.hold({ ...told, when: 'after' })];
     const { body } = await stack.call('POST', `/v1/rotations/${rotation.id}/trigger`);
     await held.reached;
-    const pids = async () =>
-      stack.target.query<{ pid: number }>(
-        `SELECT pid FROM pg_stat_activity WHERE datname = '${id}' AND usename = '${rolesOf(id).owner}'`,
+    const pids = async () => {
+      const sessions = await stack.target.query<{ pid: number }>(
+        `SELECT pid FROM pg_stat_activity WHERE datname = '${id}' AND usename = '${role}'`,
+      );
+      return sessions.map(({ pid }) => pid);
+    };
+    const endAll = () =>
+      stack.target.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${id}' AND usename = '${role}'`,
+      );
+    const refusals = async () => {
+      const log = await readFile(stack.target.logFile, 'utf8');
+      return log.split(`password authentication failed for user "${role}"`).length - 1;
+    };
+    const ask = () =>
+      rest(stack.port(0), '/items', { token: shopToken(id) }).then(
+        ({ status }) => status,
+        () => undefined,
       );
     // It asks for a new connection, and is refused: it ends for good then, as every PostgREST does.
-    await stack.target.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${id}'`);
-    await rest(stack.port(0), '/items', { token: shopToken(id) }).catch(() => undefined);
-    await until(async () => ((await pids()).length === 0 ? true : undefined));
+    await until(async () => ((await refusals()) === 0 ? true : undefined));
+    await endAll();
+    await ask();
+    await until(async () => ((await pids()).length === 0 && (await refusals()) > 0 ? true : undefined));
     held.release();
+    await confirmed.reached;
+    // The host has said that the service has the new password. Whatever connection it needs from now on, it opens with that.
+    const before = await refusals();
+    for (let round = 0; round < 3; round += 1) {
+      const sessions = await until(async () => {
+        await ask();
+        const open = await pids();
+        return open.length > 0 ? open : undefined;
+      });
+      await endAll();
+      await until(async () => ((await pids()).every((pid) => !sessions.includes(pid)) ? true : undefined));
+    }
+    await until(async () => ((await ask()) === 200 ? true : undefined));
+    expect(await refusals()).toBe(before);
+    confirmed.release();
     expect(await ended(stack, body)).toMatchObject({ status: 'completed' });
-    expect((await rest(stack.port(0), '/items', { token: shopToken(id) })).status).toBe(200);
+    expect(await ask()).toBe(200);
+    expect(await refusals()).toBe(before);
     const { runs } = await shown(stack, rotation.id);
-    process.stdout.write(`a PostgREST that was caught did not answer for ${runs[0].gap_ms} ms after it was told\n`);
+    process.stdout.write(
+      `a PostgREST that was caught was refused ${before} times, and did not answer for ${runs[0].gap_ms} ms after it was told\n`,
+    );
   });
 });

@@ -1,9 +1,10 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { provision } from '../e2e/support/tenants.ts';
-import { remove } from '../support/follow.ts';
+import { remove, until } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { shopSpec } from '../update/support/shop.ts';
-import { define, logsIn, rotated, secretOf, shown } from './support/rotations.ts';
+import { define, logsIn, rotate, rotated, secretOf, shown } from './support/rotations.ts';
 
 let stack: TestStack;
 const server = 'host-1';
@@ -23,6 +24,76 @@ describe('a role without anybody to tell', () => {
     expect(await logsIn(stack, { user: login, password })).toBe(true);
     expect(await logsIn(stack, { user: login, password: 'first' })).toBe(false);
     expect(await shown(stack, id)).toMatchObject({ next: null, last: { status: 'completed', batched: true } });
+  });
+});
+
+describe('runs that share a batch', () => {
+  const GOOD = 12;
+  /** What the server refuses, whatever the password: it is expired, or the role may not log in. */
+  const REFUSED = {
+    expired: `LOGIN VALID UNTIL '2000-01-01'`,
+    locked: 'NOLOGIN',
+    empty: `LOGIN VALID UNTIL '2000-01-01'`,
+  };
+  const good = Array.from({ length: GOOD }, (_, index) => `good_${index}`);
+
+  async function verifiers(): Promise<Map<string, string | null>> {
+    const rows = await stack.target.query<{ role: string; verifier: string | null }>(
+      'SELECT rolname AS role, rolpassword AS verifier FROM pg_authid',
+    );
+    return new Map(rows.map(({ role, verifier }) => [role, verifier]));
+  }
+
+  test('are proven by a login each; one that is refused has its former verifier back and harms no other', async () => {
+    for (const role of good) await stack.target.query(`CREATE ROLE ${role} LOGIN PASSWORD 'first'`);
+    for (const [role, attributes] of Object.entries(REFUSED)) {
+      await stack.target.query(`CREATE ROLE ${role} ${attributes} ${role === 'empty' ? '' : `PASSWORD 'first'`}`);
+    }
+    const before = await verifiers();
+    const roles = [...Object.keys(REFUSED), ...good];
+    const ids = new Map<string, string>();
+    for (const role of roles) ids.set(role, (await define(stack, { server, role, strategy: 'in-place' })).id);
+    const tasks = await Promise.all(roles.map((role) => rotate(stack, ids.get(role) ?? '')));
+    expect(new Set(tasks.map(({ type }) => type))).toEqual(new Set(['change_role']));
+    const after = await verifiers();
+    for (const [index, role] of roles.entries()) {
+      const task = tasks[index];
+      const id = ids.get(role) ?? '';
+      if (Object.hasOwn(REFUSED, role)) {
+        expect(task).toMatchObject({ status: 'failed', error: expect.stringContaining(`login of "${role}"`) });
+        expect(after.get(role)).toBe(before.get(role));
+        expect(await shown(stack, id)).toMatchObject({ current: { version: 0 }, last: { status: 'failed' } });
+        continue;
+      }
+      expect(task).toMatchObject({ status: 'completed' });
+      const log = await stack.call('GET', `/v1/servers/${server}/tasks/${task.task_id}/log`);
+      expect(JSON.stringify(log.body.entries)).toContain(`login of ${role} proven on the primary`);
+      const { login: user, password } = await secretOf(stack, id);
+      expect(await logsIn(stack, { user, password })).toBe(true);
+    }
+  });
+
+  test('end the sessions of the former password, where that was asked for, only when the new one is proven', async () => {
+    await stack.target.query(`CREATE ROLE kept LOGIN PASSWORD 'first'`);
+    const { endpoints, tls } = stack.target.address;
+    const [endpoint] = endpoints;
+    const place = { host: endpoint?.address, port: endpoint?.port, database: 'postgres' };
+    const session = new pg.Client({ ...place, user: 'kept', password: 'first', ssl: { ca: tls.caCertificate } });
+    let ended = false;
+    session
+      .on('error', () => undefined)
+      .on('end', () => {
+        ended = true;
+      });
+    await session.connect();
+    const sessions = { policy: 'end' };
+    const { id } = await define(stack, { server, role: 'kept', strategy: 'in-place', sessions });
+    await stack.target.query(`ALTER ROLE kept VALID UNTIL '2000-01-01'`);
+    expect(await rotate(stack, id)).toMatchObject({ status: 'failed' });
+    expect((await session.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await stack.target.query(`ALTER ROLE kept VALID UNTIL 'infinity'`);
+    await rotated(stack, id);
+    await until(async () => (ended ? true : undefined));
   });
 });
 

@@ -36,3 +36,28 @@ test('a password is the current one only when every standby has replayed it and 
   const proven = log.body.entries.filter(({ message }: { message: string }) => message.startsWith('login of'));
   expect(proven).toHaveLength(2);
 });
+
+test('so is one that shares a batch, which goes on with other requests meanwhile', async () => {
+  const { stack } = group;
+  const [, standby] = group.group.members;
+  if (standby === undefined) throw new Error('the group has no standby');
+  await stack.target.query('CREATE ROLE batched LOGIN');
+  const { id } = await define(stack, { server: 'host-1', role: 'batched', strategy: 'in-place' });
+  await standby.query('SELECT pg_wal_replay_pause()');
+  const { body } = await stack.call('POST', `/v1/rotations/${id}/trigger`);
+  await until(async () => {
+    const rows = await stack.target.query(
+      `SELECT 1 FROM pg_authid WHERE rolname = 'batched' AND rolpassword IS NOT NULL`,
+    );
+    return rows.length === 1 ? true : undefined;
+  });
+  const other = await stack.call('PUT', '/v1/servers/host-1/roles/meanwhile', { login: false });
+  expect(other.status).toBeLessThan(300);
+  const paused = await stack.call('GET', `/v1/servers/host-1/tasks/${body.task_id}`);
+  expect(paused.body).toMatchObject({ status: 'running', type: 'change_role' });
+  expect((await stack.call('GET', `/v1/rotations/${id}`)).body).toMatchObject({ current: { version: 0 } });
+  await standby.query('SELECT pg_wal_replay_resume()');
+  expect(await ended(stack, body)).toMatchObject({ status: 'completed' });
+  const log = await stack.call('GET', `/v1/servers/host-1/tasks/${body.task_id}/log`);
+  expect(JSON.stringify(log.body.entries).match(/login of batched proven on/g)).toHaveLength(2);
+});

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { type Major, startServerOf, type VersionedServer } from '../support/versions.ts';
-import { define, rotated, secretOf } from './support/rotations.ts';
+import { define, rotate, rotated, secretOf } from './support/rotations.ts';
 
 /** The first and the last release: memberships have their options since 16. */
 const ENDS: Major[] = [13, 18];
@@ -73,5 +73,27 @@ describe.each(ENDS)('on PostgreSQL %i, with an admin role that is no superuser,'
     expect([await logsIn('solo', first.password), await logsIn('solo', second.password)]).toEqual([false, true]);
     const log = await until(async () => server.log());
     for (const { password } of [first, second]) expect(log).not.toContain(password);
+  });
+
+  test('a login that is refused in a batch has the password on record back, and where none is, the new one stays', async () => {
+    await server.query('CREATE ROLE known LOGIN; CREATE ROLE fresh LOGIN', { as: 'limited' });
+    const ids = new Map<string, string>();
+    for (const role of ['known', 'fresh']) {
+      ids.set(role, (await define(stack, { server: name, role, strategy: 'in-place' })).id);
+    }
+    const [known, fresh] = [ids.get('known') ?? '', ids.get('fresh') ?? ''];
+    expect(await rotated(stack, known)).toMatchObject({ type: 'change_role' });
+    const expire = (until: string) =>
+      server.query(`ALTER ROLE known VALID UNTIL '${until}'; ALTER ROLE fresh VALID UNTIL '${until}'`, {
+        as: 'limited',
+      });
+    await expire('2000-01-01');
+    const [ofKnown, ofFresh] = await Promise.all([rotate(stack, known), rotate(stack, fresh)]);
+    await expire('infinity');
+    expect(ofKnown).toMatchObject({ status: 'failed', error: expect.stringContaining('login of "known"') });
+    expect(await secretOf(stack, known)).toMatchObject({ version: 1 });
+    expect(await logsIn('known', (await secretOf(stack, known)).password)).toBe(true);
+    expect(ofFresh).toMatchObject({ status: 'failed', error: expect.stringContaining('the new one stays') });
+    expect(await logsIn('fresh', (await secretOf(stack, fresh)).password)).toBe(true);
   });
 });

@@ -48,7 +48,7 @@ export async function acceptRotation(
     return { outcome: 'accepted', taskId: accepted.taskId, waitMs: 0 };
   }
   const { reason } = accepted;
-  if (accepted.state === 'busy' && !giveUp) return { outcome: reason, waitMs: BUSY_PAUSE_MS };
+  if (accepted.state !== 'refused' && !giveUp) return { outcome: reason, waitMs: BUSY_PAUSE_MS };
   await inTransaction(deps.db, (tx) => skipRun(tx, { ...trigger, reason }, acceptanceTools(deps.sealer)));
   return { outcome: `skipped: ${reason}`, waitMs: 0 };
 }

@@ -63,6 +63,29 @@ export async function onceSealed(
   return kept;
 }
 
+/** The same for several runs in one statement; what is kept already stays. */
+export async function keepSealed(
+  deps: Deps,
+  what: string,
+  texts: readonly { taskId: string; text: string }[],
+): Promise<void> {
+  const secrets = texts.map(({ taskId, text }) => {
+    const identity = { id: ofTask(taskId, what), owner: taskSecretOwner(taskId), version: 1 };
+    return sealStored(deps.sealer, identity, text);
+  });
+  await deps.db.query(
+    `INSERT INTO secrets (id, owner, version, key_id, sealed)
+     SELECT s.id, s.owner, 1, s.key_id, s.sealed
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) AS s (id, owner, key_id, sealed) ON CONFLICT DO NOTHING`,
+    [
+      secrets.map(({ id }) => id),
+      secrets.map(({ owner }) => owner),
+      secrets.map(({ keyId }) => keyId),
+      secrets.map(({ sealed }) => sealed),
+    ],
+  );
+}
+
 /** What {@link onceSealed} has kept; undefined where it never came to that. */
 export function sealedBefore(
   deps: Deps,

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { Failure } from '../../../domain/failures.ts';
 import { describeRotation } from '../../../domain/rotations/rotation.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
-import { clearPassword, setVerifier } from '../../../domain/sql/roles.ts';
+import { setVerifier } from '../../../domain/sql/roles.ts';
 import { WAL_POSITION_SQL } from '../../../domain/sql/rotation.ts';
 import { scramVerifier } from '../../../platform/scram/verifier.ts';
 import { sessionFacts } from '../../../platform/target/catalog/cluster.ts';
@@ -15,12 +15,10 @@ import type { ControlDeps } from '../deps.ts';
 import { endTaskSessions } from '../sessions.ts';
 import { performRotationStep, performRotationUndo } from '../step.ts';
 import type { TaskRef } from '../types.ts';
+import { FORMER, type Former, formerOfStored, setFormer } from './former.ts';
 import { lookUnderRules } from './look.ts';
 import { onceSealed, openPending, openPrevious, sealedBefore, storeCurrent } from './secrets.ts';
 import { storedVerifier, verifierOf } from './verifier.ts';
-
-/** How the verifier before is known again. Sealed with the task. */
-type Former = { kind: 'verifier'; verifier: string } | { kind: 'none' } | { kind: 'unknown' };
 
 /**
  * Sets the new verifier of an in-place rotation. What was there before is kept sealed, so that undo brings it back byte by byte;
@@ -48,9 +46,7 @@ export function setRolePassword(deps: ControlDeps, input: TaskRef): Promise<{ se
           const verifier = await verifierOf(deps, work, client);
           const stored = await storedVerifier(client, login);
           if (stored === verifier) return;
-          await onceSealed(deps, work, 'former', async () =>
-            JSON.stringify(await formerOf(deps, work, stored, client)),
-          );
+          await onceSealed(deps, work, FORMER, async () => JSON.stringify(await formerOf(deps, work, stored, client)));
           if (noted.at === undefined) {
             const { rows } = await client.query<{ at: string }>('SELECT clock_timestamp()::text AS at');
             await note({ at: rows[0]?.at });
@@ -72,7 +68,7 @@ async function formerOf(
   stored: string | null | undefined,
   client: pg.ClientBase,
 ): Promise<Former> {
-  if (stored !== undefined) return stored === null ? { kind: 'none' } : { kind: 'verifier', verifier: stored };
+  if (stored !== undefined) return formerOfStored(stored);
   const password = await openPrevious(deps, work);
   if (password === undefined) return { kind: 'unknown' };
   const iterations = iterationsOf(await sessionFacts(client));
@@ -82,7 +78,7 @@ async function formerOf(
 /** Brings back the verifier before, unless somebody has set another one meanwhile. */
 export function undoSetRolePassword(deps: ControlDeps, input: TaskRef): Promise<void> {
   return performRotationUndo(deps, { ...input, step: 'setRolePassword' }, async ({ work, session }) => {
-    const sealed = await sealedBefore(deps, work, 'former');
+    const sealed = await sealedBefore(deps, work, FORMER);
     // It never came to the change.
     if (sealed === undefined) return;
     const former = JSON.parse(sealed) as Former;
@@ -97,7 +93,7 @@ export function undoSetRolePassword(deps: ControlDeps, input: TaskRef): Promise<
       const stored = await storedVerifier(client, login);
       const isOurs = stored === undefined || stored === (await sealedBefore(deps, work, 'verifier'));
       if (rowCount === 0 || !isOurs) return;
-      await client.query(former.kind === 'none' ? clearPassword(login) : setVerifier(login, former.verifier));
+      await setFormer(client, login, former);
     });
   });
 }
@@ -112,8 +108,10 @@ async function keepNew(deps: ControlDeps, work: RotationWork): Promise<void> {
     await settleRotations(tx, [{ id: rotation.id, login: null, secretVersion: version }]);
     await markRunSettled(tx, taskId);
   });
-  throw new Failure(
-    'NotAllowed',
-    `the password of ${describeRotation(rotation)} before this run is not known and cannot be read, so the new one stays: ask for it with POST /v1/rotations/${rotation.id}/secret`,
-  );
+  throw new Failure('NotAllowed', newStays(rotation));
+}
+
+/** There is no way back: what the task says then. */
+export function newStays(rotation: Parameters<typeof describeRotation>[0] & { id: string }): string {
+  return `the password of ${describeRotation(rotation)} before this run is not known and cannot be read, so the new one stays: ask for it with POST /v1/rotations/${rotation.id}/secret`;
 }

@@ -21,6 +21,7 @@ import { planOrThrow } from '../plan-or-throw.ts';
 import { beginSql, notAsPlanned, runAtOnce, runSteps } from '../run-steps.ts';
 import { type PasswordLiterals, passwordLiterals } from '../verifiers.ts';
 import { flavorSteps, noteWhatIsAboutToChange, type PlannedClusterRole, planClusterRoleOf } from './cluster-roles.ts';
+import { keepFormerVerifiers } from './former-verifiers.ts';
 import type { Item, ItemOutcome } from './items.ts';
 import { membershipsLast } from './memberships-last.ts';
 import { divide, madeBefore, outcomeOfFollower } from './together.ts';
@@ -260,7 +261,13 @@ async function planItems(
   for (const taskId of stale) {
     outcomes.set(taskId, { state: 'failed', failure: new Failure('StaleTask', 'the server is no cluster any more') });
   }
-  return { planned: planned.filter(({ item }) => !stale.has(item.work.taskId)), outcomes };
+  const holding = planned.filter(({ item }) => !stale.has(item.work.taskId));
+  await keepFormerVerifiers(
+    deps,
+    share,
+    holding.map(({ item, steps }) => ({ item, roles: steps.flatMap(verifiersIn) })),
+  );
+  return { planned: holding, outcomes };
 }
 
 /** A new role without a comment gets the one that tells which request made it: after a crash, the request knows its own. */
@@ -332,13 +339,15 @@ function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>):
   const { clusterRole } = plan;
   const created = createdIn(plan.changes);
   const own = new Set(plan.steps.flatMap(verifiersIn));
+  // A run of a rotation comes again until its password is proven: an earlier round has set it then.
+  const rotated = plan.item.work.options.rotation !== undefined;
   const roles = rolesOf(plan.filled).map(
     (name): ChangedRole => ({
       name,
       oid: oids.get(name) ?? 0,
       created: created.has(name) || plan.madeBefore.has(name),
       passwordSet:
-        own.has(name) || plan.madeBefore.has(name) || clusterRole?.setsPassword === true
+        own.has(name) || rotated || plan.madeBefore.has(name) || clusterRole?.setsPassword === true
           ? plan.item.request.passwords.get(name)
           : undefined,
     }),

@@ -42,7 +42,7 @@ export async function closeRound(
     const outcome = outcomes.get(work.taskId);
     if (outcome === undefined) continue;
     if (outcome.state === 'waiting') {
-      const expired = Date.now() - work.createdAt.getTime() > deps.taskTimeoutMs;
+      const expired = outcome.patient !== true && Date.now() - work.createdAt.getTime() > deps.taskTimeoutMs;
       if (expired) ended.push({ work, status: 'failed', error: `gave up waiting: ${outcome.reason}`, outcome });
       else waiting.push({ work, held: outcome.held });
     } else if (outcome.state === 'failed') {
@@ -96,11 +96,15 @@ async function closeAll(deps: ControlDeps, tx: Queryable, serverName: string, en
     deps,
     tx,
     ended.flatMap(({ work: { taskId, options }, outcome }) =>
-      outcome.state === 'done' && outcome.more?.missing !== true && options.rotation !== undefined
-        ? [{ taskId, rotationId: options.rotation }]
-        : [],
+      isSet(outcome) && options.rotation !== undefined ? [{ taskId, rotationId: options.rotation }] : [],
     ),
   );
+}
+
+/** Whether the password of a rotation's run is the current one. */
+function isSet(outcome: ItemOutcome): boolean {
+  if (outcome.state === 'done') return outcome.more?.missing !== true;
+  return outcome.state === 'failed' && outcome.passwordStays === true;
 }
 
 function rolesToNote({ work: { options }, outcome }: Ended): (ChangedRole & MoreToNote)[] {

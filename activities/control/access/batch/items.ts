@@ -41,9 +41,10 @@ export type ItemOutcome =
       /** For the result of the task, beside what the rest says. */
       more?: AccessResult;
     }
-  | { state: 'failed'; failure: Failure }
-  /** Not in this round. `held`: somebody who is not ours holds a lock on it. */
-  | { state: 'waiting'; held: boolean; reason: string };
+  /** `passwordStays`: nobody knows the password before, so the one that was set is the current one all the same. */
+  | { state: 'failed'; failure: Failure; passwordStays?: true }
+  /** Not in this round. `held`: somebody who is not ours holds a lock on it. `patient`: its wait has a bound of its own. */
+  | { state: 'waiting'; held: boolean; reason: string; patient?: true };
 
 /** Loads what the requests of a batch need; what cannot be carried out at all has its outcome already. */
 export async function loadItems(

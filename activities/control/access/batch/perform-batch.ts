@@ -17,6 +17,7 @@ import { endSessions } from './end-sessions.ts';
 import { enterDatabase } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
 import { leaseShares, leaseTogether } from './leases.ts';
+import { proveRotations } from './prove-rotations.ts';
 
 /** Connections that the shares of one batch use side by side; the fourth is left to others. */
 const PARALLEL_SHARES = 3;
@@ -151,7 +152,8 @@ async function carryOut(
     for (const [taskId, outcome] of given) outcomes.set(taskId, outcome);
     if (reason.retryable && given.size < (parts[index]?.items.length ?? 0)) trouble = reason;
   }
-  return { outcomes, trouble };
+  const unproven = await proveRotations(deps, { server: place.server, batchId: batch.id }, now, outcomes);
+  return { outcomes, trouble: trouble ?? unproven };
 }
 
 /**
@@ -175,7 +177,9 @@ async function carryOutPart(
     const share = { ...settings, ...clients };
     if (items.every(isLease)) return leaseTogether(deps, share, items);
     const outcomes = await changeTogether(deps, share, items);
-    return endSessions(clients.lockClient, items, outcomes);
+    // Those of a rotation end when its password is proven.
+    const ending = items.filter(({ work }) => work.options.rotation === undefined);
+    return endSessions(clients.lockClient, ending, outcomes);
   }).catch((error: unknown) => {
     throw orLoginRefused(error, server.name);
   });
