@@ -1,0 +1,62 @@
+/** Every command of the documentation is run as it stands, and prints what the page shows. */
+import { readdir } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Installation, makeInstallation, type Started } from '../dev/support/npm-start.ts';
+import { killProcessesBelow } from '../dev/support/processes.ts';
+import { freePort } from '../support/ports.ts';
+import { ROOT, readPage, stepsOf } from './support/page.ts';
+import { readAndDo, USERS_API_PASSWORD } from './support/reader.ts';
+
+/** Pages that change what others rely on, such as keys, come after all others, one by one. */
+const ALONE = ['docs/drift.md', 'docs/users.md', 'docs/production.md'];
+
+const entries = await readdir(new URL('docs/', ROOT), { recursive: true });
+const all = ['README.md', ...entries.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)].sort();
+const pages = (
+  await Promise.all(
+    all.map(async (path) => {
+      const text = await readPage(path);
+      const commands = stepsOf(text).filter(({ kind }) => kind === 'commands').length;
+      return { path, commands, hasServices: /\b31\d\d\b/.test(text) };
+    }),
+  )
+).filter(({ commands }) => commands > 0);
+const together = pages.filter(({ path }) => !ALONE.includes(path));
+const withServices = together.filter(({ hasServices }) => hasServices);
+
+let installation: Installation;
+let started: Started;
+
+beforeAll(async () => {
+  installation = await makeInstallation({
+    PG_API_USER: 'pgadmin',
+    PG_API_PASS: USERS_API_PASSWORD,
+    PGSTEWARD_METRICS_LISTEN: `127.0.0.1:${await freePort()}`,
+  });
+  started = installation.start();
+  await started.ready();
+});
+afterAll(async () => {
+  await started?.interrupt().catch(() => undefined);
+  if (installation === undefined) return;
+  await killProcessesBelow(installation.home);
+  await installation.remove();
+});
+
+const read = async (path: string, commands: number) => {
+  const index = withServices.findIndex((page) => page.path === path);
+  const place = { installation, startOutput: started.output(), index: Math.max(index, 0) };
+  expect((await readAndDo(path, place)).ran).toBe(commands);
+};
+
+describe.concurrent('the commands work as they stand in', () => {
+  test.each(together)('$path', ({ path, commands }) => read(path, commands), 300_000);
+});
+
+describe('the commands work as they stand, alone, in', () => {
+  test.each(pages.filter(({ path }) => ALONE.includes(path)))(
+    '$path',
+    ({ path, commands }) => read(path, commands),
+    300_000,
+  );
+});
