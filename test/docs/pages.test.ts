@@ -1,11 +1,12 @@
 /** Every command of the documentation is run as it stands, and prints what the page shows. */
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { firstRequest } from '../../worker/dev/welcome.ts';
 import { type Installation, makeInstallation, type Started } from '../dev/support/npm-start.ts';
 import { killProcessesBelow } from '../dev/support/processes.ts';
 import { freePort } from '../support/ports.ts';
 import { ROOT, readPage, stepsOf } from './support/page.ts';
-import { readAndDo, USERS_API_PASSWORD } from './support/reader.ts';
+import { prepareForAll, readAndDo, USERS_API_PASSWORD } from './support/reader.ts';
 
 /** Pages that change what others rely on, such as keys, come after all others, one by one. */
 const ALONE = ['docs/drift.md', 'docs/users.md', 'docs/production.md'];
@@ -35,6 +36,7 @@ beforeAll(async () => {
   });
   started = installation.start();
   await started.ready();
+  await prepareForAll({ installation, startOutput: '', index: 0 });
 });
 afterAll(async () => {
   await started?.interrupt().catch(() => undefined);
@@ -48,6 +50,10 @@ const read = async (path: string, commands: number) => {
   const place = { installation, startOutput: started.output(), index: Math.max(index, 0) };
   expect((await readAndDo(path, place)).ran).toBe(commands);
 };
+
+test('the README shows the first request that npm start prints', async () => {
+  expect(await readPage('README.md')).toContain(firstRequest('host-1'));
+});
 
 describe.concurrent('the commands work as they stand in', () => {
   test.each(together)('$path', ({ path, commands }) => read(path, commands), 300_000);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Installation } from '../../dev/support/npm-start.ts';
 import { difference, missingLines } from './compare.ts';
-import { readPage, ROOT, type Step, stepsOf } from './page.ts';
-import { PREPARATIONS } from './preparations.ts';
+import { ROOT, readPage, type Step, stepsOf } from './page.ts';
+import { FOR_ALL, PREPARATIONS, type Preparation } from './preparations.ts';
 import { openSession, type Session } from './session.ts';
 
 /** What a person types at the prompt of `curl -u pgadmin`. */
@@ -44,7 +44,10 @@ function portsOf(installation: Installation, place: number): Ports {
     text.replace(/(?<![\d.])\d{4,5}(?![\d.]\d)/g, (number) => String(of.get(number) ?? number));
   const there = new Map(pairs.map(([documented, here]) => [String(documented), here]));
   const back = new Map(pairs.map(([documented, here]) => [String(here), documented]));
-  return { here: (text) => replace(text, there), documented: (text) => replace(text, back) };
+  return {
+    here: (text) => replace(text, there).replaceAll('-u pgadmin ', `-u pgadmin:${USERS_API_PASSWORD} `),
+    documented: (text) => replace(text, back),
+  };
 }
 
 /** What became of a page. */
@@ -62,42 +65,62 @@ export interface Place {
   index: number;
 }
 
+/** Makes what all pages take for granted. */
+export function prepareForAll(place: Place): Promise<void> {
+  return beside(place, (here) => prepare(FOR_ALL, here));
+}
+
 /**
  * Does what a page says, from its first block to its last, in a directory of its own beside a running installation, and compares what is
  * printed with what the page shows.
  * @throws with the line of the page at the first command that fails, or prints something else
  */
-export async function readAndDo(path: string, place: Place): Promise<Reading> {
+export function readAndDo(path: string, place: Place): Promise<Reading> {
+  return beside(place, async (here) => {
+    const reading: Reading = { ran: 0, compared: 0 };
+    await prepare(PREPARATIONS[path] ?? {}, here);
+    for (const step of stepsOf(await readPage(path))) {
+      try {
+        await take(step, { ...here, reading, startOutput: place.startOutput });
+      } catch (error) {
+        throw new Error(`${path}:${step.block.line}: ${(error as Error).message}`);
+      }
+    }
+    return reading;
+  });
+}
+
+/** A shell in a directory of its own beside an installation. */
+interface Here {
+  directory: string;
+  ports: Ports;
+  session: Session;
+}
+
+async function beside<T>(place: Place, work: (here: Here) => Promise<T>): Promise<T> {
   const parent = await mkdtemp(join(tmpdir(), 'pgsteward-docs-'));
   await chmod(parent, 0o755);
   const directory = join(parent, 'here');
   const scratch = join(parent, 'scratch');
   for (const one of [directory, scratch]) await mkdir(one);
   await symlink(place.installation.home, join(directory, '.pgsteward'));
-  const ports = portsOf(place.installation, place.index);
   const session = openSession({ directory, scratch, env: await environment(place.installation, parent) });
-  const reading: Reading = { ran: 0, compared: 0 };
   try {
-    const before = PREPARATIONS[path];
-    if (before !== undefined) await session.run(ports.here(before));
-    for (const step of stepsOf(await readPage(path))) {
-      try {
-        await take(step, { directory, ports, reading, session, startOutput: place.startOutput });
-      } catch (error) {
-        throw new Error(`${path}:${step.block.line}: ${(error as Error).message}`);
-      }
-    }
-    return reading;
+    return await work({ directory, session, ports: portsOf(place.installation, place.index) });
   } finally {
     await session.close();
     await rm(parent, { recursive: true, force: true });
   }
 }
 
-async function take(
-  step: Step,
-  on: { directory: string; ports: Ports; reading: Reading; session: Session; startOutput: string },
-): Promise<void> {
+async function prepare({ commands, files }: Preparation, { directory, ports, session }: Here): Promise<void> {
+  for (const [name, content] of Object.entries((await files?.()) ?? {})) {
+    await writeFile(join(directory, name), typeof content === 'string' ? ports.here(content) : content);
+  }
+  if (commands !== undefined) await session.run(ports.here(commands));
+}
+
+async function take(step: Step, on: Here & { reading: Reading; startOutput: string }): Promise<void> {
   const { ports, reading, session } = on;
   if (step.kind === 'file') await writeFile(join(on.directory, step.name), `${ports.here(step.block.text)}\n`);
   if (step.kind !== 'commands') return;
