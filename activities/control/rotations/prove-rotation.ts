@@ -47,7 +47,7 @@ function lineOf(role: string, where: string, proof: LoginProof): string {
   if (reason === 'refused' || reason === 'not_permitted') {
     throw new Failure(
       'LoginNotProven',
-      `a login of "${role}" with its new password was refused on ${where}: ${message}`,
+      `a login of "${role}" with its new password was refused on ${where}: ${message}; see its VALID UNTIL and connection limit, and pg_hba.conf`,
     );
   }
   if (reason === 'unreachable') throw new Failure('ServerUnavailable', `${where} does not answer: ${message}`);
