@@ -2,8 +2,10 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { firstRequest } from '../../worker/dev/welcome.ts';
+import { databaseIsGone } from '../dev/support/follow-api.ts';
 import { type Installation, makeInstallation, type Started } from '../dev/support/npm-start.ts';
 import { killProcessesBelow } from '../dev/support/processes.ts';
+import { shell } from '../dev/support/shell.ts';
 import { freePort } from '../support/ports.ts';
 import { ROOT, readPage, stepsOf } from './support/page.ts';
 import { prepareForAll, readAndDo, USERS_API_PASSWORD } from './support/reader.ts';
@@ -28,7 +30,13 @@ const withServices = together.filter(({ hasServices }) => hasServices);
 let installation: Installation;
 let started: Started;
 
+/** Programs that pages use beside what the project brings along. */
+const PROGRAMS = ['curl', 'jq', 'psql'];
+
 beforeAll(async () => {
+  await shell(`command -v ${PROGRAMS.join(' && command -v ')}`).catch(() => {
+    throw new Error(`this test needs ${PROGRAMS.join(', ')} on the PATH (Debian: curl jq postgresql-client)`);
+  });
   installation = await makeInstallation({
     PG_API_USER: 'pgadmin',
     PG_API_PASS: USERS_API_PASSWORD,
@@ -39,11 +47,25 @@ beforeAll(async () => {
   await prepareForAll({ installation, startOutput: '', index: 0 });
 });
 afterAll(async () => {
+  // Containers would outlive the state directory.
+  if (installation !== undefined) await deleteDatabases(installation.apiUrl);
   await started?.interrupt().catch(() => undefined);
   if (installation === undefined) return;
   await killProcessesBelow(installation.home);
   await installation.remove();
 });
+
+async function deleteDatabases(apiUrl: string): Promise<void> {
+  const list = await fetch(`${apiUrl}/v1/databases`).catch(() => undefined);
+  const { databases = [] } = ((await list?.json()) ?? {}) as { databases?: { id: string }[] };
+  await Promise.all(
+    databases.map(async ({ id }) => {
+      const answer = await fetch(`${apiUrl}/v1/databases/${id}?force=true`, { method: 'DELETE' });
+      await answer.body?.cancel();
+      await databaseIsGone(apiUrl, id).catch(() => undefined);
+    }),
+  );
+}
 
 const read = async (path: string, commands: number) => {
   const index = withServices.findIndex((page) => page.path === path);

@@ -66,6 +66,12 @@ curl -X POST http://localhost:3000/v1/databases -H 'Content-Type: application/js
 npx pgsteward databases wait catalogue
 `,
   },
+  'docs/production.md': {
+    commands: `
+export PGPASSWORD="$(cat .pgsteward/postgres/host-1.password)"
+SUPERUSER=$(cat .pgsteward/postgres/host-1.superuser)
+`,
+  },
   'docs/user-api.md': {
     commands: 'npx pgsteward users create --env dev --database myapp_dev --kind readonly --username jsmith',
   },

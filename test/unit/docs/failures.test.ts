@@ -24,7 +24,10 @@ function rowsBelow(heading: string): [name: string, cells: string[]][] {
 
 describe('docs/failures.md', () => {
   test('has every failure of a step, no other, and whether it is retried', () => {
-    const documented = rowsBelow('Failures of steps').map(([name, [retried = '']]) => [name, retried.startsWith('yes')]);
+    const documented = rowsBelow('Failures of steps').map(([name, [retried = '']]) => [
+      name,
+      retried.startsWith('yes'),
+    ]);
     expect(documented).toEqual(Object.entries(FAILURES).map(([name, { retryable }]) => [name, retryable]));
   });
 
@@ -34,7 +37,10 @@ describe('docs/failures.md', () => {
   });
 
   test('has every name of a request with a wrong shape with its status, and no other', () => {
-    const documented = rowsBelow('Names of requests with a wrong shape').map(([name, [status]]) => [name, Number(status)]);
+    const documented = rowsBelow('Names of requests with a wrong shape').map(([name, [status]]) => [
+      name,
+      Number(status),
+    ]);
     expect(documented).toEqual(Object.entries(SCHEMA_ERRORS));
   });
 
