@@ -6,7 +6,7 @@ import { publishedRegistry } from '../../users/support/sqlite-file.ts';
  */
 export interface Preparation {
   commands?: string;
-  files?(): Promise<Record<string, string | Uint8Array>>;
+  files?(on: { targetPort: number }): Promise<Record<string, string | Uint8Array>>;
 }
 
 /** Done once, before the first page. */
@@ -76,14 +76,14 @@ SUPERUSER=$(cat .pgsteward/postgres/host-1.superuser)
     commands: 'npx pgsteward users create --env dev --database myapp_dev --kind readonly --username jsmith',
   },
   'docs/users.md': {
-    files: async () => ({
+    files: async ({ targetPort }) => ({
       'pg_registry.db': await publishedRegistry({
         entries: [
           [
             'stage',
             'orders',
             '127.0.0.1',
-            Number(process.env.PGSTEWARD_TARGET_PORT ?? 54321),
+            targetPort,
             1,
             null,
             '2025-01-01 00:00:00',

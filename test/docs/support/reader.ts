@@ -95,6 +95,8 @@ interface Here {
   directory: string;
   ports: Ports;
   session: Session;
+  /** Port of the installation's target server. */
+  targetPort: number;
 }
 
 async function beside<T>(place: Place, work: (here: Here) => Promise<T>): Promise<T> {
@@ -106,15 +108,18 @@ async function beside<T>(place: Place, work: (here: Here) => Promise<T>): Promis
   await symlink(place.installation.home, join(directory, '.pgsteward'));
   const session = openSession({ directory, scratch, env: await environment(place.installation, parent) });
   try {
-    return await work({ directory, session, ports: portsOf(place.installation, place.index) });
+    const { installation, index } = place;
+    const targetPort = installation.ports.PGSTEWARD_TARGET_PORT;
+    return await work({ directory, session, ports: portsOf(installation, index), targetPort });
   } finally {
     await session.close();
     await rm(parent, { recursive: true, force: true });
   }
 }
 
-async function prepare({ commands, files }: Preparation, { directory, ports, session }: Here): Promise<void> {
-  for (const [name, content] of Object.entries((await files?.()) ?? {})) {
+async function prepare({ commands, files }: Preparation, here: Here): Promise<void> {
+  const { directory, ports, session, targetPort } = here;
+  for (const [name, content] of Object.entries((await files?.({ targetPort })) ?? {})) {
     await writeFile(join(directory, name), typeof content === 'string' ? ports.here(content) : content);
   }
   if (commands !== undefined) await session.run(ports.here(commands));
