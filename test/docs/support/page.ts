@@ -1,8 +1,5 @@
 import { readFile } from 'node:fs/promises';
 
-/** What a comment before a fenced block says of it; readers do not see comments. */
-export type Mark = 'not run' | 'exit' | 'file' | 'example';
-
 /** A fenced block of a page. */
 export interface Block {
   language: string;
@@ -11,6 +8,7 @@ export interface Block {
   line: number;
   /** Heading that it stands under. */
   heading: string;
+  /** What the comment before it says of it; readers do not see comments. */
   mark: { kind: string; value: string } | undefined;
 }
 
@@ -26,6 +24,9 @@ export const readPage = (path: string): Promise<string> => readFile(new URL(path
 
 const FENCE = /^( *)```(.*)$/;
 const MARK = /^<!-- ([a-z ]+?)(?:: (.*))? -->$/;
+
+/** The test that runs the commands of a page in surroundings of its own, where the page names one in a comment. */
+export const runElsewhere = (page: string): string | undefined => /^<!-- run by: (\S+) -->$/m.exec(page)?.[1];
 
 /** Fenced blocks of a page, also those in list items, whose indentation is taken away. */
 export function blocksOf(page: string): Block[] {

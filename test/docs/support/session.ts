@@ -12,7 +12,7 @@ export interface Session {
 }
 
 /** Bound of one block: a hang fails the test, a slow machine does not. */
-const BLOCK_BOUND_MS = 120_000;
+const BLOCK_BOUND_MS = 240_000;
 
 /** @param scratch directory for what the session itself writes */
 export function openSession(on: { directory: string; scratch: string; env: NodeJS.ProcessEnv }): Session {
@@ -34,7 +34,7 @@ export function openSession(on: { directory: string; scratch: string; env: NodeJ
   let count = 0;
   const next = async (): Promise<string> => {
     const bound = AbortSignal.timeout(BLOCK_BOUND_MS);
-    const late = once(bound, 'abort').then(() => 'no end within two minutes');
+    const late = once(bound, 'abort').then(() => 'no end within four minutes');
     const over = ended.then(() => 'a command of it failed');
     const line = new Promise<string>((resolve) => {
       told = () => resolve(finished.shift() ?? '');

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { difference } from '../../docs/support/compare.ts';
-import { blocksOf, ROOT, readPage, stepsOf } from '../../docs/support/page.ts';
+import { blocksOf, ROOT, readPage, runElsewhere, stepsOf } from '../../docs/support/page.ts';
 
 const below = await readdir(new URL('docs/', ROOT), { recursive: true });
 const files = ['README.md', ...below.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
@@ -10,7 +10,7 @@ const pages = await Promise.all(files.map(async (file) => ({ file, text: await r
 
 const LANGUAGES = ['sh', 'json', 'yaml', 'text', 'sql', 'hcl'];
 /** More than there are commands that need another machine, a port below 1024 or minutes would hide something. */
-const MOST_NOT_RUN = 20;
+const MOST_NOT_RUN = 15;
 
 test.each(pages)('every block of $file says its language', ({ text }) => {
   expect(
@@ -32,8 +32,14 @@ test.each(pages)('every mark of $file is one that is known, with what it needs',
   expect(wrong.map(({ line }) => line)).toEqual([]);
 });
 
+test.each(pages)('the commands of $file are run by test/docs, or by a test that is there and names the page', async ({ file, text }) => {
+  const test = runElsewhere(text);
+  if (test !== undefined) expect(await readPage(test)).toContain(file);
+});
+
 test('few commands are not run', () => {
-  const steps = pages.flatMap(({ text }) => stepsOf(text));
+  const own = pages.filter(({ text }) => runElsewhere(text) === undefined);
+  const steps = own.flatMap(({ text }) => stepsOf(text));
   const count = (kind: string) => steps.filter((step) => step.kind === kind).length;
   expect(count('not run')).toBeLessThanOrEqual(MOST_NOT_RUN);
   expect(count('commands')).toBeGreaterThan(count('not run') * 3);
