@@ -39,7 +39,6 @@ export const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
   UnsupportedVersion: 'invalid_input',
   ServiceNotReady: 'unavailable',
   JoinRefused: 'forbidden',
-  UndoIncomplete: 'unavailable',
   NotificationRefused: 'invalid_input',
   ReceiverUnavailable: 'unavailable',
   ConfigurationInvalid: 'server_error',

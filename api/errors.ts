@@ -16,7 +16,6 @@ export const API_ERRORS = {
   database_already_exists: 409,
   database_not_modifiable: 409,
   operation_already_in_progress: 409,
-  cluster_not_initialized: 409,
   cluster_already_initialized: 409,
   idempotency_conflict: 409,
   plan_changed: 409,

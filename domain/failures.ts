@@ -52,8 +52,6 @@ export const FAILURES = {
   ServiceNotReady: { retryable: false },
   /** A second live worker asked for a host id that is taken, or the join token does not match (R12). */
   JoinRefused: { retryable: false },
-  /** An undo step could not be completed: something is left, and the message names it. */
-  UndoIncomplete: { retryable: true },
   /** A receiver of notifications does not want a message, and would not want it later. */
   NotificationRefused: { retryable: false },
   /** A receiver of notifications cannot be reached, or asks for patience. */

@@ -31,6 +31,8 @@ export function createMetadataPool(connection: MetadataConnection): pg.Pool {
   const { maxConnections, onIdleError, ...address } = connection;
   const pool = new pg.Pool({
     ...address,
+    // Said in any case: what is left out is taken from the environment (PGSSLMODE), which is about other connections.
+    ssl: address.ssl ?? false,
     max: maxConnections ?? 10,
     application_name: 'pgsteward',
     connectionTimeoutMillis: 5_000,

@@ -89,7 +89,7 @@ function toKeyring(content: KeyringContent): Keyring {
     if (key === undefined) {
       throw new Failure(
         'KeyUnavailable',
-        `key ${JSON.stringify(keyId.slice(0, 64))} is not in the keyring of this process`,
+        `key ${JSON.stringify(keyId.slice(0, 64))} is not in the keyring of this process: copy the newest keyring file here, and start it again`,
         {
           details: { keyId: keyId.slice(0, 64) },
         },

@@ -53,7 +53,7 @@ export function createSealer(keyring: Keyring): Sealer {
       if (plaintext === undefined) {
         throw new Failure(
           'SecretUnreadable',
-          `secret ${identity.secretId} version ${identity.version} was altered or belongs to another owner`,
+          `secret ${identity.secretId} version ${identity.version} was altered or belongs to another owner: set it anew, or restore the metadata database`,
           { details: { secretId: identity.secretId, version: identity.version, keyId: sealed.keyId } },
         );
       }

@@ -32,7 +32,7 @@ export function proveLogins(deps: ControlDeps, input: TaskRef): Promise<void> {
           if (!proof.proven && proof.reason === 'refused') {
             throw new Failure(
               'LoginNotProven',
-              `the password of role "${role}" was set, and a login with it was refused`,
+              `the password of role "${role}" was set, and a login with it was refused: see its VALID UNTIL and connection limit, and the server's log`,
             );
           }
           return { role, proof: proof.proven ? 'proven' : proof.message };

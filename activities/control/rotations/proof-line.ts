@@ -11,7 +11,7 @@ export function proofLine(role: string, where: string, proof: LoginProof): strin
   if (reason === 'refused' || reason === 'not_permitted') {
     throw new Failure(
       'LoginNotProven',
-      `a login of "${role}" with its new password was refused on ${where}: ${message}`,
+      `a login of "${role}" with its new password was refused on ${where}: ${message}; see its VALID UNTIL and connection limit, and pg_hba.conf`,
     );
   }
   if (reason === 'unreachable') throw new Failure('ServerUnavailable', `${where} does not answer: ${message}`);

@@ -94,7 +94,7 @@ describe('a keyring', () => {
       expect.objectContaining({
         type: 'KeyUnavailable',
         retryable: true,
-        message: 'key "b" is not in the keyring of this process',
+        message: 'key "b" is not in the keyring of this process: copy the newest keyring file here, and start it again',
       }),
     );
     const shown = inspect(keyring, { depth: 10, showHidden: true }) + JSON.stringify(keyring);
