@@ -16,7 +16,7 @@ RUN if [ -e node_modules.tar ]; then tar -xf node_modules.tar && rm node_modules
  && find . -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} +
 COPY . .
 # The second command completes packages whose own steps npm held back: nothing is written below /app later.
-RUN node --import tsx scripts/ship-bundle.ts && node scripts/pgsteward.mjs --help >/dev/null
+RUN rm -f node_modules.tar && node scripts/ship-bundle.ts && node scripts/pgsteward.mjs --help >/dev/null
 
 FROM ${NODE_IMAGE}
 # An init that passes signals on and reaps what `dev` leaves, and `ss`, with which hosts see requests under way.

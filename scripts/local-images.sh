@@ -19,6 +19,12 @@ work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 say() { echo "local images: $*" >&2; }
+
+# Runs a command whose output only matters when it fails.
+quietly() {
+  "$@" >"$work/log" 2>&1 || { tail -n 40 "$work/log" >&2; say "failed: $1"; return 1; }
+}
+
 is_there() { docker image inspect "$1" >/dev/null 2>&1; }
 
 # An address of the archive that apt on this machine uses for the suite.
@@ -40,8 +46,8 @@ make_debian() {
   local root=$work/root mirror
   mirror=$(debian_mirror)
   say "Debian $suite"
-  debootstrap --variant=minbase --include=ca-certificates,iproute2,libnss-wrapper,tini,wget \
-    "$suite" "$root" "${mirror:?apt has no archive of $suite: run apt-get update}" >"$work/log" 2>&1 || { tail "$work/log" >&2; return 1; }
+  quietly debootstrap --variant=minbase --include=ca-certificates,iproute2,libnss-wrapper,tini,wget \
+    "$suite" "$root" "${mirror:?apt has no archive of $suite: run apt-get update}"
   import_root "$root" "$prefix/debian"
 }
 
@@ -54,8 +60,8 @@ make_postgres() {
   mkdir -p "$root/etc/postgresql-common"
   echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.conf"
   echo "deb $(debian_mirror) $suite main" >"$root/etc/apt/sources.list"
-  chroot "$root" sh -c 'export DEBIAN_FRONTEND=noninteractive; apt-get update && apt-get install -y --no-install-recommends postgresql' \
-    >"$work/log" 2>&1 || { tail "$work/log" >&2; return 1; }
+  quietly chroot "$root" sh -c \
+    'export DEBIAN_FRONTEND=noninteractive; apt-get update && apt-get install -y --no-install-recommends postgresql'
   import_root "$root" "$prefix/postgres-files"
   local major
   major=$(basename "$(echo "$root"/usr/lib/postgresql/*)")
@@ -78,7 +84,7 @@ EOF
 build() {
   local context=$1 image=$2
   cat >"$context/Dockerfile"
-  docker build --quiet --tag "$image" "$context" >/dev/null
+  quietly docker build --tag "$image" "$context"
 }
 
 make_node() {
@@ -145,7 +151,7 @@ pack_dependencies() {
     say 'npm packages'
     mkdir "$work/packages"
     cp package.json package-lock.json "$work/packages"
-    (cd "$work/packages" && npm ci --omit=dev --no-audit --no-fund --silent >&2)
+    (cd "$work/packages" && quietly npm ci --omit=dev --no-audit --no-fund)
     tar -C "$work/packages" --owner=0 --group=0 -cf "$work/packages.tar" node_modules
     mv "$work/packages.tar" "$archive"
   fi
@@ -159,14 +165,16 @@ make_pgsteward() {
   archive=$(pack_dependencies)
   ln "$archive" "$work/node_modules.tar" 2>/dev/null || cp "$archive" "$work/node_modules.tar"
   mapfile -t parts < <(sed -n 's/^!//p' .dockerignore | grep -v '^node_modules')
-  tar -cf - Dockerfile .dockerignore "${parts[@]}" -C "$work" node_modules.tar |
-    docker build --quiet --tag "$prefix/pgsteward" --build-arg NODE_IMAGE="$prefix/node" --build-arg TEMPORAL_IMAGE="$prefix/temporal" - >/dev/null
+  tar -cf "$work/context.tar" Dockerfile .dockerignore "${parts[@]}" -C "$work" node_modules.tar
+  quietly docker build --tag "$prefix/pgsteward" --build-arg NODE_IMAGE="$prefix/node" \
+    --build-arg TEMPORAL_IMAGE="$prefix/temporal" - <"$work/context.tar"
 }
 
-is_there "$prefix/postgres" && is_there "$prefix/debian" || make_postgres
+# `if`, not `||`: in a list a function goes on after a failure.
+if ! is_there "$prefix/debian" || ! is_there "$prefix/postgres"; then make_postgres; fi
 rm -rf "$work/root"
-is_there "$prefix/node" || make_node
-is_there "$prefix/temporal" && is_there "$prefix/temporal-ui" || make_temporal
+if ! is_there "$prefix/node"; then make_node; fi
+if ! is_there "$prefix/temporal" || ! is_there "$prefix/temporal-ui"; then make_temporal; fi
 make_pgsteward
 cat <<EOF
 PGSTEWARD_IMAGE=$prefix/pgsteward

@@ -5,7 +5,7 @@ set -eu
 
 SQL_PASSWORD=$(cat /run/secrets/temporal-password)
 BROADCAST_ADDRESS=$(hostname -i | cut -d ' ' -f 1)
-export SQL_PASSWORD BROADCAST_ADDRESS SQL_PLUGIN=postgres12
+export SQL_PASSWORD BROADCAST_ADDRESS SQL_PLUGIN=postgres12 SQL_PORT=5432
 
 # Makes the tables of versions, and whatever is newer than what a database has; nothing where all of it is there.
 bring_up_to_date() {

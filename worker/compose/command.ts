@@ -5,7 +5,7 @@ import { Failure } from '../../domain/failures.ts';
 import { createPrivateFile } from '../../platform/files/private-file.ts';
 import { ensureJoinToken } from '../../platform/secrets/join-token.ts';
 import { ensureKeyring } from '../../platform/secrets/keyring.ts';
-import { IMAGE_USER, settingsFor, withMissing } from './settings.ts';
+import { IMAGE_USER, settingsFor, usersOf, withMissing } from './settings.ts';
 
 /** Everything that is made lies below, but for the settings; git ignores both. */
 const DIRECTORY = '.compose';
@@ -49,6 +49,7 @@ export async function runComposeInit({ say }: { say: (line: string) => void }): 
     const made = [directory, secrets, hostData, ...Object.keys(SECRETS).map((name) => join(secrets, name))];
     for (const path of made) await chown(path, user.uid, user.gid);
   }
+  await writeFile(join(directory, 'passwd'), usersOf(user), { mode: 0o644 });
   const file = resolve(root, SETTINGS);
   const settings = settingsFor({ user, engineGroup: await engineGroup(), hostData });
   const before = await readFile(file, 'utf8').catch(() => '');

@@ -24,3 +24,8 @@ export function withMissing(text: string, settings: Readonly<Record<string, stri
   const whole = text === '' || text.endsWith('\n') ? text : `${text}\n`;
   return whole + lines.join('');
 }
+
+/** An /etc/passwd with that user: Temporal's server does not start as a user without a name. */
+export function usersOf({ uid, gid }: User): string {
+  return `root:x:0:0:root:/root:/sbin/nologin\npgsteward:x:${uid}:${gid}:pgsteward:/tmp:/sbin/nologin\n`;
+}
