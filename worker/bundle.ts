@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { writePrivateFile } from '../platform/files/write-private-file.ts';
@@ -23,14 +23,35 @@ export async function bundleWorkflows(): Promise<{ code: string }> {
   return { code };
 }
 
-/** The same, kept in `file` until a source changes: bundling takes a second or two of each start otherwise. */
+/** Made with an image ({@link shipBundle}), so that its processes have none to build. */
+const SHIPPED = join(ROOT, 'dist/workflow-bundle.js');
+
+/**
+ * The same, kept in `file` until a source changes: bundling takes a second or two of each start otherwise. One that was
+ * shipped beside the code is used where it was made from the same sources.
+ */
 export async function cachedBundle(file: string): Promise<{ code: string }> {
-  const stamp = `// sources ${await hashSources()}\n`;
-  const kept = await readFile(file, 'utf8').catch(() => '');
-  if (kept.startsWith(stamp)) return { code: kept };
+  const stamp = await stampOfSources();
+  for (const candidate of [SHIPPED, file]) {
+    const kept = await readFile(candidate, 'utf8').catch(() => '');
+    if (kept.startsWith(stamp)) return { code: kept };
+  }
   const { code } = await bundleWorkflows();
   await writePrivateFile(file, stamp + code);
   return { code };
+}
+
+/** Makes the bundle that lies beside the code. @returns its file */
+export async function shipBundle(): Promise<string> {
+  const { code } = await bundleWorkflows();
+  await mkdir(dirname(SHIPPED), { recursive: true });
+  await writeFile(SHIPPED, (await stampOfSources()) + code);
+  return SHIPPED;
+}
+
+/** First line of a bundle: what it was made from. */
+async function stampOfSources(): Promise<string> {
+  return `// sources ${await hashSources()}\n`;
 }
 
 async function hashSources(): Promise<string> {

@@ -46,6 +46,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     'the worker of this host: runs its services',
     async () => (await import('./commands.ts')).runHostWorker,
   ),
+  codec: longRunning(
+    'the codec server: decrypts payloads for the Temporal UI, on loopback',
+    async () => (await import('./commands.ts')).runCodec,
+  ),
   'admin-token': longRunning(
     'make a new token for the account admin, where the last one was lost',
     async () => (await import('./commands.ts')).runAdminToken,
@@ -55,6 +59,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       'rotate seal|codec: add a key to that keyring and make it the active one; reseal: seal every stored secret with the active key',
     run: async (config, around) => (await import('./keys/command.ts')).runKeys(config, around),
     takesWords: true,
+    failure: 1,
+  },
+  'compose-init': {
+    description:
+      'generate what docker-compose.yml needs and nobody has by default: passwords, keys and a token, as files',
+    run: async (_config, around) => (await import('./compose/command.ts')).runComposeInit(around),
+    takesWords: false,
     failure: 1,
   },
   doctor: {

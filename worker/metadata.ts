@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Config } from '../platform/config/config.ts';
 import { readPrivateFile } from '../platform/files/private-file.ts';
 import { createMetadataPool, type MetadataConnection } from '../store/connection.ts';
+import { type Needed, untilUp } from './until-up.ts';
 
 /** Connection of an existing metadata server: everything but the password stands in the URL. */
 export async function existingMetadata(
@@ -42,4 +43,27 @@ export async function onMetadata<T>(config: Config, work: (db: pg.Pool) => Promi
   } finally {
     await db.end();
   }
+}
+
+/** Codes of errors that mean: not yet. Those of the system, and of a server that starts or stops. */
+const AWAY: ReadonlySet<string> = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH'],
+  ...['57P01', '57P02', '57P03'],
+]);
+
+/** Waits until an existing metadata server takes connections, as after a reboot of all machines. */
+export function awaitMetadata(connection: MetadataConnection, around: Omit<Needed, 'what'>): Promise<void> {
+  const what = `the metadata database at ${connection.host}:${connection.port}`;
+  return untilUp({ ...around, what }, async () => {
+    const db = createMetadataPool({ ...connection, maxConnections: 1 });
+    try {
+      await db.query('SELECT 1');
+      return undefined;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && AWAY.has(String(error.code))) return error.message;
+      throw error;
+    } finally {
+      await db.end();
+    }
+  });
 }

@@ -50,12 +50,19 @@ export async function startObservability(options: {
 /** Who answers scrapes of a process. */
 const LISTENER = { variable: 'PGSTEWARD_METRICS_LISTEN', owner: 'the listener for metrics', tls: undefined };
 
-/** Answers `GET /metrics`, and nothing else. @throws PortBusy */
-export function serveMetrics(metrics: Metrics, at: Readonly<Endpoint>): Promise<Listener> {
+/** Answers `GET /metrics`, and `GET /healthz` for whoever supervises the process: 200 while it does its work. @throws PortBusy */
+export function serveMetrics(metrics: Metrics, at: Readonly<Endpoint>, isWell = () => true): Promise<Listener> {
+  const routes: Readonly<Record<string, () => Response | Promise<Response>>> = {
+    '/metrics': async () =>
+      new Response(await metrics.text(), { headers: { 'Content-Type': metrics.registry.contentType } }),
+    '/healthz': () => (isWell() ? new Response('ok\n') : new Response('starting\n', { status: 503 })),
+  };
   const fetch = async (request: Request): Promise<Response> => {
-    if (new URL(request.url).pathname !== '/metrics') return new Response('see /metrics\n', { status: 404 });
+    const { pathname } = new URL(request.url);
+    const answer = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
+    if (answer === undefined) return new Response('see /metrics\n', { status: 404 });
     if (request.method !== 'GET' && request.method !== 'HEAD') return new Response(null, { status: 405 });
-    return new Response(await metrics.text(), { headers: { 'Content-Type': metrics.registry.contentType } });
+    return answer();
   };
   return listen({ ...LISTENER, ...at, fetch });
 }

@@ -63,6 +63,8 @@ export interface Config {
     | { readonly kind: 'embedded'; readonly port: number };
   /** Port of the embedded target server. */
   readonly targetPort: number;
+  /** Where the development stack serves what a browser or client of services asks. */
+  readonly devAddress: string;
   readonly temporal: {
     readonly namespace: string;
     /** An existing frontend, or the ports at which a development server is started. */
@@ -79,6 +81,10 @@ export interface Config {
         }
       | { readonly kind: 'development'; readonly port: number; readonly uiPort: number; readonly cliPath?: string };
     readonly codecPort: number;
+    /** Origins of the Temporal UI, for which payloads are decrypted. */
+    readonly uiOrigins: readonly string[];
+    /** Of a namespace that is missing and registered. */
+    readonly retentionDays: number;
     /** Where Temporal's SDK serves metrics of its own. */
     readonly metricsListen?: Readonly<Endpoint>;
   };
@@ -141,11 +147,16 @@ export interface Machine {
   workingDirectory: string;
 }
 
+const LOOPBACK = '127.0.0.1';
+/** Of the Temporal development server. */
+const UI_PORT = 8233;
+
 /** Applies defaults to what is set. */
 export function assembleConfig(set: OptionValues, machine: Machine): Config {
   const path = (value: string) => resolve(machine.workingDirectory, value);
   const home = path(set.PGSTEWARD_HOME ?? '.pgsteward');
   const hostId = set.PGSTEWARD_HOST_ID ?? 'host-1';
+  const devAddress = set.PGSTEWARD_DEV_ADDRESS ?? LOOPBACK;
   const listen = set.PGSTEWARD_LISTEN ?? { address: '127.0.0.1', port: 3000 };
   return deepFreeze({
     home,
@@ -159,17 +170,22 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
     auth: authOf(set, path),
     metadata: metadataOf(set, path),
     targetPort: set.PGSTEWARD_TARGET_PORT ?? 54321,
+    devAddress,
     temporal: {
       namespace: set.TEMPORAL_NAMESPACE ?? 'default',
       server: temporalServerOf(set, path),
       codecPort: set.PGSTEWARD_CODEC_PORT ?? 8234,
+      uiOrigins:
+        set.PGSTEWARD_TEMPORAL_UI_ORIGINS ??
+        [LOOPBACK, 'localhost'].map((name) => `http://${name}:${set.PGSTEWARD_TEMPORAL_UI_PORT ?? UI_PORT}`),
+      retentionDays: set.PGSTEWARD_TEMPORAL_RETENTION_DAYS ?? 7,
       ...(set.PGSTEWARD_TEMPORAL_METRICS_LISTEN === undefined
         ? {}
         : { metricsListen: set.PGSTEWARD_TEMPORAL_METRICS_LISTEN }),
     },
     host: {
       id: hostId,
-      addresses: set.PGSTEWARD_HOST_ADDRESSES ?? ['127.0.0.1'],
+      addresses: set.PGSTEWARD_HOST_ADDRESSES ?? [...new Set([devAddress, LOOPBACK])],
       dataDir: path(set.PGSTEWARD_HOST_DATA_DIR ?? join(home, 'hosts', hostId)),
       runtime: set.PGSTEWARD_RUNTIME ?? 'auto',
       dockerNetwork: set.PGSTEWARD_DOCKER_NETWORK ?? (machine.platform === 'linux' ? 'host' : 'bridge'),
@@ -309,7 +325,7 @@ function temporalServerOf(set: OptionValues, path: (value: string) => string): C
   return {
     kind: 'development',
     port: set.PGSTEWARD_TEMPORAL_PORT ?? 7233,
-    uiPort: set.PGSTEWARD_TEMPORAL_UI_PORT ?? 8233,
+    uiPort: set.PGSTEWARD_TEMPORAL_UI_PORT ?? UI_PORT,
     ...(set.TEMPORAL_CLI_PATH === undefined ? {} : { cliPath: path(set.TEMPORAL_CLI_PATH) }),
   };
 }

@@ -78,6 +78,16 @@ export const publicUrl = z
   .refine((value) => /^https?:\/\/[^\s?#@]+$/.test(value) && URL.canParse(value), 'must be an http or https address')
   .transform((value) => value.replace(/\/+$/, ''));
 
+/** Origins of web pages, separated by commas, as browsers send them. */
+export const origins = list(
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && new URL(value).origin === value,
+      'must be origins such as http://127.0.0.1:8233, separated by commas',
+    ),
+);
+
 /** `<first>-<last>`. */
 export const portRange = z.string().transform((value, context) => {
   const [, first, last] = /^(\d{1,5})-(\d{1,5})$/.exec(value)?.map(Number) ?? [];

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { IDENTIFIER_RULE, isIdentifier, POSTGRES_NAME_MAX_BYTES } from '../../domain/identifiers.ts';
 import { RETENTION_RULES, type RetentionRuleName } from '../../domain/retention/rules.ts';
@@ -11,6 +12,7 @@ import {
   list,
   type Option,
   option,
+  origins,
   port,
   portOrAny,
   portRange,
@@ -161,6 +163,12 @@ export const OPTIONS = {
     meaning: 'Temporal namespace.',
   }),
   ...temporalOptions,
+  PGSTEWARD_TEMPORAL_RETENTION_DAYS: option({
+    schema: integer(1, 365),
+    default: '`7`',
+    meaning:
+      'Days for which Temporal keeps the histories of ended runs, where a control worker finds no namespace and registers it. That of a namespace that is there is left as it is.',
+  }),
   PGSTEWARD_TEMPORAL_PORT: option({
     schema: port,
     default: '`7233`',
@@ -175,6 +183,18 @@ export const OPTIONS = {
     schema: portOrAny,
     default: '`8234`',
     meaning: 'Port, on loopback, that decrypts payloads for the Temporal UI; 0 takes any free one.',
+  }),
+  PGSTEWARD_TEMPORAL_UI_ORIGINS: option({
+    schema: origins,
+    default: '`http://127.0.0.1:<port>` and `http://localhost:<port>` with the port of the UI',
+    meaning:
+      'Origins of the Temporal UI, separated by commas: where its pages come from as a browser sees it. Payloads are decrypted for these only.',
+  }),
+  PGSTEWARD_DEV_ADDRESS: option({
+    schema: z.string().refine((value) => isIP(value) !== 0, 'must be an IP address'),
+    default: '`127.0.0.1`',
+    meaning:
+      'Address at which the development stack serves the Temporal UI, the codec server and, unless `PGSTEWARD_HOST_ADDRESSES` says otherwise, services. Another one than loopback is for a container whose ports are published on loopback: neither UI nor codec server ask who calls.',
   }),
   PGSTEWARD_HOST_ID: option({
     schema: z.string().refine(isIdentifier, IDENTIFIER_RULE),

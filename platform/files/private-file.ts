@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Failure } from '../../domain/failures.ts';
 
@@ -32,6 +32,8 @@ export async function readPrivateFile(file: string): Promise<string> {
  * @returns whether this call created it
  */
 export async function createPrivateFile(file: string, text: string): Promise<boolean> {
+  // Also where nothing can be written, as beside a secret that a container was given.
+  if (await exists(file)) return false;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   await writeNewFile(draft, text);
@@ -70,6 +72,13 @@ export async function updatePrivateFile(file: string, change: (text: string) => 
   } finally {
     await handle.close();
   }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function writeNewFile(file: string, text: string): Promise<void> {

@@ -14,8 +14,10 @@ export interface LocalTemporalOptions {
   stateDir: string;
   /** Directory of the cached CLI; made when it is needed. */
   cliCacheDir: string;
-  /** Listen address of server and UI; 127.0.0.1 unless given. */
+  /** Listen address of the server; 127.0.0.1 unless given. */
   address?: string;
+  /** Listen address of the UI; that of the server unless given. */
+  uiAddress?: string;
   /** gRPC port; `PGSTEWARD_TEMPORAL_PORT` moves it. */
   port: number;
   /** Port of the web UI; `PGSTEWARD_TEMPORAL_UI_PORT` moves it. */
@@ -57,6 +59,8 @@ export interface LocalTemporal {
   stop(): Promise<void>;
 }
 
+/** All addresses of a container, whose ports are published. */
+const WILDCARD = '0.0.0.0';
 /** A cold start with an empty database takes 2 to 4 s on two cores. */
 const START_TIMEOUT_MS = 60_000;
 /** A server that was left behind answers at once, or is not worth waiting for. */
@@ -84,6 +88,7 @@ const PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL'];
  */
 export function createLocalTemporal(options: LocalTemporalOptions): LocalTemporal {
   const { port, uiPort, namespace, searchAttributes, env, progress, address = '127.0.0.1' } = options;
+  const { uiAddress = address } = options;
   const stateDir = resolve(options.stateDir);
   const logFile = join(stateDir, 'temporal.log');
   const recordFile = join(stateDir, 'temporal.process.json');
@@ -105,7 +110,12 @@ export function createLocalTemporal(options: LocalTemporalOptions): LocalTempora
     await stop();
     const owner = 'the Temporal server';
     await assertPortFree({ address, port, variable: 'PGSTEWARD_TEMPORAL_PORT', owner });
-    await assertPortFree({ address, port: uiPort, variable: 'PGSTEWARD_TEMPORAL_UI_PORT', owner: 'the Temporal UI' });
+    await assertPortFree({
+      address: uiAddress,
+      port: uiPort,
+      variable: 'PGSTEWARD_TEMPORAL_UI_PORT',
+      owner: 'the Temporal UI',
+    });
     const logged = await stat(logFile).then(
       ({ size }) => size,
       () => 0,
@@ -129,18 +139,27 @@ export function createLocalTemporal(options: LocalTemporalOptions): LocalTempora
       if (external !== undefined && external !== '') return { address: external, namespace, alreadyRunning: true };
 
       const cli = await obtainTemporalCli({ cacheDir: resolve(options.cliCacheDir), env, progress, signal });
-      const args = serverArguments({ ...options, address, databaseFile: join(stateDir, 'temporal.db') });
+      const args = serverArguments({ ...options, address, uiAddress, databaseFile: join(stateDir, 'temporal.db') });
       const alreadyRunning = await adopts(commandLine(cli.path, args), signal);
       if (!alreadyRunning) await launch(cli, args, signal);
-      return { address: expected.address, namespace, uiUrl: `http://${address}:${uiPort}`, cli, alreadyRunning };
+      return {
+        address: expected.address,
+        namespace,
+        uiUrl: `http://${uiAddress === WILDCARD ? address : uiAddress}:${uiPort}`,
+        cli,
+        alreadyRunning,
+      };
     },
   };
 }
 
-function serverArguments(of: LocalTemporalOptions & { address: string; databaseFile: string }): string[] {
+function serverArguments(
+  of: LocalTemporalOptions & { address: string; uiAddress: string; databaseFile: string },
+): string[] {
   const repeated = (flag: string, values: string[]) => values.flatMap((value) => [flag, value]);
   return [
     ...['server', 'start-dev', '--ip', of.address, '--port', String(of.port), '--ui-port', String(of.uiPort)],
+    ...(of.uiAddress === of.address ? [] : ['--ui-ip', of.uiAddress]),
     ...['--namespace', of.namespace, '--db-filename', of.databaseFile, '--log-level', of.logLevel ?? 'warn'],
     ...repeated('--sqlite-pragma', PRAGMAS),
     ...repeated('--dynamic-config-value', DYNAMIC_CONFIGURATION),

@@ -30,9 +30,11 @@ export async function runDev(config: Config, env: NodeJS.ProcessEnv, say: (line:
     // Since this process began: loading the program counts too.
     const seconds = (performance.now() / 1000).toFixed(1);
     const { host, temporal } = config;
+    const apiUrl = stack.apiUrl.replace('//0.0.0.0:', '//127.0.0.1:');
     say(
       welcome({
         ...stack,
+        apiUrl,
         hostId: host.id,
         namespace: temporal.namespace,
         tokenFile: config.files.adminToken,

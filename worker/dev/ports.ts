@@ -25,7 +25,7 @@ export async function assertPortsFree(config: Config): Promise<void> {
   }
   if (config.temporal.server.kind === 'development') {
     const { codecPort: port } = config.temporal;
-    wanted.push({ address: '127.0.0.1', port, variable: 'PGSTEWARD_CODEC_PORT', owner: 'the codec server' });
+    wanted.push({ address: config.devAddress, port, variable: 'PGSTEWARD_CODEC_PORT', owner: 'the codec server' });
   }
   const busy: PortBusy[] = [];
   for (const one of wanted) {

@@ -109,6 +109,7 @@ export function temporalServer(
     cliCacheDir: join(config.home, 'bin'),
     port: server.kind === 'development' ? server.port : 0,
     uiPort: server.kind === 'development' ? server.uiPort : 0,
+    uiAddress: config.devAddress,
     namespace,
     searchAttributes: SEARCH_ATTRIBUTES,
     ...(codecEndpoint === undefined ? {} : { codecEndpoint }),

@@ -15,7 +15,7 @@ import { registerServer } from '../register-server.ts';
 import { endedByItself } from '../running-worker.ts';
 import { createStopList } from '../stop-list.ts';
 import { installTemporalRuntime, openTemporal } from '../temporal-session.ts';
-import { startUiCodec } from './codec.ts';
+import { startUiCodec } from '../ui-codec.ts';
 import { lockHome } from './lock.ts';
 import { assertPortsFree } from './ports.ts';
 import type { Report } from './report.ts';
@@ -72,12 +72,14 @@ export async function startDevStack(options: {
     report.ready('metrics', `${metrics.url}/metrics`);
     await ensureKeyring(config.files.codecKeyring);
     await ensureJoinToken(config.files.joinToken);
-    const codec = await startUiCodec(config);
+    // It starts before the UI, which is told its address; a Temporal server that is not ours has a UI of its own.
+    const isOurs = config.temporal.server.kind === 'development';
+    const codec = isOurs ? await startUiCodec(config, config.devAddress) : undefined;
     if (codec !== undefined) {
       stops.add({ name: 'codec server', stop: codec.close });
       report.ready('codec server', `${codec.url}, decrypts payloads for the Temporal UI`);
     }
-    const servers = await startServers({ config, env, codecEndpoint: codec?.url, report, stops, signal });
+    const servers = await startServers({ config, env, log, codecEndpoint: codec?.url, report, stops, signal });
 
     const control = await openControlPlane(config, servers.metadata, log);
     stops.add({ name: 'metadata connections', stop: control.close });

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Config } from '../../platform/config/config.ts';
+import type { Log } from '../../platform/log.ts';
 import { type Frontend, frontendOf } from '../../platform/temporal/frontend.ts';
 import type { MetadataConnection } from '../../store/connection.ts';
 import { cachedBundle } from '../bundle.ts';
 import { existingMetadata } from '../metadata.ts';
-import { prepareNamespace } from '../prepare-namespace.ts';
+import { awaitNamespace } from '../prepare-namespace.ts';
 import type { TargetRegistration } from '../register-server.ts';
 import type { StopList } from '../stop-list.ts';
 import type { Report } from './report.ts';
@@ -19,17 +20,21 @@ export interface DevServers {
   workflowBundle: { code: string };
 }
 
+/** A Temporal server that a person named in `TEMPORAL_ADDRESS` is there, or the address is wrong. */
+const OTHERS_BOUND_MS = 15_000;
+
 /** Starts both PostgreSQL servers and Temporal side by side, and builds the workflow bundle meanwhile. */
 export async function startServers(options: {
   config: Config;
   env: NodeJS.ProcessEnv;
+  log: Log;
   /** Where the Temporal UI has payloads decrypted. */
   codecEndpoint: string | undefined;
   report: Report;
   stops: StopList;
   signal: AbortSignal;
 }): Promise<DevServers> {
-  const { config, codecEndpoint, env, report, stops, signal } = options;
+  const { config, codecEndpoint, env, log, report, stops, signal } = options;
   const metadata = metadataServer(config);
   const target = await targetServer(config);
   const temporal = temporalServer(config, { codecEndpoint, env, progress: report.note });
@@ -57,7 +62,11 @@ export async function startServers(options: {
       begin(async (until) => {
         const endpoint = await temporal.start(until);
         const frontend = await frontendOf(config.temporal);
-        if (endpoint.cli === undefined) await prepareNamespace({ frontend, namespace: config.temporal.namespace });
+        if (endpoint.cli === undefined) {
+          const { namespace, retentionDays } = config.temporal;
+          const need = { frontend, namespace, register: { retentionDays } };
+          await awaitNamespace(need, { log, interrupted: until.signal, boundMs: OTHERS_BOUND_MS });
+        }
         const ui = endpoint.uiUrl === undefined ? '' : `, UI ${endpoint.uiUrl}`;
         report.ready('Temporal', `${endpoint.address}${ui}`);
         return { frontend, uiUrl: endpoint.uiUrl };
