@@ -62,7 +62,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     failure: 1,
   },
   'compose-init': {
-    description: 'generate what docker-compose.yml needs and nobody has by default: passwords, keys and a token, as files',
+    description:
+      'generate what docker-compose.yml needs and nobody has by default: passwords, keys and a token, as files',
     run: async (_config, around) => (await import('./compose/command.ts')).runComposeInit(around),
     takesWords: false,
     failure: 1,

@@ -44,7 +44,9 @@ async function missing(connection: Connection, need: NamespaceNeed): Promise<str
   const { namespace, register } = need;
   const wanted = { namespace, ...(register === undefined ? {} : { register }) };
   if (!(await ensureNamespace(connection, wanted))) {
-    return register === undefined ? `there is no namespace ${namespace} yet, which a control worker registers` : 'it is new';
+    return register === undefined
+      ? `there is no namespace ${namespace} yet, which a control worker registers`
+      : 'it is new';
   }
   if (register === undefined) return undefined;
   const all = await ensureSearchAttributes(connection, { namespace, searchAttributes: SEARCH_ATTRIBUTES });

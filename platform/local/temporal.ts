@@ -110,7 +110,12 @@ export function createLocalTemporal(options: LocalTemporalOptions): LocalTempora
     await stop();
     const owner = 'the Temporal server';
     await assertPortFree({ address, port, variable: 'PGSTEWARD_TEMPORAL_PORT', owner });
-    await assertPortFree({ address: uiAddress, port: uiPort, variable: 'PGSTEWARD_TEMPORAL_UI_PORT', owner: 'the Temporal UI' });
+    await assertPortFree({
+      address: uiAddress,
+      port: uiPort,
+      variable: 'PGSTEWARD_TEMPORAL_UI_PORT',
+      owner: 'the Temporal UI',
+    });
     const logged = await stat(logFile).then(
       ({ size }) => size,
       () => 0,
@@ -137,12 +142,20 @@ export function createLocalTemporal(options: LocalTemporalOptions): LocalTempora
       const args = serverArguments({ ...options, address, uiAddress, databaseFile: join(stateDir, 'temporal.db') });
       const alreadyRunning = await adopts(commandLine(cli.path, args), signal);
       if (!alreadyRunning) await launch(cli, args, signal);
-      return { address: expected.address, namespace, uiUrl: `http://${uiAddress === WILDCARD ? address : uiAddress}:${uiPort}`, cli, alreadyRunning };
+      return {
+        address: expected.address,
+        namespace,
+        uiUrl: `http://${uiAddress === WILDCARD ? address : uiAddress}:${uiPort}`,
+        cli,
+        alreadyRunning,
+      };
     },
   };
 }
 
-function serverArguments(of: LocalTemporalOptions & { address: string; uiAddress: string; databaseFile: string }): string[] {
+function serverArguments(
+  of: LocalTemporalOptions & { address: string; uiAddress: string; databaseFile: string },
+): string[] {
   const repeated = (flag: string, values: string[]) => values.flatMap((value) => [flag, value]);
   return [
     ...['server', 'start-dev', '--ip', of.address, '--port', String(of.port), '--ui-port', String(of.uiPort)],
