@@ -30,9 +30,7 @@ COPY --from=temporal /usr/local/bin/temporal /usr/local/bin/temporal
 COPY --from=build /app /app
 ENV NODE_ENV=production \
     PGSTEWARD_HOME=/var/lib/pgsteward \
-    PGSTEWARD_TOKEN_FILE=/var/lib/pgsteward/admin-token \
-    PGSTEWARD_LISTEN=0.0.0.0:3000 \
-    PGSTEWARD_AUTH=required
+    PGSTEWARD_TOKEN_FILE=/var/lib/pgsteward/admin-token
 USER 10001:10001
 WORKDIR /var/lib/pgsteward
 EXPOSE 3000

@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Set by scripts/record-histories.ts. */
 const recording = process.env.RECORD_HISTORIES === '1';
 
+/** Set by scripts/test.mjs, where its images cannot be made. */
+const withoutComposition = process.env.PGSTEWARD_TEST_COMPOSE === '0';
+
 export default defineConfig({
   test: {
     // The native part of Temporal's SDK does not survive worker threads.
@@ -21,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: recording ? ['test/replay/record.ts'] : ['test/**/*.test.ts'],
-          exclude: ['test/unit/**'],
+          exclude: ['test/unit/**', ...(withoutComposition ? ['test/compose/**'] : [])],
           globalSetup: ['test/support/global-setup.ts'],
         },
       },

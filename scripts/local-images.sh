@@ -15,6 +15,9 @@ cache=${LOCAL_IMAGE_CACHE:-$HOME/.cache/pgsteward-images}
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 readonly cache suite
 mkdir -p "$cache"
+# One at a time: two would make the same.
+exec 9>"$cache/lock"
+flock 9
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -158,27 +161,35 @@ pack_dependencies() {
   echo "$archive"
 }
 
-# The engine's cache decides what is to be done; the context is what .dockerignore lets through, and the archive.
+# The context is what .dockerignore lets through, and the archive. An image of the same sources is kept.
 make_pgsteward() {
+  local archive parts sources
+  mapfile -t parts < <(sed -n 's/^!//p' .dockerignore | grep -v '^node_modules')
+  sources=$(find Dockerfile "${parts[@]}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
+  if [ "$(docker image inspect --format '{{ index .Config.Labels "pgsteward.sources" }}' "$prefix/pgsteward" 2>/dev/null)" = "$sources" ]; then
+    return 0
+  fi
   say 'pgsteward'
-  local archive parts
   archive=$(pack_dependencies)
   ln "$archive" "$work/node_modules.tar" 2>/dev/null || cp "$archive" "$work/node_modules.tar"
-  mapfile -t parts < <(sed -n 's/^!//p' .dockerignore | grep -v '^node_modules')
   tar -cf "$work/context.tar" Dockerfile .dockerignore "${parts[@]}" -C "$work" node_modules.tar
-  quietly docker build --tag "$prefix/pgsteward" --build-arg NODE_IMAGE="$prefix/node" \
+  quietly docker build --tag "$prefix/pgsteward" --label "pgsteward.sources=$sources" --build-arg NODE_IMAGE="$prefix/node" \
     --build-arg TEMPORAL_IMAGE="$prefix/temporal" - <"$work/context.tar"
 }
 
-# `if`, not `||`: in a list a function goes on after a failure.
-if ! is_there "$prefix/debian" || ! is_there "$prefix/postgres"; then make_postgres; fi
-rm -rf "$work/root"
-if ! is_there "$prefix/node"; then make_node; fi
-if ! is_there "$prefix/temporal" || ! is_there "$prefix/temporal-ui"; then make_temporal; fi
-make_pgsteward
-cat <<EOF
+# Read as a whole before anything begins: whoever changes this file meanwhile does not change what runs.
+main() {
+  # `if`, not `||`: in a list a function goes on after a failure.
+  if ! is_there "$prefix/debian" || ! is_there "$prefix/postgres"; then make_postgres; fi
+  rm -rf "$work/root"
+  if ! is_there "$prefix/node"; then make_node; fi
+  if ! is_there "$prefix/temporal" || ! is_there "$prefix/temporal-ui"; then make_temporal; fi
+  make_pgsteward
+  cat <<EOF
 PGSTEWARD_IMAGE=$prefix/pgsteward
 POSTGRES_IMAGE=$prefix/postgres
 TEMPORAL_IMAGE=$prefix/temporal
 TEMPORAL_UI_IMAGE=$prefix/temporal-ui
 EOF
+}
+main

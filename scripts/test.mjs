@@ -17,7 +17,8 @@ try {
   await ensureDependencies({ development: true });
   const { register } = await import('tsx/esm/api');
   register();
-  const environment = { ...process.env, ...(await findDocker()), ...(await findTemporal()) };
+  const docker = await findDocker();
+  const environment = { ...process.env, ...docker, ...(await findComposition(docker)), ...(await findTemporal()) };
   await runEverything(environment);
 } catch (error) {
   console.error(error.message);
@@ -96,6 +97,35 @@ async function findDocker() {
     );
     return { PGSTEWARD_TEST_DOCKER: '0', PGSTEWARD_RUNTIME: 'process' };
   }
+}
+
+/** What makes and runs the images of the composition, beside an engine; all of it is there after `.ci/run`. */
+const COMPOSITION_NEEDS = {
+  root: async () => process.getuid?.() === 0,
+  docker: () => runs('docker', ['--version']),
+  'docker compose, or docker-compose': async () =>
+    (await runs('docker', ['compose', 'version'])) || (await runs('docker-compose', ['version'])),
+  debootstrap: () => runs('debootstrap', ['--version']),
+  go: () => runs('go', ['version']),
+};
+
+/** Whether the composition can be tested with images made on this machine; tells the tests by `PGSTEWARD_TEST_COMPOSE`. */
+async function findComposition({ PGSTEWARD_TEST_DOCKER }) {
+  if (PGSTEWARD_TEST_DOCKER !== '1') return { PGSTEWARD_TEST_COMPOSE: '0' };
+  const missing = [];
+  for (const [need, isThere] of Object.entries(COMPOSITION_NEEDS)) if (!(await isThere())) missing.push(need);
+  if (missing.length === 0) return { PGSTEWARD_TEST_COMPOSE: '1' };
+  const text = `images cannot be made here without ${missing.join(', ')}`;
+  if (dockerRequired) throw new Error(`REQUIRE_DOCKER=1, and ${text}`);
+  console.log(`Composition: ${text}; docker-compose.yml and the image are left out`);
+  return { PGSTEWARD_TEST_COMPOSE: '0' };
+}
+
+/** Whether a command succeeds; false where there is none. */
+async function runs(command, args) {
+  const child = spawn(command, args, { stdio: 'ignore' });
+  const [code] = await once(child, 'exit').catch(() => [1]);
+  return code === 0;
 }
 
 /** The Temporal CLI, fetched if need be; tells the tests by `TEMPORAL_CLI_PATH`. */

@@ -3,6 +3,7 @@ import type { ClaimGrants } from '../../domain/authority/claims.ts';
 import { RETENTION_RULE_NAMES, RETENTION_RULES, type RetentionDays } from '../../domain/retention/rules.ts';
 import type { LogLevel } from '../log.ts';
 import type { AuthMode } from './auth-options.ts';
+import { isLoopback } from './loopback.ts';
 import type { OptionValues } from './parse-options.ts';
 
 /** An address and a port. */
@@ -157,7 +158,7 @@ export function assembleConfig(set: OptionValues, machine: Machine): Config {
   const home = path(set.PGSTEWARD_HOME ?? '.pgsteward');
   const hostId = set.PGSTEWARD_HOST_ID ?? 'host-1';
   const devAddress = set.PGSTEWARD_DEV_ADDRESS ?? LOOPBACK;
-  const listen = set.PGSTEWARD_LISTEN ?? { address: '127.0.0.1', port: 3000 };
+  const listen = set.PGSTEWARD_LISTEN ?? { address: devAddress, port: 3000 };
   return deepFreeze({
     home,
     listen: { address: listen.address, port: set.PGSTEWARD_PORT ?? listen.port },
@@ -282,7 +283,7 @@ function authOf(set: OptionValues, path: (value: string) => string): AuthConfig 
   const password = passwordSource({ text, file }, path);
   const { PGSTEWARD_OIDC_ISSUER: issuer, PGSTEWARD_OIDC_AUDIENCE: audience, PGSTEWARD_OIDC_ROLES: grants } = set;
   return {
-    mode: set.PGSTEWARD_AUTH ?? 'open-loopback',
+    mode: set.PGSTEWARD_AUTH ?? (isLoopback(set.PGSTEWARD_DEV_ADDRESS ?? LOOPBACK) ? 'open-loopback' : 'required'),
     ...(user === undefined || password === undefined ? {} : { basic: { user, password } }),
     ...(issuer === undefined || audience === undefined || grants === undefined
       ? {}

@@ -194,7 +194,7 @@ export const OPTIONS = {
     schema: z.string().refine((value) => isIP(value) !== 0, 'must be an IP address'),
     default: '`127.0.0.1`',
     meaning:
-      'Address at which the development stack serves the Temporal UI, the codec server and, unless `PGSTEWARD_HOST_ADDRESSES` says otherwise, services. Another one than loopback is for a container whose ports are published on loopback: neither UI nor codec server ask who calls.',
+      'Address at which the development stack serves everything that others than its own processes use: API, Temporal UI, codec server and services, unless `PGSTEWARD_LISTEN` or `PGSTEWARD_HOST_ADDRESSES` say otherwise. Another one than loopback is for a container whose ports are published on loopback: neither UI nor codec server ask who calls. The API then does: `PGSTEWARD_AUTH` is `required` unless set.',
   }),
   PGSTEWARD_HOST_ID: option({
     schema: z.string().refine(isIdentifier, IDENTIFIER_RULE),

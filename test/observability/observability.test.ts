@@ -212,6 +212,18 @@ test('without a collector nothing of OpenTelemetry but its interface is loaded',
   expect(on.parts).toContain('@opentelemetry/sdk-trace-base');
 });
 
+test('whoever supervises a process learns whether it does its work', async () => {
+  let well = false;
+  const watched = await serveMetrics(stack.observe.metrics, { address: '127.0.0.1', port: 0 }, () => well);
+  try {
+    expect((await fetch(`${watched.url}/healthz`)).status).toBe(503);
+    well = true;
+    expect((await fetch(`${watched.url}/healthz`)).status).toBe(200);
+  } finally {
+    await watched.stop();
+  }
+});
+
 test('only metrics are served, and only to be read', async () => {
   expect((await fetch(`${listener.url}/`)).status).toBe(404);
   expect((await fetch(`${listener.url}/metrics`, { method: 'POST' })).status).toBe(405);

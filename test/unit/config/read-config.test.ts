@@ -13,10 +13,13 @@ describe('the configuration', () => {
       auth: { mode: 'open-loopback' },
       metadata: { kind: 'embedded', port: 54320 },
       targetPort: 54321,
+      devAddress: '127.0.0.1',
       temporal: {
         namespace: 'default',
         server: { kind: 'development', port: 7233, uiPort: 8233 },
         codecPort: 8234,
+        uiOrigins: ['http://127.0.0.1:8233', 'http://localhost:8233'],
+        retentionDays: 7,
       },
       host: {
         id: 'host-1',
@@ -78,6 +81,9 @@ describe('the configuration', () => {
         TEMPORAL_ADDRESS: 'temporal.internal:7233',
         TEMPORAL_NAMESPACE: 'pgsteward.prod',
         PGSTEWARD_CODEC_PORT: '0',
+        PGSTEWARD_TEMPORAL_UI_ORIGINS: 'https://temporal.internal, http://127.0.0.1:8080',
+        PGSTEWARD_TEMPORAL_RETENTION_DAYS: '30',
+        PGSTEWARD_DEV_ADDRESS: '0.0.0.0',
         PGSTEWARD_HOST_ID: 'host-2',
         PGSTEWARD_HOST_ADDRESSES: '10.0.0.2, host-2.internal,,fd00::2',
         PGSTEWARD_HOST_SERVER: 'orders',
@@ -145,10 +151,13 @@ describe('the configuration', () => {
         passwordFile: '/srv/app/metadata-password',
       },
       targetPort: 5500,
+      devAddress: '0.0.0.0',
       temporal: {
         namespace: 'pgsteward.prod',
         server: { kind: 'existing', address: 'temporal.internal:7233' },
         codecPort: 0,
+        uiOrigins: ['https://temporal.internal', 'http://127.0.0.1:8080'],
+        retentionDays: 30,
       },
       host: {
         id: 'host-2',
@@ -219,6 +228,24 @@ describe('the configuration', () => {
     expect(readConfig({}, { ...MACHINE, uid: 0 }).config.host.serviceUid).toBe(65532);
     expect(readConfig({}, { ...MACHINE, platform: 'darwin' }).config.host.dockerNetwork).toBe('bridge');
   });
+
+  test('of a development stack in a container listens where ports are published, and then asks who calls', () => {
+    expect(configOf({ PGSTEWARD_DEV_ADDRESS: '0.0.0.0' })).toMatchObject({
+      listen: { address: '0.0.0.0', port: 3000 },
+      auth: { mode: 'required' },
+      host: { addresses: ['0.0.0.0', '127.0.0.1'] },
+    });
+    expect(() => configOf({ PGSTEWARD_DEV_ADDRESS: '0.0.0.0', PGSTEWARD_AUTH: 'open-loopback' })).toThrow(
+      'PGSTEWARD_LISTEN: 0.0.0.0 is not a loopback address',
+    );
+  });
+
+  test.each(['http://127.0.0.1:8233/', 'http://127.0.0.1:8233/path', '*', 'null', '127.0.0.1:8233', 'https://x:443'])(
+    'takes no origin that no browser sends: %s',
+    (origin) => {
+      expect(() => configOf({ PGSTEWARD_TEMPORAL_UI_ORIGINS: origin })).toThrow('must be origins such as');
+    },
+  );
 
   test('cannot be changed', () => {
     const config = configOf({});
