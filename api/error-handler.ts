@@ -42,7 +42,7 @@ export const FAILURE_ERRORS: Readonly<Record<FailureType, ApiErrorName>> = {
   NotificationRefused: 'invalid_input',
   ReceiverUnavailable: 'unavailable',
   ConfigurationInvalid: 'server_error',
-  KeyUnavailable: 'server_error',
+  KeyUnavailable: 'unavailable',
   SecretUnreadable: 'server_error',
   Unexpected: 'server_error',
 };

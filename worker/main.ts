@@ -3,7 +3,6 @@ import { processTerminal } from '../cli/terminal.ts';
 import { EXIT_CODES } from '../domain/audit/report.ts';
 import { Failure } from '../domain/failures.ts';
 import type { Config } from '../platform/config/config.ts';
-import { readConfig } from '../platform/config/read-config.ts';
 
 /** What a command has beside its settings. */
 interface Surroundings {
@@ -118,6 +117,8 @@ async function runOwn(name: string, command: Command, around: Omit<Surroundings,
     return command.failure;
   }
   try {
+    // Commands that speak to the API are quicker without it.
+    const { readConfig } = await import('../platform/config/read-config.ts');
     const { config, warnings } = readConfig(process.env);
     // It has been read, and is not for the processes that this one starts.
     delete process.env.PG_ADMIN_PASS;

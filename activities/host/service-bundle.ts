@@ -37,6 +37,6 @@ export function parseServiceBundle(payload: unknown): ServiceBundle {
   const members = error.issues.map(({ path }) => path.join('.')).join(', ');
   throw new Failure(
     'InvalidSpec',
-    `the control plane sent a service bundle that this host does not understand: ${members}`,
+    `the control plane sent a service bundle that this host does not understand (${members}): bring its worker to the same release`,
   );
 }

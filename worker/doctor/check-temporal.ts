@@ -7,7 +7,7 @@ import { type Frontend, frontendOf } from '../../platform/temporal/frontend.ts';
 import { type Finding, messageOf, ok, problem } from './finding.ts';
 
 /** A server that is there answers in milliseconds, and one behind a bad line in a second. */
-const BOUND_MS = 5_000;
+const BOUND_MS = 15_000;
 const NOT_FOUND = 5;
 const { TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.api.enums.v1.TaskQueueType;
 

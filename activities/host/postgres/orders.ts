@@ -33,7 +33,11 @@ export async function openOrder(
     throw new Failure('NotAllowed', `the worker of ${context.hostId} may not operate a PostgreSQL server`);
   }
   const parsed = orderSchema.safeParse(await context.openBundle(input.sealedOrder, input));
-  if (!parsed.success) throw new Failure('InvalidSpec', 'the control plane sent an order that this host does not know');
+  if (!parsed.success)
+    throw new Failure(
+      'InvalidSpec',
+      'the control plane sent an order that this host does not know: bring its worker to the same release',
+    );
   const order = parsed.data;
   const meant =
     order.hostId === context.hostId && order.instanceId === input.instanceId && order.taskId === input.taskId;

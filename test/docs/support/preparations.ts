@@ -78,17 +78,7 @@ SUPERUSER=$(cat .pgsteward/postgres/host-1.superuser)
   'docs/users.md': {
     files: async ({ targetPort }) => ({
       'pg_registry.db': await publishedRegistry({
-        entries: [
-          [
-            'stage',
-            'orders',
-            '127.0.0.1',
-            targetPort,
-            1,
-            null,
-            '2025-01-01 00:00:00',
-          ],
-        ],
+        entries: [['stage', 'orders', '127.0.0.1', targetPort, 1, null, '2025-01-01 00:00:00']],
         audit: [['stage', 'orders', 'web01_8080', 'create', 'success', '2025-01-02 00:00:00']],
       }),
       'registry.csv': 'env,db_name,hostname,port\nstage,invoices,127.0.0.1,54321\n',

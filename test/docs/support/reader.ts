@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RUNTIME_TEXT } from '../../../worker/dev/runtime-text.ts';
 import type { Installation } from '../../dev/support/npm-start.ts';
 import { difference, missingLines } from './compare.ts';
 import { ROOT, readPage, type Step, stepsOf } from './page.ts';
@@ -130,7 +131,9 @@ async function take(step: Step, on: Here & { reading: Reading; startOutput: stri
   if (step.kind === 'file') await writeFile(join(on.directory, step.name), `${ports.here(step.block.text)}\n`);
   if (step.kind !== 'commands') return;
   const isStart = step.block.text === 'npm start';
-  const printed = isStart ? on.startOutput : (await session.run(ports.here(step.block.text), step.exit)).out;
+  // The page is about a machine with a container engine.
+  const started = on.startOutput.replace(RUNTIME_TEXT.process, RUNTIME_TEXT.docker);
+  const printed = isStart ? started : (await session.run(ports.here(step.block.text), step.exit)).out;
   reading.ran += 1;
   if (step.shown === undefined) return;
   reading.compared += 1;

@@ -66,6 +66,11 @@ describe('a foreseen failure is shown with its own sentence', () => {
     expect(logged).toEqual([]);
   });
 
+  test('a key that this process does not have yet asks the caller to try again, and says whose it is to bring it', async () => {
+    const { response, body } = await answerTo(new Failure('KeyUnavailable', 'key "b" is not in the keyring'));
+    expect([response.status, body.message]).toEqual([503, 'key "b" is not in the keyring']);
+  });
+
   test('one that is forbidden is 403', async () => {
     const { response } = await answerTo(new Failure('NotAllowed', 'no'));
     expect(response.status).toBe(403);

@@ -105,7 +105,9 @@ describe('a request that cannot be served', () => {
     const [payload = {}] = await foreign.encode([defaultPayloadConverter.toPayload('x')]);
     const unknownKey = await decode({ origin: UI }, { payloads: [wire(payload)] });
     expect(unknownKey.status).toBe(400);
-    expect(await unknownKey.json()).toEqual({ message: 'key "k9" is not in the keyring of this process: copy the newest keyring file here, and start it again' });
+    expect(await unknownKey.json()).toEqual({
+      message: 'key "k9" is not in the keyring of this process: copy the newest keyring file here, and start it again',
+    });
     const headers = { origin: UI, 'x-namespace': 'other' };
     const response = await fetch(`${url}/decode`, { method: 'POST', headers, body: '{"payloads":[]}' });
     expect(response.status).toBe(400);

@@ -32,10 +32,13 @@ test.each(pages)('every mark of $file is one that is known, with what it needs',
   expect(wrong.map(({ line }) => line)).toEqual([]);
 });
 
-test.each(pages)('the commands of $file are run by test/docs, or by a test that is there and names the page', async ({ file, text }) => {
-  const test = runElsewhere(text);
-  if (test !== undefined) expect(await readPage(test)).toContain(file);
-});
+test.each(pages)(
+  'the commands of $file are run by test/docs, or by a test that is there and names the page',
+  async ({ file, text }) => {
+    const test = runElsewhere(text);
+    if (test !== undefined) expect(await readPage(test)).toContain(file);
+  },
+);
 
 test('few commands are not run', () => {
   const own = pages.filter(({ text }) => runElsewhere(text) === undefined);
