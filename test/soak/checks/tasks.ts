@@ -29,11 +29,15 @@ export const checkTasks: Check = async ({ installation, journal }) => {
   return [...lost, ...nobodys, ...mute, ...unclean];
 };
 
+/** An outage was longer than the lease; its client asked again. */
+const TOO_LATE = 'the lease had ended before its login could be made';
+
 /** Rounds that failed although nothing was wrong with what they were to do. */
 export const checkBatches: Check = async ({ installation }) => {
   const rows = await installation.metadata.query<{ type: string; entity: string; error: string; count: number }>(
     `SELECT type, entity_id AS entity, error, count(*)::int AS count FROM tasks
      WHERE type IN ('change_role', 'drop_role', 'rotate_password', 'check_drift') AND status = 'failed' GROUP BY 1, 2, 3`,
   );
-  return rows.map(({ type, entity, error, count }) => `${count} × ${type} of ${entity} failed: ${error}`);
+  const unexplained = rows.filter(({ error }) => error !== TOO_LATE);
+  return unexplained.map(({ type, entity, error, count }) => `${count} × ${type} of ${entity} failed: ${error}`);
 };
