@@ -47,11 +47,13 @@ test.each(files)('every relative link of %s leads to a file, and every anchor to
   expect(broken).toEqual([]);
 });
 
-/** Variables of the command line, of the tests, and of a file that ends in a wildcard. */
+/** Variables of the command line and of the tests. */
 const OTHERS = ['PGSTEWARD_URL', 'PGSTEWARD_TOKEN', 'PGSTEWARD_TOKEN_FILE', 'PGSTEWARD_TEST_DOCKER'];
 
-test('every PGSTEWARD_ variable that a page names exists', () => {
-  const known = new Set([...OTHERS, ...describeConfig().map(({ name }) => name)]);
+test('every PGSTEWARD_ variable that a page names exists', async () => {
+  const composition = await readFile(join(ROOT, 'docker-compose.yml'), 'utf8');
+  const ofComposition = [...composition.matchAll(/\$\{(\w+)/g)].map(([, name = '']) => name);
+  const known = new Set([...OTHERS, ...ofComposition, ...describeConfig().map(({ name }) => name)]);
   const unknown = [...pages].flatMap(([file, text]) =>
     [...text.matchAll(/\bPGSTEWARD_[A-Z_]+\b/g)]
       .filter(([name]) => !known.has(name) && name !== 'PGSTEWARD_')
