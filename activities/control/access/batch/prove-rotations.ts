@@ -114,6 +114,9 @@ const sessionOf = (batchId: string, doing: string) => ({
 /** @returns what came of the request, or why nothing can be said of the primary now */
 async function prove(round: Round, item: Item, outcome: Done): Promise<ItemOutcome | Failure> {
   const { server, standbys, behind } = round;
+  // One refusal tells enough of a standby that lags: the others of this round try nothing.
+  const [lagging] = behind;
+  if (lagging !== undefined) return later(`standby ${label(lagging)} has not replayed it yet`);
   const login = loginOf(item);
   const signal = cancellationSignal();
   const lines: string[] = [];
@@ -123,7 +126,6 @@ async function prove(round: Round, item: Item, outcome: Done): Promise<ItemOutco
   lines.push(line);
   for (const at of standbys) {
     const where = label(at);
-    if (behind.has(at)) return later(`standby ${where} has not replayed it yet`);
     const there = await proveLogin(server, { ...login, at, signal });
     const said = await orFailure(async () => proofLine(login.role, where, there));
     if (said instanceof Failure) {
