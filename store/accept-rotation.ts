@@ -12,7 +12,7 @@ import {
   type RunDatabase,
   ranSince,
 } from './rotation-runs.ts';
-import { lockRotation, type RotationRecord } from './rotations.ts';
+import { lockRotation, otherRotationOf, type RotationRecord, serversOfRole } from './rotations.ts';
 import { type StoredSecret, taskSecretId, taskSecretOwner } from './secrets.ts';
 import { appendLog } from './tasks.ts';
 
@@ -82,17 +82,27 @@ export async function acceptRotation(
   if (input.dueAt !== null && (await ranSince(tx, { rotationId: rotation.id, since: input.dueAt }))) {
     return skip(tx, rotation, input, tools, 'a later run has caught it up');
   }
-  const maintenance = await findMaintenance(tx, rotation.serverName);
-  if (maintenance !== undefined && input.trigger === 'schedule') {
-    return skip(tx, rotation, input, tools, maintenanceText(rotation.serverName, maintenance, 'nothing is rotated'));
+  const servers = await serversOfRole(tx, rotation);
+  for (const serverName of servers) {
+    const maintenance = await findMaintenance(tx, serverName);
+    if (maintenance === undefined) continue;
+    const reason = maintenanceText(serverName, maintenance, 'nothing is rotated');
+    if (input.trigger === 'schedule') return skip(tx, rotation, input, tools, reason);
+    // Of its own server the caller has been told before.
+    if (serverName !== rotation.serverName) return { state: 'busy', reason };
   }
-  const role = await lockRole(tx, rotation);
+  const twin = await otherRotationOf(tx, { roleName: rotation.roleName, servers });
+  if (twin !== undefined) {
+    const reason = `the same password has another rotation, on server ${twin}: delete one of the two`;
+    return { state: 'refused', reason };
+  }
+  const role = await lockRole(tx, rotation, servers);
   const found = await lockDatabases(tx, rotation);
-  const problem = found.find(({ servers }) => servers > 1);
+  const problem = found.find((database) => database.servers > 1 && !database.own);
   if (problem !== undefined) {
     return {
       state: 'refused',
-      reason: `the role is one of database ${problem.id}, which is on several servers with one password; a rotation changes one server`,
+      reason: `services of database ${problem.id}, which is on several servers, log in as the role, and it is no user of that database`,
     };
   }
   const busy = found.find(({ state }) => state !== 'available' && state !== 'degraded');
@@ -223,12 +233,17 @@ export async function skipRun(
 }
 
 /** Every family locks the row of a role that it changes (R8). */
-async function lockRole(tx: Queryable, { serverName, roleName }: RotationRecord): Promise<RotatedRole> {
-  const { rows } = await tx.query<{ owner: string }>(
-    'SELECT owner FROM credentials WHERE server_name = $1 AND role_name = $2 FOR UPDATE',
-    [serverName, roleName],
+async function lockRole(
+  tx: Queryable,
+  { serverName, roleName }: RotationRecord,
+  servers: readonly string[],
+): Promise<RotatedRole> {
+  const { rows } = await tx.query<{ serverName: string; owner: string }>(
+    `SELECT server_name AS "serverName", owner FROM credentials WHERE server_name = ANY ($1) AND role_name = $2
+     ORDER BY server_name FOR UPDATE`,
+    [servers, roleName],
   );
-  const owner = rows[0]?.owner ?? null;
+  const owner = rows.find((row) => row.serverName === serverName)?.owner ?? null;
   if (owner === null || !owner.startsWith('cluster/')) return { owner, cluster: null };
   const { rows: roles } = await tx.query<{ clusterId: string; accountId: string | null }>(
     `SELECT cluster_id AS "clusterId", account_id AS "accountId" FROM cluster_roles
@@ -243,9 +258,10 @@ async function lockRole(tx: Queryable, { serverName, roleName }: RotationRecord)
 async function lockDatabases(
   tx: Queryable,
   { serverName, roleName }: RotationRecord,
-): Promise<{ id: string; state: string; servers: number }[]> {
-  const { rows } = await tx.query<{ id: string; state: string; servers: number }>(
-    `SELECT d.id, d.state, (SELECT count(DISTINCT s.server_name)::int FROM database_servers s WHERE s.database_id = d.id) AS servers
+): Promise<{ id: string; state: string; own: boolean; servers: number }[]> {
+  const { rows } = await tx.query<{ id: string; state: string; own: boolean; servers: number }>(
+    `SELECT d.id, d.state,
+       d.id IS NOT DISTINCT FROM (SELECT database_id FROM credentials WHERE server_name = $1 AND role_name = $2) AS own, (SELECT count(DISTINCT s.server_name)::int FROM database_servers s WHERE s.database_id = d.id) AS servers
      FROM databases d
      WHERE d.id IN (SELECT database_id FROM database_servers WHERE server_name = $1)
        AND (d.spec @> jsonb_build_object('services', jsonb_build_array(jsonb_build_object('connect_as', $2::text)))

@@ -53,6 +53,16 @@ export async function findAccountByName(db: Queryable, name: string): Promise<Ac
   return account;
 }
 
+/** Names of the accounts that have the e-mail address of one, itself included: they are taken to be of one person. */
+export async function accountsOfPerson(db: Queryable, name: string): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `SELECT other.name FROM accounts me JOIN accounts other ON lower(trim(other.email)) = lower(trim(me.email))
+     WHERE me.name = $1 AND other.name <> $1 ORDER BY other.name`,
+    [name],
+  );
+  return [name, ...rows.map((row) => row.name)];
+}
+
 export async function findAccount(db: Queryable, id: string): Promise<AccountRecord | undefined> {
   const { rows } = await db.query<AccountRecord>(`SELECT ${COLUMNS} FROM accounts WHERE id = $1`, [id]);
   return rows[0];

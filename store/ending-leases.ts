@@ -1,7 +1,7 @@
 import { LEASE_OWNER, type LeaseReceipt } from '../domain/leases/lease.ts';
 import type { NextTry } from '../domain/leases/retry.ts';
 import type { Queryable } from './connection.ts';
-import { LEASE_COLUMNS, type LeaseRecord, uncount } from './leases.ts';
+import { countAgain, LEASE_COLUMNS, type LeaseRecord, uncount } from './leases.ts';
 import { CHANNELS } from './signals.ts';
 
 /** How long a run has a lease to itself; one that lives renews nothing, because a batch takes seconds. */
@@ -149,4 +149,25 @@ export async function resolveLease(tx: Queryable, leaseId: string): Promise<Leas
   ]);
   await uncount(tx, rows);
   return lease;
+}
+
+/**
+ * Has leases end once more whose login is there although they are over: only those that are on record, and by the role that they had.
+ * @returns their ids
+ */
+export async function endAgain(
+  tx: Queryable,
+  of: { serverName: string; logins: readonly { leaseId: string; oid: number }[] },
+): Promise<string[]> {
+  if (of.logins.length === 0) return [];
+  const { rows } = await tx.query<LeaseRecord>(
+    `UPDATE leases SET state = 'ending', due_at = now(), ended_at = NULL, receipt = NULL, claimed_by = NULL, attempts = 0,
+       drop_task = NULL, revocation_id = gen_random_uuid(), end_reason = coalesce(end_reason, 'not_issued')
+     FROM unnest($2::uuid[], $3::bigint[]) AS back (lease, oid)
+     WHERE id = back.lease AND server_name = $1 AND state IN ('ended', 'refused') AND (role_oid IS NULL OR role_oid = back.oid)
+     RETURNING ${LEASE_COLUMNS}`,
+    [of.serverName, of.logins.map(({ leaseId }) => leaseId), of.logins.map(({ oid }) => oid)],
+  );
+  await countAgain(tx, rows);
+  return rows.map(({ id }) => id);
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { LeaseEnd, LeaseReceipt, LeaseState } from '../domain/leases/lease.ts';
+import type { LiveLease } from '../domain/leases/strays.ts';
 import { type AcceptedRequest, requestSql, requestValues } from './accepted-requests.ts';
 import type { Queryable } from './connection.ts';
 import { type KeysetPage, keyset } from './keyset.ts';
@@ -138,17 +139,32 @@ export class QuotaUsedUp extends Error {
   }
 }
 
-/** Gives back what leases counted for that are gone. */
-export async function uncount(
-  tx: Queryable,
-  gone: readonly Pick<LeaseRecord, 'holder' | 'serverName' | 'templateId'>[],
-) {
-  if (gone.length === 0) return;
-  const names = gone.flatMap(({ holder, serverName, templateId }) => [
+type Counted = Pick<LeaseRecord, 'holder' | 'serverName' | 'templateId'>;
+
+function countsOf(leases: readonly Counted[]): { kind: string; name: string }[] {
+  return leases.flatMap(({ holder, serverName, templateId }) => [
     { kind: 'holder', name: holder },
     { kind: 'server', name: serverName },
     ...(templateId === null ? [] : [{ kind: 'template', name: templateId }]),
   ]);
+}
+
+/** Counts leases that have a login again, whatever the quotas say: they are there. */
+export async function countAgain(tx: Queryable, back: readonly Counted[]): Promise<void> {
+  if (back.length === 0) return;
+  const names = countsOf(back);
+  await tx.query(
+    `INSERT INTO lease_counts AS c (kind, name, live)
+     SELECT kind, name, count(*) FROM unnest($1::text[], $2::text[]) AS back (kind, name) GROUP BY kind, name ORDER BY kind, name
+     ON CONFLICT (kind, name) DO UPDATE SET live = c.live + excluded.live`,
+    [names.map(({ kind }) => kind), names.map(({ name }) => name)],
+  );
+}
+
+/** Gives back what leases counted for that are gone. */
+export async function uncount(tx: Queryable, gone: readonly Counted[]): Promise<void> {
+  if (gone.length === 0) return;
+  const names = countsOf(gone);
   await tx.query(
     `INSERT INTO lease_counts AS c (kind, name, live)
      SELECT kind, name, count(*) FROM unnest($1::text[], $2::text[]) AS gone (kind, name) GROUP BY kind, name ORDER BY kind, name
@@ -295,12 +311,9 @@ export async function askRetry(tx: Queryable, leaseId: string): Promise<boolean>
 }
 
 /** What is on record of the live leases of a server: for comparing with what is there. */
-export async function liveLeasesOf(
-  db: Queryable,
-  serverName: string,
-): Promise<Pick<LeaseRecord, 'id' | 'roleName' | 'roleOid' | 'endsAt'>[]> {
-  const { rows } = await db.query<Pick<LeaseRecord, 'id' | 'roleName' | 'roleOid' | 'endsAt'>>(
-    `SELECT id, role_name AS "roleName", role_oid AS "roleOid", ends_at AS "endsAt" FROM leases
+export async function liveLeasesOf(db: Queryable, serverName: string): Promise<LiveLease[]> {
+  const { rows } = await db.query<LiveLease>(
+    `SELECT id, role_name AS "roleName", role_oid AS "roleOid", ends_at AS "endsAt", state = 'ending' AS ending FROM leases
      WHERE server_name = $1 AND state NOT IN ('ended', 'refused')`,
     [serverName],
   );

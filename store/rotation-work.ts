@@ -1,7 +1,7 @@
 import { Failure } from '../domain/failures.ts';
 import type { Queryable } from './connection.ts';
 import { findRunOfTask, type RotationRun } from './rotation-runs.ts';
-import { findRotation, type RotationRecord } from './rotations.ts';
+import { findRotation, type RotationRecord, serversOfRole } from './rotations.ts';
 import { findTask } from './tasks.ts';
 
 /** Everything that was accepted for a run of a rotation: activities act on this, never on workflow arguments (R13). */
@@ -9,6 +9,8 @@ export interface RotationWork {
   taskId: string;
   epoch: number;
   serverName: string;
+  /** Servers that the password is of, {@link serverName} first. */
+  servers: string[];
   actor: string;
   rotation: RotationRecord;
   run: RotationRun;
@@ -21,5 +23,6 @@ export async function loadRotationWork(db: Queryable, taskId: string): Promise<R
   if (task === undefined || run === undefined || rotation === undefined) {
     throw new Failure('StaleTask', `task ${taskId} is unknown, or its rotation was deleted`);
   }
-  return { taskId, epoch: task.epoch, serverName: rotation.serverName, actor: task.actor, rotation, run };
+  const servers = await serversOfRole(db, rotation);
+  return { taskId, epoch: task.epoch, serverName: rotation.serverName, servers, actor: task.actor, rotation, run };
 }

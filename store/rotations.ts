@@ -197,3 +197,32 @@ export async function standInsOf(db: Queryable, serverNames: readonly string[]):
   );
   return rows;
 }
+
+/**
+ * Servers that the password of a role is of, the named one first: a user of a database that is on several servers has one password.
+ */
+export async function serversOfRole(
+  db: Queryable,
+  { serverName, roleName }: Pick<RotationDefinition, 'serverName' | 'roleName'>,
+): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `SELECT DISTINCT s.server_name AS name FROM credentials c JOIN database_servers s USING (database_id)
+     WHERE c.server_name = $1 AND c.role_name = $2 AND s.server_name <> $1 ORDER BY 1`,
+    [serverName, roleName],
+  );
+  return [serverName, ...rows.map(({ name }) => name)];
+}
+
+/** Another server where the same password has a rotation; undefined: none. */
+export async function otherRotationOf(
+  db: Queryable,
+  of: { roleName: string; servers: readonly string[] },
+): Promise<string | undefined> {
+  const [own, ...others] = of.servers;
+  const { rows } = await db.query<{ name: string }>(
+    `SELECT server_name AS name FROM rotations
+     WHERE role_name = $1 AND server_name = ANY ($2) AND server_name <> $3 AND deleted_at IS NULL LIMIT 1`,
+    [of.roleName, others, own],
+  );
+  return rows[0]?.name;
+}

@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import { approversOf, refuseVote, type Verdict, type VoteRefusal } from '../../domain/approvals/vote.ts';
 import { tellDecision } from '../../platform/temporal/tell-decision.ts';
+import { accountsOfPerson } from '../../store/accounts.ts';
 import { type ApprovalRecord, decideApproval, findApproval, insertVote, lockApproval } from '../../store/approvals.ts';
 import type { Queryable } from '../../store/connection.ts';
 import { findTask } from '../../store/tasks.ts';
@@ -40,7 +41,8 @@ export async function decide(
   const change = changeRequest(deps, { caller, route, content: vote, answer: approvalSchema });
   const answer = await change.atOnce(async (tx) => {
     const approval = await lockVisible(tx, caller, id);
-    const refused = refuseVote(approval, { account: caller.account, role: caller.role, planHash });
+    const accounts = await accountsOfPerson(tx, caller.account);
+    const refused = refuseVote(approval, { account: caller.account, accounts, role: caller.role, planHash });
     if (refused !== undefined) throw new ApiError(REFUSALS[refused.refusal], refused.message);
     await insertVote(tx, {
       taskId: id,

@@ -1,6 +1,6 @@
 import type { z } from '@hono/zod-openapi';
-import { leaseMarkerPrefix, parseLeaseMarker } from '../../domain/marker.ts';
-import { MARKED_LOGINS_SQL } from '../../domain/sql/leases.ts';
+import { strayLeases } from '../../domain/leases/strays.ts';
+import { markedLogins } from '../../platform/target/catalog/marked-logins.ts';
 import { liveLeasesOf } from '../../store/leases.ts';
 import type { Caller } from '../caller.ts';
 import type { leaseFindingsSchema } from '../schemas/lease.ts';
@@ -23,28 +23,16 @@ export async function leaseFindings(
     applicationName: `pgsteward:${caller.requestId}`,
     doing: `looking for logins of leases on server ${serverName}`,
   };
-  // Records first: a lease that is given in between is no ghost, and one that ends is no orphan.
   const before = await liveLeasesOf(deps.db, serverName);
-  const { rows } = await server.onMaintenance(session, (client) =>
-    client.query<{ name: string; oid: string; comment: string }>(MARKED_LOGINS_SQL, [
-      leaseMarkerPrefix(deps.installationId),
-    ]),
-  );
+  const logins = await server.onMaintenance(session, (client) => markedLogins(client, deps.installationId));
   const after = await liveLeasesOf(deps.db, serverName);
-  const known = new Set([...before, ...after].map(({ id }) => id));
-  const there = new Set(rows.flatMap(({ comment }) => parseLeaseMarker(comment)?.leaseId ?? []));
-  const still = new Set(after.map(({ id }) => id));
+  const { orphans, ghosts } = strayLeases({ before, after }, logins);
   return {
-    orphans: rows.flatMap(({ name, oid, comment }) => {
-      const leaseId = parseLeaseMarker(comment)?.leaseId;
-      return leaseId === undefined || known.has(leaseId)
-        ? []
-        : [{ username: name, oid: Number(oid), lease_id: leaseId }];
-    }),
-    ghosts: before.flatMap(({ id, roleName, roleOid, endsAt }) =>
-      roleOid === null || there.has(id) || !still.has(id)
-        ? []
-        : [{ lease_id: id, username: roleName, ends_at: timestamp(endsAt) }],
-    ),
+    orphans: orphans.map(({ name, oid, leaseId }) => ({ username: name, oid, lease_id: leaseId })),
+    ghosts: ghosts.map(({ id, roleName, endsAt }) => ({
+      lease_id: id,
+      username: roleName,
+      ends_at: timestamp(endsAt),
+    })),
   };
 }

@@ -18,7 +18,9 @@ import {
   lockRotation,
   markRotationDeleted,
   noteApplied,
+  otherRotationOf,
   type RotationRecord,
+  serversOfRole,
   updateRotation,
 } from '../../store/rotations.ts';
 import { currentSecrets, deleteSecretsOf, insertSecrets } from '../../store/secrets.ts';
@@ -55,6 +57,13 @@ export async function createRotation(deps: ApiDeps, caller: Caller, body: Create
     assertGraceFits(schedule, options);
     await assertRotatable(deps, caller, { serverName, role: roleName, override });
     return inTransaction(deps.db, async (tx) => {
+      const twin = await otherRotationOf(tx, { roleName, servers: await lockServersOf(tx, { serverName, roleName }) });
+      if (twin !== undefined) {
+        throw new ApiError(
+          'already_exists',
+          `the same password has a rotation on server ${twin}, which changes it on all`,
+        );
+      }
       const id = uuidv7();
       const wanted = { id, serverName, roleName, strategy, schedule, options, consumers, actor: caller.account };
       made = await insertRotation(tx, wanted);
@@ -74,6 +83,16 @@ export async function createRotation(deps: ApiDeps, caller: Caller, body: Create
   });
   if (made !== undefined) await tellTemporal(deps, made);
   return answer;
+}
+
+/** Servers that the password is of, with its rows locked: of two definitions on two of them one comes first. */
+async function lockServersOf(tx: Queryable, of: { serverName: string; roleName: string }): Promise<string[]> {
+  const servers = await serversOfRole(tx, of);
+  await tx.query(
+    'SELECT FROM credentials WHERE server_name = ANY ($1) AND role_name = $2 ORDER BY server_name FOR UPDATE',
+    [servers, of.roleName],
+  );
+  return servers;
 }
 
 function optionsOf(body: CreateBody): RotationOptions {

@@ -53,9 +53,8 @@ async function serverOfDatabase(
   databaseId: string,
 ): Promise<string | undefined> {
   if (!mayUse(caller, 'databases', databaseId)) return undefined;
-  const names = new Set((await listDatabaseServers(deps.db, databaseId)).map(({ serverName }) => serverName));
-  if (names.size < 2) return [...names][0];
-  throw invalidInput([{ path: 'database_id', message: 'the database is on several servers: name one with "server"' }]);
+  // The password of a user is one, however many servers the database is on: the rotation is defined on the first.
+  return (await listDatabaseServers(deps.db, databaseId)).map(({ serverName }) => serverName).toSorted()[0];
 }
 
 async function serverOfPlace(

@@ -37,14 +37,19 @@ export interface JudgedApproval {
   votes: readonly { account: string; verdict: Verdict }[];
 }
 
-/** Whether somebody's word about a plan counts. Nobody has one about what they asked for themselves, whatever token they come with. */
+/**
+ * Whether somebody's word about a plan counts. Nobody has one about what they asked for themselves, whatever token they come with.
+ * @param vote.accounts all accounts of whoever gives the word, as far as that is known; one person is one word
+ */
 export function refuseVote(
   approval: JudgedApproval,
-  vote: { account: string; role: GlobalRole; planHash: string },
+  vote: { account: string; accounts?: readonly string[]; role: GlobalRole; planHash: string },
 ): VoteRefusal | undefined {
   const { requester, rules, policyName, planHash, state } = approval;
-  if (vote.account === requester) {
-    return { refusal: 'forbidden', message: 'nobody decides about what they asked for themselves' };
+  const own = new Set([vote.account, ...(vote.accounts ?? [])]);
+  if (own.has(requester)) {
+    const other = vote.account === requester ? '' : `; "${requester}" has the e-mail address of "${vote.account}"`;
+    return { refusal: 'forbidden', message: `nobody decides about what they asked for themselves${other}` };
   }
   if (!isOneOf(rules.approvedBy, vote)) {
     const message = `policy "${policyName}" lets ${namePeople(rules.approvedBy)} decide; "${vote.account}" is here as ${vote.role}`;
@@ -58,7 +63,7 @@ export function refuseVote(
       message: `the plan that waits has the hash ${planHash}, not ${vote.planHash}; look at it again, and decide about that`,
     };
   }
-  if (approval.votes.some(({ account }) => account === vote.account)) {
+  if (approval.votes.some(({ account }) => own.has(account))) {
     return { refusal: 'said', message: 'you have approved it already, and the policy asks for a second account' };
   }
   return undefined;

@@ -15,9 +15,13 @@ export const DRIFT_KINDS = [
 ] as const;
 export type DriftKind = (typeof DRIFT_KINDS)[number];
 
-/** Kinds that are only ever reported: a role that somebody else put in the place of ours, a document that cannot be compared. */
-export const REPORTED_KINDS = ['replaced_role', 'document'] as const;
-export type FindingKind = DriftKind | (typeof REPORTED_KINDS)[number];
+/**
+ * Kinds that are only ever reported: a role that somebody else put in the place of ours, a document that cannot be compared, a login of
+ * a lease that is not live, and a live lease without its login.
+ */
+export const REPORTED_KINDS = ['replaced_role', 'document', 'lease_orphan', 'lease_ghost'] as const;
+type ReportedKind = (typeof REPORTED_KINDS)[number];
+export type FindingKind = DriftKind | ReportedKind;
 
 /** What is done about drift. */
 export const DRIFT_ACTIONS = ['repair', 'report', 'ignore'] as const;
@@ -38,11 +42,15 @@ export const DEFAULT_POLICY: DriftPolicy = { default: 'report', kinds: {}, inter
 
 /** What a policy says of a kind. */
 export function actionFor(policy: DriftPolicy, kind: FindingKind): DriftAction {
-  if (kind === 'replaced_role' || kind === 'document') return 'report';
+  if (isReported(kind)) return 'report';
   return policy.kinds[kind] ?? policy.default;
 }
 
 /** Whether anything at all is repaired. */
 export function repairsAnything(policy: DriftPolicy): boolean {
   return DRIFT_KINDS.some((kind) => actionFor(policy, kind) === 'repair');
+}
+
+function isReported(kind: FindingKind): kind is ReportedKind {
+  return REPORTED_KINDS.some((reported) => reported === kind);
 }

@@ -229,6 +229,30 @@ describe('whose word counts', () => {
     expect(await ended(stack, id)).toMatchObject({ state: 'executed' });
   });
 
+  test('accounts with one e-mail address are one person: no approver of the other’s change, and no second one', async () => {
+    const { ann: requester, bob: first, eve: second } = people();
+    const mail = async (who: Somebody, email: string | null) => {
+      const answer = await stack.call('PATCH', `/v1/accounts/${who.account.id}`, { email });
+      expect(answer.status).toBe(200);
+    };
+    const twin = await somebody(stack, { role: 'admin', name: 'oidc:ann' });
+    await stack.control.db.query(`UPDATE accounts SET email = 'Ann@Example.com' WHERE id = $1`, [twin.account.id]);
+    const own = await held('one_person');
+    await mail(requester, 'ann@example.com');
+    expectError(await decide(twin, own.id), 403, 'forbidden', /"ann" has the e-mail address of "oidc:ann"/);
+    await mail(requester, null);
+    expect((await decide(twin, own.id)).status).toBe(200);
+    expect(await ended(stack, own.id)).toMatchObject({ state: 'executed' });
+    const { id } = await held('two_people');
+    await mail(first, 'bob@example.com');
+    await mail(second, 'BOB@example.com');
+    expect((await decide(first, id)).body).toMatchObject({ state: 'pending' });
+    expectError(await decide(second, id), 409, 'approval_decided', /asks for a second account/);
+    await mail(second, 'eve@example.com');
+    expect((await decide(second, id)).body).toMatchObject({ state: 'approved' });
+    expect(await ended(stack, id)).toMatchObject({ state: 'executed' });
+  });
+
   test('two words at once do not get in each other’s way', async () => {
     const { id } = await held('two_at_once');
     const answers = await Promise.all([decide(people().bob, id), decide(people().eve, id)]);

@@ -1,15 +1,20 @@
 /** What is out of order: servers that are down, logins that nobody knows, leases that cannot be ended, and who is told. */
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventNames } from '../../domain/notifications/events.ts';
+import { SESSION_LOCK_SQL } from '../../domain/sql/locks.ts';
 import { until } from '../support/follow.ts';
 import { startServerOf, type VersionedServer } from '../support/versions.ts';
-import { GROUP, type Lease, type LeasesStack, startLeases } from './support/leases.ts';
+import { type Answer, GROUP, type Lease, type LeasesStack, startLeases } from './support/leases.ts';
+
+/** Requests for leases that may wait at a time. */
+const SEATS = 5;
 
 let leases: LeasesStack;
 let server: VersionedServer;
 beforeAll(async () => {
-  leases = await startLeases({ env: { PGSTEWARD_LEASE_ATTEMPTS: '2' } });
+  leases = await startLeases({ env: { PGSTEWARD_LEASE_ATTEMPTS: '2', PGSTEWARD_LEASES_WAITING: String(SEATS) } });
   server = await startServerOf(18);
   // An admin role that may not end the sessions of others.
   await server.query('REVOKE pg_signal_backend FROM limited_admin');
@@ -41,6 +46,69 @@ describe('what metadata and server do not agree on', () => {
     await sql(`DROP ROLE ${lost.username}`);
   });
 
+  /** Looks for drift, as its schedule does, and gives the open findings about leases. */
+  async function looked(): Promise<{ kind: string; role: string }[]> {
+    const { call } = leases.stack;
+    const { body } = await call('POST', '/v1/servers/host-1/drift/check', {});
+    await until(async () => {
+      const { body: task } = await call('GET', `/v1/servers/host-1/tasks/${body.task.task_id}`);
+      if (task.status === 'failed') throw new Error(`the look failed: ${task.error}`);
+      return task.status === 'completed' ? true : undefined;
+    }, 90_000);
+    const { body: drift } = await call('GET', '/v1/servers/host-1/drift');
+    return drift.findings.filter(({ kind }: { kind: string }) => kind.startsWith('lease_'));
+  }
+
+  test('are found by the looks of the drift guard, and gone from its findings with the reason for them', async () => {
+    const [ghost, lost, fine] = [await leases.issue(), await leases.issue(), await leases.issue()];
+    expect(await looked()).toEqual([]);
+    await leases.stack.control.db.query('DELETE FROM leases WHERE id = $1', [lost.id]);
+    await sql(`DROP ROLE ${ghost.username}`);
+    const found = await looked();
+    expect(found.map(({ kind, role }) => [kind, role]).toSorted()).toEqual([
+      ['lease_ghost', ghost.username],
+      ['lease_orphan', lost.username],
+    ]);
+    const { rows: told } = await leases.stack.control.db.query<{ detail: { findings: { role: string }[] } }>(
+      `SELECT detail FROM audit_log WHERE action = 'drift.find' AND resource = 'server/host-1'`,
+    );
+    const roles = told.flatMap(({ detail }) => detail.findings.map(({ role }) => role));
+    expect(roles).toEqual(expect.arrayContaining([ghost.username, lost.username]));
+    expect(roles).not.toContain(fine.username);
+    // Nobody has touched what metadata does not know.
+    await leases.stack.target.query('SELECT 1', { user: lost.username, password: lost.password });
+    await sql(`DROP ROLE ${lost.username}`);
+    await leases.post(ghost.id, 'revoke');
+    await leases.post(fine.id, 'revoke');
+    await Promise.all([ghost, fine].map(({ id }) => leases.reaches(id, 'ended')));
+    expect(await looked()).toEqual([]);
+  });
+
+  test('a login that is back although its lease is over, as after a restored backup, is ended again with proof', async () => {
+    const { db } = leases.stack.control;
+    const back = await leases.issue();
+    const before = await db.query<{ live: number }>(
+      `SELECT live FROM lease_counts WHERE kind = 'server' AND name = 'host-1'`,
+    );
+    // On record as over, as by a metadata database that is newer than the server's backup.
+    await db.query(
+      `UPDATE leases SET state = 'ended', end_reason = 'expired', due_at = NULL, ended_at = now() WHERE id = $1`,
+      [back.id],
+    );
+    await db.query('UPDATE lease_counts SET live = live - 1');
+    expect(await looked()).toMatchObject([{ kind: 'lease_orphan', role: back.username }]);
+    const ended = await until(async () => {
+      const lease = await leases.get(back.id);
+      return lease.state === 'ended' && lease.receipt !== undefined ? lease : undefined;
+    }, 90_000);
+    expect(ended.receipt).toMatchObject({ role: back.username, absent: true, login: { refused: true } });
+    expect(ended.receipt).not.toMatchObject({ already_gone: true });
+    expect(await sql(`SELECT 1 FROM pg_roles WHERE rolname = '${back.username}'`)).toEqual([]);
+    const after = await db.query(`SELECT live FROM lease_counts WHERE kind = 'server' AND name = 'host-1'`);
+    expect(after.rows).toEqual([{ live: (before.rows[0]?.live ?? 0) - 1 }]);
+    expect(await looked()).toEqual([]);
+  });
+
   test('a stranger who has the name of a login that is gone is not touched', async () => {
     const lease = await leases.issue();
     await sql(`DROP ROLE ${lease.username}; CREATE ROLE ${lease.username} LOGIN`);
@@ -49,6 +117,60 @@ describe('what metadata and server do not agree on', () => {
     const [role] = await sql(`SELECT rolcanlogin AS login FROM pg_roles WHERE rolname = '${lease.username}'`);
     expect(role).toEqual({ login: true });
     await sql(`DROP ROLE ${lease.username}`);
+  });
+});
+
+describe('more requests at once than may wait', () => {
+  const CALLERS = 12;
+
+  test('are told to come back later, and of all that were asked for none is lost and none half made', async () => {
+    const { endpoints, adminUser: user, adminPassword: password, tls } = leases.stack.target.address;
+    const [endpoint] = endpoints;
+    const place = { host: endpoint?.address, port: endpoint?.port, database: 'postgres' };
+    const holder = new pg.Client({ ...place, user, password, ssl: { ca: tls.caCertificate } });
+    await holder.connect();
+    // Nobody gets the group meanwhile: whoever has a seat keeps it.
+    await holder.query(SESSION_LOCK_SQL, [`role:${GROUP}`]);
+    const refused: Answer[] = [];
+    const waiting = Array.from({ length: CALLERS }, () =>
+      leases.ask().then((answer) => {
+        if (answer.status === 429) refused.push(answer);
+        return answer;
+      }),
+    );
+    await until(async () => (refused.length >= CALLERS - SEATS ? true : undefined), 60_000);
+    await holder.end();
+    const answers = await Promise.all(waiting);
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(SEATS);
+    expect(refused).toHaveLength(CALLERS - SEATS);
+    for (const { body, headers } of refused) {
+      expect(body).toMatchObject({ name: 'too_many_requests', message: expect.stringContaining(`${SEATS} requests`) });
+      expect(Number(headers.get('Retry-After'))).toBeGreaterThan(0);
+    }
+    const later = await Promise.all(
+      refused.map(() =>
+        until(async () => {
+          const answer = await leases.ask();
+          return answer.status === 429 ? undefined : answer;
+        }, 60_000),
+      ),
+    );
+    const given = [...answers.filter(({ status }) => status === 201), ...later];
+    expect(given.map(({ status }) => status)).toEqual(given.map(() => 201));
+    for (const { body } of given) {
+      await leases.stack.target.query('SELECT 1', { user: body.username, password: body.password });
+    }
+    // Nothing of those that were refused is on record or on the server.
+    const names = given.map(({ body }) => body.username).toSorted();
+    const { rows } = await leases.stack.control.db.query<{ name: string }>(
+      `SELECT role_name AS name FROM leases WHERE server_name = 'host-1' AND state <> 'ended'`,
+    );
+    expect(rows.map(({ name }) => name).toSorted()).toEqual(names);
+    const members = await sql(`SELECT m.rolname AS name FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member
+      JOIN pg_roles g ON g.oid = a.roleid WHERE g.rolname = '${GROUP}' AND m.rolcanlogin`);
+    expect(members.map(({ name }) => name).toSorted()).toEqual(names);
+    await Promise.all(given.map(({ body }) => leases.post(body.id, 'revoke')));
+    await Promise.all(given.map(({ body }) => leases.reaches(body.id, 'ended')));
   });
 });
 
@@ -132,6 +254,8 @@ test('a server that is down stalls no lease of another server, and its leases en
   // What was asked for in vain has not come up since.
   const left = await until(async () => {
     const { body } = await leases.stack.call('GET', '/v1/leases?server=host-1&state=live');
+    // On a slow machine what was asked for in vain has used up its attempts while the server was down, too.
+    for (const { id, state } of body.leases as Lease[]) if (state === 'failed') await leases.post(id, 'retry');
     return body.leases.length === 0 ? true : undefined;
   }, 60_000);
   expect(left).toBe(true);

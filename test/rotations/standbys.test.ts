@@ -1,4 +1,8 @@
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Engine } from '../access/engine/support/engine.ts';
+import { guardOf } from '../drift/support/guard.ts';
+import { provision, tenantRequest, owner as userOf } from '../e2e/support/tenants.ts';
 import { type GroupStack, startGroupStack } from '../failover/support/stack.ts';
 import { until } from '../support/follow.ts';
 import { define, ended } from './support/rotations.ts';
@@ -60,4 +64,48 @@ test('so is one that shares a batch, which goes on with other requests meanwhile
   expect(await ended(stack, body)).toMatchObject({ status: 'completed' });
   const log = await stack.call('GET', `/v1/servers/host-1/tasks/${body.task_id}/log`);
   expect(JSON.stringify(log.body.entries).match(/login of batched proven on/g)).toHaveLength(2);
+});
+
+test('after a promotion every managed password is held against the new primary, and one that somebody set there is found and mended', async () => {
+  const { stack } = group;
+  const [primary, standby] = group.group.members;
+  if (primary === undefined || standby === undefined) throw new Error('the group has no standby');
+  const guard = guardOf({ stack } as Engine, 'host-1');
+  /** With the password on record, on what is the primary then. */
+  const isLetIn = async (user: string) => {
+    const ssl = { ca: stack.target.address.tls.caCertificate };
+    const place = { host: standby.address, port: standby.port, database: 'moved', ssl };
+    const client = new pg.Client({ ...place, user, password: 'changeme' });
+    const refusal = await client.connect().then(
+      () => undefined,
+      ({ code }: { code?: string }) => code,
+    );
+    await client.end().catch(() => undefined);
+    return refusal ?? 'let in';
+  };
+  const users = ['moved_app', 'moved_other'];
+  await provision(
+    stack,
+    tenantRequest({ id: 'moved', users: users.map((name, index) => userOf(name, { db_owner: index === 0 })) }),
+  );
+  await guard.check();
+  expect((await guard.findings()).filter(({ kind }) => kind === 'password')).toEqual([]);
+  // It ends when the standby has everything.
+  await primary.stop();
+  await standby.promote();
+  await standby.query(`ALTER ROLE moved_app PASSWORD 'by hand'; ALTER ROLE batched PASSWORD 'by hand'`);
+  const found = await until(async () => {
+    await guard.check().catch(() => undefined);
+    const passwords = (await guard.findings()).filter(({ kind }) => kind === 'password');
+    return passwords.length > 0 ? passwords : undefined;
+  }, 90_000);
+  expect(found.map(({ role, state }) => [role, state]).toSorted()).toEqual([
+    ['batched', 'open'],
+    ['moved_app', 'open'],
+  ]);
+  expect(await isLetIn('moved_app')).toBe('28P01');
+  await guard.policy({ password: 'repair' });
+  await guard.checkAndRepair();
+  expect(await isLetIn('moved_app')).toBe('let in');
+  expect(await isLetIn('moved_other')).toBe('let in');
 });

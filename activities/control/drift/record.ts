@@ -17,6 +17,7 @@ import { recordSightings } from '../../../store/drift/sightings.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { DriftReport } from '../types.ts';
 import { guardedRole } from './compare.ts';
+import { sweepOrphans } from './leases.ts';
 import type { LoginProofs, PasswordCheck } from './passwords.ts';
 import { type Authority, acceptRepair, planRepair } from './repair.ts';
 import { heldBackBy, restraintOf, supersededBy } from './restraint.ts';
@@ -56,6 +57,7 @@ export async function record(
     ...(inspected?.comparison.findings ?? []),
     ...checks.flatMap(({ finding }) => finding ?? []),
     ...proofs.refused,
+    ...sight.leases.findings,
   ];
   const known = await knownFindings(tx, serverName);
   const hashed = found.slice(0, MAX_FINDINGS).map((finding) => ({ ...finding, key: keyHash(finding) }));
@@ -73,6 +75,7 @@ export async function record(
     judgement.seen.map((judged) => ({ ...judged, keyHash: judged.finding.key })),
   );
   await endFindings(tx, judgement.gone);
+  const swept = await sweepOrphans(tx, serverName, sight.leases);
   if (sight.history !== 'same') await forgetProofs(tx, serverName);
   await keepSnapshots(tx, seen);
   const taskIds = await repair(deps, tx, seen, judgement.repair);
@@ -86,7 +89,7 @@ export async function record(
     problem: null,
     observed: true,
     nextInSeconds:
-      busy || taskIds.length > 0 || (inspected === undefined && judgement.repair.length > 0)
+      busy || swept.length > 0 || taskIds.length > 0 || (inspected === undefined && judgement.repair.length > 0)
         ? Math.min(SOON_SECONDS, records.policy.intervalSeconds)
         : records.policy.intervalSeconds,
     history: glance.history,
@@ -127,6 +130,7 @@ const keyHash = ({ key }: DriftFinding): string => createHash('sha256').update(k
 /** What this look says nothing of: it was not read, or is being changed. */
 function isLeftOut(finding: KnownFinding, { sight, checks, proofs }: Seen): boolean {
   const { inspected } = sight;
+  if (finding.kind === 'lease_orphan' || finding.kind === 'lease_ghost') return false;
   if (finding.kind === 'password') {
     const { role } = finding;
     const told = checks.some((check) => check.role === role) || proofs.proven.includes(role ?? '');

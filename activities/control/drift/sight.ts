@@ -15,6 +15,7 @@ import type { ConnectionLease, TargetServer } from '../../../platform/target/tar
 import { recentRequests } from '../../../store/drift/requests.ts';
 import type { ControlDeps } from '../deps.ts';
 import { type Comparison, compareServer } from './compare.ts';
+import { type SeenLeases, seeLeases } from './leases.ts';
 import { type DriftRecords, type RecentChanges, recentChanges } from './records.ts';
 
 /** One connection reads what belongs to the server, the other one database after the other. */
@@ -29,6 +30,8 @@ export interface Sight {
   history: HistoryVerdict;
   /** Nothing has changed since it was last read as a whole. */
   same: boolean;
+  /** Of leases, which are compared at every look: their records change more often than anything else. */
+  leases: SeenLeases;
   /** Undefined where nothing has changed. */
   inspected: Inspection | undefined;
 }
@@ -59,7 +62,8 @@ export async function see(
     look.basis === records.basis &&
     history === 'same' &&
     JSON.stringify(sorted(look.fingerprints)) === JSON.stringify(sorted(fingerprints));
-  const sight = { records, facts, glance, fingerprints, history, same };
+  const leases = await seeLeases(deps, client, server.name);
+  const sight = { records, facts, glance, fingerprints, history, same, leases };
   if (same && !whole) return { ...sight, inspected: undefined };
   const cluster = await observeCluster(client, { serverName: server.name, facts });
   const observed = await observeDatabases(lease, { cluster, scopes, parallel: CONNECTIONS - 1 });

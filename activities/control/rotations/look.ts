@@ -25,8 +25,12 @@ export async function lookAtRole(client: pg.ClientBase, name: string): Promise<S
  * The role of a rotation, under its lock: who owns it was judged when the rotation was defined, what it can do may have changed
  * since (R5). @throws Failure NotAllowed
  */
-export async function lookUnderRules(client: pg.ClientBase, { rotation }: RotationWork): Promise<SeenRole> {
-  const { roleName: role, serverName, options } = rotation;
+export async function lookUnderRules(
+  client: pg.ClientBase,
+  { rotation }: Pick<RotationWork, 'rotation'>,
+  serverName: string,
+): Promise<SeenRole> {
+  const { roleName: role, options } = rotation;
   const facts = await sessionFacts(client);
   const observed = await observeCluster(client, { serverName, facts });
   const verdict = judgeCondition({ role, when: 'present', ...(options.override && { override: true }) }, observed, {
@@ -37,6 +41,7 @@ export async function lookUnderRules(client: pg.ClientBase, { rotation }: Rotati
   });
   if (verdict.state === 'refused') throw new Failure('NotAllowed', verdict.message);
   const seen = await lookAtRole(client, role);
-  if (seen === undefined) throw new Failure('NotAllowed', `there is no ${describeRotation(rotation)}`);
+  if (seen === undefined)
+    throw new Failure('NotAllowed', `there is no ${describeRotation({ serverName, roleName: role })}`);
   return seen;
 }

@@ -11,6 +11,7 @@ import type { ControlDeps } from '../deps.ts';
 import type { TaskRef } from '../types.ts';
 import { lookAtRole } from './look.ts';
 import { openPending, storeCurrent } from './secrets.ts';
+import { onServersOf } from './servers.ts';
 
 /** The point of no return: the new password is the current one, everywhere where the old one was on record. */
 export async function publishRotation(
@@ -20,12 +21,14 @@ export async function publishRotation(
   const { taskId, windowMs, gapMs } = input;
   const work = await loadRotationWork(deps.db, taskId);
   const password = await openPending(deps, work);
-  const server = await deps.targets.get(work.serverName);
   const { login } = work.run;
-  const oid = await server.onMaintenance(
-    { applicationName: 'pgsteward', doing: `looking at role "${login}"` },
-    async (client) => (await lookAtRole(client, login))?.oid ?? 0,
-  );
+  const oids = await onServersOf(deps, work, async (server) => ({
+    serverName: server.name,
+    oid: await server.onMaintenance(
+      { applicationName: 'pgsteward', doing: `looking at role "${login}"` },
+      async (client) => (await lookAtRole(client, login))?.oid ?? 0,
+    ),
+  }));
   await inTransaction(deps.db, async (tx) => {
     const rotation = await lockRotation(tx, work.rotation.id);
     if (rotation === undefined || (await findRunOfTask(tx, taskId))?.settledAt != null) return;
@@ -33,13 +36,13 @@ export async function publishRotation(
     await storeCurrent(deps, tx, { rotationId: rotation.id, version, password });
     const alternating = rotation.strategy === 'alternating';
     await settleRotations(tx, [{ id: rotation.id, login: alternating ? login : null, secretVersion: version }]);
-    await (alternating ? recordLogin(tx, work, oid) : recordOfDatabase(deps, tx, work, password));
-    const submitted = { kind: 'password', password } as const;
-    const fingerprint = passwordFingerprint(deps.sealer, work.serverName, login, submitted);
-    await noteRoles(tx, {
-      serverName: work.serverName,
-      roles: [{ roleName: login, oid, passwordFingerprint: fingerprint }],
-    });
+    if (!alternating) await recordOfDatabase(deps, tx, work, password);
+    for (const { serverName, oid } of oids) {
+      if (alternating) await recordLogin(tx, { ...work, serverName }, oid);
+      const submitted = { kind: 'password', password } as const;
+      const fingerprint = passwordFingerprint(deps.sealer, serverName, login, submitted);
+      await noteRoles(tx, { serverName, roles: [{ roleName: login, oid, passwordFingerprint: fingerprint }] });
+    }
     await markRunSettled(tx, taskId);
     // What is left is of the former login alone.
     await releaseDatabases(tx, input);
@@ -74,7 +77,7 @@ async function recordLogin(tx: Queryable, { serverName, rotation, run }: Rotatio
 async function recordOfDatabase(
   deps: ControlDeps,
   tx: Queryable,
-  { serverName, run }: RotationWork,
+  { serverName, servers, run }: RotationWork,
   password: string,
 ): Promise<void> {
   const { rows } = await tx.query<{ databaseId: string | null }>(
@@ -88,10 +91,8 @@ async function recordOfDatabase(
   const owner = databaseSecretOwner(databaseId);
   await tx.query('DELETE FROM secrets WHERE id = $1', [id]);
   await insertSecrets(tx, [sealStored(deps.sealer, { id, owner, version }, password)]);
-  await tx.query('UPDATE credentials SET secret_id = $3, version = $4 - 1 WHERE server_name = $1 AND role_name = $2', [
-    serverName,
-    run.login,
-    id,
-    version,
-  ]);
+  await tx.query(
+    'UPDATE credentials SET secret_id = $3, version = $4 - 1 WHERE server_name = ANY ($1) AND role_name = $2',
+    [servers, run.login, id, version],
+  );
 }

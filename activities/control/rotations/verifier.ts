@@ -2,13 +2,20 @@ import type pg from 'pg';
 import { scramVerifier } from '../../../platform/scram/verifier.ts';
 import { sessionFacts } from '../../../platform/target/catalog/cluster.ts';
 import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
+import type { TargetServer } from '../../../platform/target/target-server.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
 import type { ControlDeps } from '../deps.ts';
 import { onceSealed, openPending } from './secrets.ts';
+import { keptOf } from './servers.ts';
 
 /** The verifier of the password that a run sets: the same one however often it is asked for, because others are given it, too. */
-export function verifierOf(deps: ControlDeps, work: RotationWork, client: pg.ClientBase): Promise<string> {
-  return onceSealed(deps, work, 'verifier', async () => {
+export function verifierOf(
+  deps: ControlDeps,
+  work: RotationWork,
+  on: { server: TargetServer; client: pg.ClientBase },
+): Promise<string> {
+  const { client, server } = on;
+  return onceSealed(deps, work, keptOf(work, 'verifier', server), async () => {
     const iterations = iterationsOf(await sessionFacts(client));
     return scramVerifier({ password: await openPending(deps, work), iterations });
   });

@@ -102,6 +102,13 @@ describe('whose word counts', () => {
     ['a named account', {}, bob, undefined],
     ['a role', {}, { account: 'eve', role: 'admin' }, undefined],
     ['the requester, also as an administrator', {}, { account: 'ann', role: 'admin' }, 'forbidden'],
+    ['another account of the requester', {}, { accounts: ['bob', 'ann'] }, 'forbidden'],
+    [
+      'a second time from another account',
+      { votes: [{ account: 'joe', verdict: 'approve' }] },
+      { accounts: ['joe'] },
+      'said',
+    ],
     ['somebody else', {}, { account: 'eve' }, 'forbidden'],
     ['another plan', {}, { planHash: 'other' }, 'other_plan'],
     ['after the time', { expired: true }, bob, 'decided'],

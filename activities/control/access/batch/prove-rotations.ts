@@ -2,14 +2,13 @@ import { cancellationSignal } from '@temporalio/activity';
 import { Failure } from '../../../../domain/failures.ts';
 import { taskApplicationName } from '../../../../domain/marker.ts';
 import { label } from '../../../../domain/replication/endpoints.ts';
-import { WAL_POSITION_SQL } from '../../../../domain/sql/rotation.ts';
 import type { Endpoint } from '../../../../platform/target/address.ts';
 import { proveLogin } from '../../../../platform/target/prove-login.ts';
 import type { TargetServer } from '../../../../platform/target/target-server.ts';
 import type { ControlDeps } from '../../deps.ts';
 import { awaitReplay } from '../../rotations/await-replay.ts';
 import { proofLine } from '../../rotations/proof-line.ts';
-import { notReplayed, REPLAY_WITHIN_MS } from '../../rotations/prove-rotation.ts';
+import { endOfWal, notReplayed, REPLAY_WITHIN_MS } from '../../rotations/prove-rotation.ts';
 import { takeBack } from '../../rotations/take-back.ts';
 import { endSessions } from './end-sessions.ts';
 import type { Item, ItemOutcome } from './items.ts';
@@ -101,10 +100,7 @@ async function standbysOf({ server, batchId }: Pick<Round, 'server' | 'batchId'>
   if (server.address.endpoints.length === 1) return { standbys: [], behind };
   const answers = await server.askEndpoints(sessionOf(batchId, 'asking endpoints'));
   const standbys = answers.filter(({ state }) => state !== 'primary').map(({ endpoint }) => endpoint);
-  const position = await server.onMaintenance(sessionOf(batchId, 'asking for the end of the WAL'), async (client) => {
-    const { rows } = await client.query<{ position: number }>(WAL_POSITION_SQL);
-    return rows[0]?.position ?? 0;
-  });
+  const position = await endOfWal(server, sessionOf(batchId, 'asking for the end of the WAL'));
   await Promise.all(standbys.map((endpoint) => awaitReplay(server, endpoint, { position, withinMs: REPLAY_FOR_MS })));
   return { standbys, behind };
 }
@@ -118,6 +114,9 @@ const sessionOf = (batchId: string, doing: string) => ({
 /** @returns what came of the request, or why nothing can be said of the primary now */
 async function prove(round: Round, item: Item, outcome: Done): Promise<ItemOutcome | Failure> {
   const { server, standbys, behind } = round;
+  // One refusal tells enough of a standby that lags: the others of this round try nothing.
+  const [lagging] = behind;
+  if (lagging !== undefined) return later(`standby ${label(lagging)} has not replayed it yet`);
   const login = loginOf(item);
   const signal = cancellationSignal();
   const lines: string[] = [];
@@ -127,7 +126,6 @@ async function prove(round: Round, item: Item, outcome: Done): Promise<ItemOutco
   lines.push(line);
   for (const at of standbys) {
     const where = label(at);
-    if (behind.has(at)) return later(`standby ${where} has not replayed it yet`);
     const there = await proveLogin(server, { ...login, at, signal });
     const said = await orFailure(async () => proofLine(login.role, where, there));
     if (said instanceof Failure) {
