@@ -104,10 +104,10 @@ describe('docker run … dev', { timeout: 2 * START_BOUND_MS }, () => {
   });
 
   it('runs as nobody in particular and leaves no process behind that has ended', async () => {
-    const { Processes, Titles } = await docker.getContainer(name).top({ ps_args: '-eo uid,stat,comm' });
-    expect(Titles).toEqual(['UID', 'STAT', 'COMMAND']);
-    expect(new Set(Processes.map(([uid]: string[]) => uid))).toEqual(new Set(['10001']));
-    expect(Processes.filter(([, state]: string[]) => state?.startsWith('Z'))).toEqual([]);
+    const { Processes, Titles } = await docker.getContainer(name).top({ ps_args: '-eo pid,uid,stat' });
+    expect(Titles).toEqual(['PID', 'UID', 'STAT']);
+    expect(new Set(Processes.map(([, uid]: string[]) => uid))).toEqual(new Set(['10001']));
+    expect(Processes.filter(([, , state]: string[]) => state?.startsWith('Z'))).toEqual([]);
   });
 
   it('ends in order when it is stopped, and goes on with its state when it is started again', async () => {
