@@ -2,9 +2,9 @@
 import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { Failure, type FailureType } from '../domain/failures.ts';
+import { isMetadataUnavailable } from '../store/metadata-errors.ts';
 import { ApiError, type ApiErrorName, endpointErrorResponse, errorResponse, requestIdOf } from './errors.ts';
 import { loggedPath } from './logged-path.ts';
-import { isMetadataUnavailable } from './metadata-errors.ts';
 import { schemaErrorResponse } from './schema-errors.ts';
 
 /** Where errors that nobody foresaw are written, with the request id that the caller was given. */

@@ -24,6 +24,9 @@ const HEARTBEATS_PER_TIMEOUT = 4;
  */
 export const HEARTBEAT_THROTTLE_MS = 1_000;
 
+/** What an error that an activity let through is after all, where the process knows. */
+export type Foreseen = (error: unknown) => Failure | undefined;
+
 /**
  * The edge between activities and Temporal: heartbeats while the activity runs (so that a killed worker is noticed and a
  * cancellation arrives), each with what the activity said last, and turns what it throws into a failure that holds no more than may be shown.
@@ -32,6 +35,7 @@ export const HEARTBEAT_THROTTLE_MS = 1_000;
 export function activityEdge(
   log: Log,
   metrics?: Pick<Metrics, 'stepEnded'>,
+  foreseen: Foreseen = () => undefined,
 ): (context: Context) => { inbound: ActivityInboundCallsInterceptor; outbound: ActivityOutboundCallsInterceptor } {
   return (context) => {
     let about: LogContext = {};
@@ -57,7 +61,7 @@ export function activityEdge(
                 end = { outcome: 'cancelled' };
                 throw context.cancellationSignal.reason;
               }
-              const failure = toApplicationFailure(error, context, log);
+              const failure = toApplicationFailure(foreseen(error) ?? error, context, log);
               end = { outcome: 'failed', failure: failure.type ?? 'Unexpected' };
               throw failure;
             } finally {

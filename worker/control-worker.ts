@@ -6,6 +6,7 @@ import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { activityEdge, HEARTBEAT_THROTTLE_MS, NO_SINKS, tracedBy } from './activity-edge.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { metadataAway } from './metadata-away.ts';
 import { looksStandFor, type Observability } from './observability.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import { ensureSchedule } from './schedules.ts';
@@ -72,7 +73,11 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
       log,
     }),
     interceptors: {
-      activity: [activityEdge(log, observe?.metrics), ...tracedBy(observe), ...(options.interceptors ?? [])],
+      activity: [
+        activityEdge(log, observe?.metrics, metadataAway),
+        ...tracedBy(observe),
+        ...(options.interceptors ?? []),
+      ],
     },
     sinks: observe?.tracing?.sinks ?? NO_SINKS,
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
