@@ -2,7 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import type pg from 'pg';
 import { inTransaction, type Queryable } from '../store/connection.ts';
-import { findAnswer, storeAnswer } from '../store/idempotency.ts';
+import { findAnswer, releaseAnswer, storeAnswer } from '../store/idempotency.ts';
 import { type ApiVariables, type Caller, callerOf } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
 import { ApiError } from './errors.ts';
@@ -37,7 +37,14 @@ export function tellReplays() {
 /** Identifies a request by its route and `content`: everything that makes it what it is, secrets included. */
 export function changeRequest<Answer>(
   deps: Pick<ApiDeps, 'db' | 'sealer'>,
-  request: { caller: Caller; route: string; content: unknown; answer: z.ZodType<Answer> },
+  request: {
+    caller: Caller;
+    route: string;
+    content: unknown;
+    answer: z.ZodType<Answer>;
+    /** Whether what was accepted has come to nothing in a way that another attempt may not: then the key is free again. */
+    isSpent?: ((answer: Answer) => Promise<boolean>) | undefined;
+  },
 ): ChangeRequest<Answer> {
   const { route } = request;
   const { account, idempotencyKey: key } = request.caller;
@@ -49,8 +56,13 @@ export function changeRequest<Answer>(
     const kept = await findAnswer(deps.db, { account, route, key });
     if (kept === undefined) return undefined;
     if (!deps.sealer.matchesFingerprint(text, kept.requestHash)) throw keyConflict();
+    const answer = request.answer.parse(kept.response);
+    if (await request.isSpent?.(answer)) {
+      await releaseAnswer(deps.db, { account, route, key }, kept.response);
+      return undefined;
+    }
     replayed.add(request.caller);
-    return request.answer.parse(kept.response);
+    return answer;
   }
 
   const change: ChangeRequest<Answer> = {

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
 import type { Signals, Wake } from './signals.ts';
@@ -29,6 +30,12 @@ const FIND_ALL_ENDED = prepared(
    WHERE t.id = ANY ($1::uuid[]) AND t.status IN ('completed', 'failed', 'canceled')`,
 );
 
+/** Those of the tasks that have ended by now. */
+export async function endsSoFar(db: Queryable, taskIds: readonly string[]): Promise<(EndedTask & { id: string })[]> {
+  const { rows } = await db.query<EndedTask & { id: string }>(FIND_ALL_ENDED([taskIds]));
+  return rows;
+}
+
 /**
  * Waits for several tasks to end.
  * @returns those that have ended within `boundMs`
@@ -45,8 +52,7 @@ export async function taskEnds(
     const open = wait.taskIds.filter((id) => !ended.has(id));
     const boundMs = Math.min(LOOK_EVERY_MS, deadline - performance.now());
     wakes = open.map((id) => deps.signals.next('ended', id, boundMs));
-    const { rows } = await deps.db.query<EndedTask & { id: string }>(FIND_ALL_ENDED([open]));
-    for (const { id, ...end } of rows) ended.set(id, end);
+    for (const { id, ...end } of await endsSoFar(deps.db, open)) ended.set(id, end);
     if (ended.size < wait.taskIds.length && performance.now() < deadline) continue;
     for (const wake of wakes) wake.cancel();
     return ended;

@@ -39,6 +39,18 @@ export async function storeAnswer(db: Queryable, entry: IdempotencyEntry, respon
   return rowCount === 1;
 }
 
+/** Gives a key back, unless another answer was stored under it meanwhile. */
+export async function releaseAnswer(
+  db: Queryable,
+  entry: Omit<IdempotencyEntry, 'requestHash'>,
+  response: unknown,
+): Promise<void> {
+  await db.query(
+    'DELETE FROM idempotency_keys WHERE account = $1 AND route = $2 AND key = $3 AND response = $4::jsonb',
+    [entry.account, entry.route, entry.key, JSON.stringify(response)],
+  );
+}
+
 /** Removes answers past their window. */
 export async function pruneAnswers(db: Queryable): Promise<void> {
   await db.query('DELETE FROM idempotency_keys WHERE created_at <= now() - make_interval(mins => $1)', [

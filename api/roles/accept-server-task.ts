@@ -44,6 +44,8 @@ export interface RequestIdentity {
   route: string;
   /** Secrets that the caller sent included; nothing that is made here. */
   content: unknown;
+  /** Whether the tasks of the same request came to nothing, so that it is another attempt; unless given it never is. */
+  isSpent?: (taskIds: readonly string[]) => Promise<boolean>;
 }
 
 /** A request for one change of a server. */
@@ -83,8 +85,11 @@ export async function acceptServerTasks(
   beforeAccepting: (taskIds: readonly string[]) => void = () => undefined,
 ): Promise<{ taskIds: string[]; fresh: boolean }> {
   let fresh = false;
-  const { route, content } = identity;
-  const request = changeRequest(deps, { caller, route, content, answer: acceptedSchema });
+  const { route, content, isSpent } = identity;
+  const request = changeRequest<{ taskIds: string[] }>(deps, {
+    ...{ caller, route, content, answer: acceptedSchema },
+    isSpent: isSpent && (async ({ taskIds }) => isSpent(taskIds)),
+  });
   const { taskIds } = await request.once(async () => {
     const tasks = changes.map((change) => ({ change, taskId: newTaskId() }));
     const ids = tasks.map(({ taskId }) => taskId);

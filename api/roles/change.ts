@@ -1,6 +1,7 @@
 import { withoutSecrets } from '../../domain/access/document/parse.ts';
 import type { AccessOptions } from '../../domain/access/request-options.ts';
-import { LOOK_EVERY_MS } from '../../store/completions.ts';
+import { FAILURES, isFailureType } from '../../domain/failures.ts';
+import { type EndedTask, endsSoFar, LOOK_EVERY_MS } from '../../store/completions.ts';
 import type { AccessResult } from '../../store/server-work.ts';
 import type { Wake } from '../../store/signals.ts';
 import type { Caller } from '../caller.ts';
@@ -73,11 +74,25 @@ async function accept(
   const waitFor = (taskIds: readonly string[]) => {
     for (const taskId of taskIds) wakes.set(taskId, deps.signals.next('ended', taskId, LOOK_EVERY_MS));
   };
-  const accepted = await acceptServerTasks(deps, caller, identity, acceptable, waitFor);
+  const isSpent = (taskIds: readonly string[]) => failedInPassing(deps, taskIds);
+  const accepted = await acceptServerTasks(deps, caller, { ...identity, isSpent }, acceptable, waitFor);
   if (accepted.fresh) return { ...accepted, wakes };
   // Those of a request that turned out to be a repetition.
   for (const wake of wakes.values()) wake.cancel();
   return { ...accepted, wakes: new Map() };
+}
+
+/**
+ * Whether nothing was done for any of them, and only for reasons that pass. The caller was told to try again: under the same key this
+ * has to be another attempt, not the same answer for ten minutes.
+ */
+async function failedInPassing({ db }: ServerApiDeps, taskIds: readonly string[]): Promise<boolean> {
+  const ends = await endsSoFar(db, taskIds);
+  return ends.length === taskIds.length && ends.every(hasFailedInPassing);
+}
+
+function hasFailedInPassing({ status, result }: EndedTask): boolean {
+  return status === 'failed' && isFailureType(result.failure) && FAILURES[result.failure].retryable;
 }
 
 function toAcceptable({

@@ -1,4 +1,5 @@
 /** What is out of order: servers that are down, logins that nobody knows, leases that cannot be ended, and who is told. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventNames } from '../../domain/notifications/events.ts';
 import { until } from '../support/follow.ts';
@@ -135,4 +136,37 @@ test('a server that is down stalls no lease of another server, and its leases en
   }, 60_000);
   expect(left).toBe(true);
   expect(await sql(`SELECT 1 FROM pg_roles WHERE rolname ~ '^lease_'`)).toEqual([]);
+});
+
+describe('a lease whose time was over before its login could be made', () => {
+  test('is refused, and asked for again under the same key it is another one', async () => {
+    const { stack } = leases;
+    await stack.controlWorker.stop();
+    const headers = { 'Idempotency-Key': randomUUID() };
+    const wish = { ttl: 2, max_ttl: 60, name: 'late' };
+    const first = leases.ask(wish, headers);
+    await until(async () => {
+      const { rowCount } = await stack.control.db.query(
+        `SELECT FROM leases WHERE role_name ~ '^lease_late_' AND ends_at < now()`,
+      );
+      return rowCount === 1 ? true : undefined;
+    });
+    await stack.restartControlWorker();
+    expect(await first).toMatchObject({ status: 503, body: { name: 'unavailable' } });
+    const second = await until(async () => {
+      const answer = await leases.ask(wish, headers);
+      return answer.status === 503 ? undefined : answer;
+    });
+    expect(second).toMatchObject({ status: 201, body: { password: expect.any(String) } });
+    // What was given is given again, and to the same request only.
+    expect((await leases.ask(wish, headers)).body).toMatchObject({ id: second.body.id });
+    expect((await leases.ask({ ...wish, ttl: 3 }, headers)).status).toBe(409);
+    const { rows } = await stack.control.db.query(
+      `SELECT state FROM leases WHERE role_name ~ '^lease_late_' ORDER BY id`,
+    );
+    const states = rows.map(({ state }) => state);
+    expect(states.at(-1)).toMatch(/^(active|ending|ended)$/);
+    // On a slow machine it may have been late more than once.
+    expect(new Set(states.slice(0, -1))).toEqual(new Set(['refused']));
+  });
 });
