@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { databaseRequests } from '../../domain/clusters/flavor-requests.ts';
 import { insertRequest, newTaskId } from '../../store/accepted-requests.ts';
+import { until } from '../support/follow.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 
 const SERVER = 'host-1';
@@ -14,7 +15,10 @@ afterAll(() => stack?.stop());
 
 /** What a look at the server, which saw this database, asks for. */
 async function seeTo(database: string): Promise<{ status: string; error?: string }> {
-  const work = { groups: undefined, databases: [{ name: database, install: { cover: false, guard: false }, connect: true }] };
+  const work = {
+    groups: undefined,
+    databases: [{ name: database, install: { cover: false, guard: false }, connect: true }],
+  };
   const [request] = databaseRequests(work);
   if (request === undefined) throw new Error('there is no request for the database');
   const taskId = newTaskId();
@@ -23,7 +27,10 @@ async function seeTo(database: string): Promise<{ status: string; error?: string
     ...{ document: request.document, options: request.options },
     audit: { actor: 'test', detail: request.detail },
   });
-  return (await stack.call('GET', `/v1/servers/${SERVER}/tasks/${taskId}?wait=60`)).body;
+  return until(async () => {
+    const { body } = await stack.call('GET', `/v1/servers/${SERVER}/tasks/${taskId}?wait=20`);
+    return ['completed', 'failed'].includes(body.status) ? body : undefined;
+  }, 90_000);
 }
 
 test('a database that was dropped since it was seen needs nothing for flavors', async () => {
