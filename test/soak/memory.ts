@@ -39,7 +39,8 @@ export function watchMemory({ processes }: Installation): { stop(): MemoryOfProc
       const pid = pidOf();
       if (pid === undefined) continue;
       const statm = await readFile(`/proc/${pid}/statm`, 'utf8').catch(() => undefined);
-      if (statm === undefined) continue;
+      // A process that has ended and is not reaped yet has no memory any more.
+      if (statm === undefined || statm.startsWith('0 ')) continue;
       const life = lives.get(`${name} ${pid}`) ?? { name, pid, samples: [] };
       const mib = (Number(statm.split(' ')[1]) * PAGE_BYTES) / MIB;
       life.samples.push({ atMs: performance.now() - startedAt, mib });

@@ -130,8 +130,8 @@ async function soak(installation: Installation, options: SoakOptions): Promise<S
   const applied: AppliedDocument = { last: undefined };
   const work = startTraffic(traffic, { ...prepared, applied, concurrency: options.concurrency });
   const progress = setInterval(() => say(progressLine(journal, killer, startedAt)), PROGRESS_MS);
+  const killing = killer.run(closing.signal);
   try {
-    const killing = killer.run(closing.signal);
     await Promise.race([delay(minutes * 60_000, undefined, { signal }), work, killing]);
     while (killed(killer) < options.leastKills)
       await Promise.race([delay(POLL_MS, undefined, { signal }), work, killing]);
@@ -141,6 +141,8 @@ async function soak(installation: Installation, options: SoakOptions): Promise<S
   } finally {
     closing.abort();
     clearInterval(progress);
+    // A server that was killed is about to be started again: only after that everything can be stopped.
+    await Promise.allSettled([killing, ...(signal.aborted ? [work] : [])]);
   }
   const lives = memory.stop();
   const lasted = (performance.now() - startedAt) / 60_000;

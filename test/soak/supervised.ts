@@ -64,6 +64,8 @@ export function supervise(options: {
       stdio: ['ignore', log.fd, log.fd],
     });
     await log.close();
+    // Asked to stop while there was nothing to stop yet.
+    if (stopping) started.kill('SIGKILL');
     child = started;
     let isReady = false;
     started.once('exit', (code, signal) => {

@@ -29,8 +29,9 @@ export const checkTasks: Check = async ({ installation, journal }) => {
   return [...lost, ...nobodys, ...mute, ...unclean];
 };
 
-/** An outage was longer than the lease; its client asked again. */
-const TOO_LATE = 'the lease had ended before its login could be made';
+/** An outage was longer than the lease: its client asks for another one. */
+const TOO_LATE =
+  /^the lease had ended before its login could be made$|^the login "lease_\w+" is not on the server any more/;
 
 /** Rounds that failed although nothing was wrong with what they were to do. */
 export const checkBatches: Check = async ({ installation }) => {
@@ -38,6 +39,6 @@ export const checkBatches: Check = async ({ installation }) => {
     `SELECT type, entity_id AS entity, error, count(*)::int AS count FROM tasks
      WHERE type IN ('change_role', 'drop_role', 'rotate_password', 'check_drift') AND status = 'failed' GROUP BY 1, 2, 3`,
   );
-  const unexplained = rows.filter(({ error }) => error !== TOO_LATE);
+  const unexplained = rows.filter(({ error }) => !TOO_LATE.test(error));
   return unexplained.map(({ type, entity, error, count }) => `${count} × ${type} of ${entity} failed: ${error}`);
 };
