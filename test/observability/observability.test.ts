@@ -214,7 +214,7 @@ test('without a collector nothing of OpenTelemetry but its interface is loaded',
 
 test('whoever supervises a process learns whether it does its work', async () => {
   let well = false;
-  const watched = await serveMetrics(stack.observe.metrics, { address: '127.0.0.1', port: 0 }, () => well);
+  const watched = await serveMetrics(createMetrics({ service: 'test' }), { address: '127.0.0.1', port: 0 }, () => well);
   try {
     expect((await fetch(`${watched.url}/healthz`)).status).toBe(503);
     well = true;
