@@ -10,7 +10,8 @@ const FIRST_WITH_PREDEFINED = 140_000;
 const FIRST_WITH_ADMIN_OPTION = 160_000;
 /** Of the four connections of a server: one for the whole of it, and two that look into databases. */
 const PARALLEL = 2;
-const NO_SUCH_DATABASE = '3D000';
+/** SQLSTATEs of a database that is gone, or that nobody can enter because it is about to go. */
+const GONE = new Set(['3D000', '55000']);
 
 interface ServerRow {
   versionNum: number;
@@ -115,8 +116,8 @@ async function lookInto(
   } catch (error) {
     const failure = toFailure(reasonOf(error), `looking into database "${database.name}"`);
     if (failure.retryable) throw failure;
-    // Dropped since it was listed.
-    if (failure.details.sqlstate === NO_SUCH_DATABASE) return undefined;
+    // Dropped since it was listed, or closed in order to be dropped: those that are closed are not listed.
+    if (GONE.has(String(failure.details.sqlstate))) return undefined;
     return { facts: { ...database, installed: null, unread: failure.message }, exposed: [] };
   }
 }

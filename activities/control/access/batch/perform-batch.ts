@@ -14,7 +14,7 @@ import type { BatchRound } from '../../types.ts';
 import { changeTogether, type Share } from './change-together.ts';
 import { closeRound } from './close-round.ts';
 import { endSessions } from './end-sessions.ts';
-import { enterDatabase } from './enter-database.ts';
+import { enterDatabase, isGone } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
 import { leaseShares, leaseTogether } from './leases.ts';
 
@@ -147,9 +147,10 @@ async function carryOut(
     const { reason } = result;
     // Nobody foresaw it, or the worker stops: nothing is known of what came of the requests.
     if (!(reason instanceof Failure)) throw reason;
-    const given = givenUp(parts[index]?.items ?? [], reason);
+    const items = parts[index]?.items ?? [];
+    const given = new Map([...givenUp(items, reason), ...withoutTheirDatabase(items, reason)]);
     for (const [taskId, outcome] of given) outcomes.set(taskId, outcome);
-    if (reason.retryable && given.size < (parts[index]?.items.length ?? 0)) trouble = reason;
+    if (reason.retryable && given.size < items.length) trouble = reason;
   }
   return { outcomes, trouble };
 }
@@ -163,6 +164,20 @@ function givenUp(items: readonly Item[], failure: Failure): Map<string, ItemOutc
     !failure.retryable ||
     Date.now() - work.createdAt.getTime() >= (work.options.patienceMs ?? Number.POSITIVE_INFINITY);
   return new Map(items.filter(isOver).map(({ work }) => [work.taskId, { state: 'failed', failure }]));
+}
+
+/**
+ * Of requests whose database is gone, those that see to the flavors of cluster roles there: it was listed when they were made, and
+ * nothing is left to be done. Whoever asked for a role has nothing to do with that database.
+ */
+function withoutTheirDatabase(items: readonly Item[], failure: Failure): Map<string, ItemOutcome> {
+  const concerned = isGone(failure) ? items.filter(({ work }) => work.options.flavors !== undefined) : [];
+  return new Map(
+    concerned.map(({ work }): [string, ItemOutcome] => [
+      work.taskId,
+      { state: 'done', roles: [], steps: [], passwordsCompared: true, plainText: false },
+    ]),
+  );
 }
 
 async function carryOutPart(
