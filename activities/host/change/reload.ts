@@ -49,9 +49,11 @@ export async function reload(context: HostContext, work: ChangeWork): Promise<No
  * Between the change of a password on the server and the reload PostgREST may have wanted a connection: it ends then, with words that
  * are otherwise a refusal of the new files. @returns false where it is to be started again
  */
-async function readAgain(context: HostContext, { change: { next }, loginProven, say }: ChangeWork): Promise<boolean> {
+async function readAgain(context: HostContext, work: ChangeWork): Promise<boolean> {
+  const { loginProven, readyTimeoutMs, say } = work;
+  const { next } = work.change;
   say('reloading');
-  const applied = applyFiles(context, next);
+  const applied = applyFiles(context, next, readyTimeoutMs);
   if (!loginProven) {
     await applied;
     return true;

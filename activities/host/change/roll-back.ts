@@ -10,6 +10,8 @@ import type { ServiceChange } from './service-change.ts';
 
 /** A database that is up answers at once; one that is down is no reason to keep the new state. */
 const READY_WITHIN_MS = 20_000;
+/** A service that has not read what it had before by then is started anew. */
+const RELOAD_TIMEOUT_MS = 10_000;
 const STOP_GRACE_MS = 2_000;
 
 /**
@@ -40,7 +42,7 @@ async function restoreFiles(context: HostContext, previous: ServiceLaunch): Prom
   if (files !== undefined) await writeServiceDirectory(directory, files, runtime.fileOwner);
   await records.write(previous);
   if (files !== undefined && (await runtime.inspect(unit))?.running === true) {
-    await applyFiles(context, previous).catch(async (error: unknown) => {
+    await applyFiles(context, previous, RELOAD_TIMEOUT_MS).catch(async (error: unknown) => {
       context.log.warn({ err: error, unit }, 'restored files were not reloaded: the service is started anew');
       await runtime.stop(unit, { graceMs: STOP_GRACE_MS });
     });

@@ -43,6 +43,16 @@ describe.each(await runtimesHere())('a reload with the %s runtime', { timeout: 9
   const files = (name: string) => join(directory.path, 'services', bundle.instanceId, name);
   const asRole = (secret: string) => ({ headers: { authorization: `Bearer ${token('other_anon', secret)}` } });
 
+  test('waits for a database that is away for a while: PostgREST has read everything once that is back', async () => {
+    await host.up(bundle);
+    // Nobody reads a schema meanwhile; longer than a reload was once waited for.
+    const away = database.run('BEGIN', 'LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE', 'SELECT pg_sleep(12)', 'COMMIT');
+    const outcome = await host.change(later(bundle, 2, { maxRows: 1 }), { mode: 'reload', readyTimeoutMs: 60_000 });
+    await away;
+    expect(outcome).toMatchObject({ mode: 'reload', gapMs: 0 });
+    expect((await call(PORT, '/products')).text).toBe('[{"id":1}]');
+  });
+
   test('applies everything that can be read again, without one failed request and in the same process', async () => {
     const started = await host.up(bundle);
     const probe = startProbe(PORT);
