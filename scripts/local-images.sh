@@ -39,7 +39,7 @@ debian_mirror() {
 # Imports a root directory as an image, without caches and without the addresses of mirrors.
 import_root() {
   local root=$1 image=$2
-  echo "deb http://deb.debian.org/debian $suite main" >"$root/etc/apt/sources.list"
+  rm -f "$root/etc/apt/sources.list"
   tar -C "$root" --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./var/log/*' \
     --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -cf - . |
     docker import - "$image" >/dev/null
