@@ -9,6 +9,16 @@ import { ensureDependencies, ROOT } from './bootstrap.mjs';
 
 const DOCKER_TIMEOUT_MS = 10_000;
 
+/** What makes and runs the images of the composition, beside an engine; all of it is there after `.ci/run`. */
+const COMPOSITION_NEEDS = {
+  root: async () => process.getuid?.() === 0,
+  docker: () => runs('docker', ['--version']),
+  'docker compose, or docker-compose': async () =>
+    (await runs('docker', ['compose', 'version'])) || (await runs('docker-compose', ['version'])),
+  debootstrap: () => runs('debootstrap', ['--version']),
+  go: () => runs('go', ['version']),
+};
+
 const vitestArguments = process.argv.slice(2);
 const dockerRequired = process.env.REQUIRE_DOCKER === '1';
 const total = { passed: 0, failed: 0 };
@@ -98,16 +108,6 @@ async function findDocker() {
     return { PGSTEWARD_TEST_DOCKER: '0', PGSTEWARD_RUNTIME: 'process' };
   }
 }
-
-/** What makes and runs the images of the composition, beside an engine; all of it is there after `.ci/run`. */
-const COMPOSITION_NEEDS = {
-  root: async () => process.getuid?.() === 0,
-  docker: () => runs('docker', ['--version']),
-  'docker compose, or docker-compose': async () =>
-    (await runs('docker', ['compose', 'version'])) || (await runs('docker-compose', ['version'])),
-  debootstrap: () => runs('debootstrap', ['--version']),
-  go: () => runs('go', ['version']),
-};
 
 /** Whether the composition can be tested with images made on this machine; tells the tests by `PGSTEWARD_TEST_COMPOSE`. */
 async function findComposition({ PGSTEWARD_TEST_DOCKER }) {
