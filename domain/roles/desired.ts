@@ -52,6 +52,12 @@ export function desiredRoles(spec: ResolvedSpec, databaseId: string): DesiredRol
   return [owner, ...users];
 }
 
+/** Owners that are the login of a service, and NOINHERIT for that. */
+export function switchingOwners(spec: ResolvedSpec, databaseId: string): string[] {
+  const owner = ownerRole(spec, databaseId);
+  return spec.services.some(({ connectAs }) => connectAs === owner) ? [owner] : [];
+}
+
 function withNoInherit(attributes: RoleAttribute[]): RoleAttribute[] {
   return [...attributes.filter((attribute) => attribute !== 'INHERIT' && attribute !== 'NOINHERIT'), 'NOINHERIT'];
 }

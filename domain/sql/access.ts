@@ -25,6 +25,35 @@ export function revokeReadOnly(input: { role: string; schemas: readonly string[]
   ].join('; ');
 }
 
+/**
+ * The rights of a database's owner on `public`, by name. From 15 on that schema belongs to pg_database_owner, and before 16 a role
+ * that is NOINHERIT, as the login of a service is, gets nothing from that (roles_is_member_of in src/backend/utils/adt/acl.c): it
+ * could not create a table in its own database. Elsewhere nothing happens. Given as the owner of the schema, for an admin role
+ * that is no superuser reaches it through the database's owner only.
+ */
+export function openPublicSchema(owner: string): string {
+  return asPublicSchemaOwner(`GRANT USAGE, CREATE ON SCHEMA public TO ${quoteIdentifier(owner)}`);
+}
+
+/** Takes back what {@link openPublicSchema} gave. */
+export function closePublicSchema(owner: string): string {
+  return asPublicSchemaOwner(`REVOKE USAGE, CREATE ON SCHEMA public FROM ${quoteIdentifier(owner)}`);
+}
+
+function asPublicSchemaOwner(statement: string): string {
+  const body = `BEGIN
+  IF current_setting('server_version_num')::int < 160000 AND EXISTS (
+    SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+    WHERE n.nspname = 'public' AND r.rolname = 'pg_database_owner'
+  ) THEN
+    SET LOCAL ROLE pg_database_owner;
+    EXECUTE ${quoteLiteral(statement)};
+    RESET ROLE;
+  END IF;
+END`;
+  return `DO ${quoteLiteral(body)}`;
+}
+
 /** Hands everything that a role owns in this database to another one, and ends the rights it has here. One transaction (R10). */
 export function reassignAndDropOwned(role: string, heir: string): string {
   return `REASSIGN OWNED BY ${quoteIdentifier(role)} TO ${quoteIdentifier(heir)}; DROP OWNED BY ${quoteIdentifier(role)}`;

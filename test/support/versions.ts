@@ -36,6 +36,8 @@ export interface VersionedServer {
   log(): Promise<string>;
   /** Stops the server, lets somebody at its data directory, and starts it again at the same address. */
   whileStopped(act: (dataDir: string) => Promise<void>): Promise<void>;
+  stopServer(): Promise<void>;
+  startServer(): Promise<void>;
   /** Ends the server and removes its files. */
   stop(): Promise<void>;
 }
@@ -152,6 +154,8 @@ export async function startServerOf(
       await act(join(home, 'data'));
       await server.start();
     },
+    stopServer: () => server.stop(),
+    startServer: async () => void (await server.start()),
     async stop() {
       await server.stop();
       await rm(home, { recursive: true, force: true });

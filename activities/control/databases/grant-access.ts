@@ -1,6 +1,6 @@
-import { ownerRole } from '../../../domain/roles/desired.ts';
+import { ownerRole, switchingOwners } from '../../../domain/roles/desired.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
-import { createExtensions, grantReadOnly, requireAudience } from '../../../domain/sql/access.ts';
+import { createExtensions, grantReadOnly, openPublicSchema, requireAudience } from '../../../domain/sql/access.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { DROP_SCRIPT_RUNS_SQL } from '../../../domain/sql/script-runs.ts';
 import { listCredentials } from '../../../store/credentials.ts';
@@ -54,6 +54,7 @@ function databaseStatements({ spec, databaseId }: Work): string[] {
   return [
     ...(spec.scripts.postDatabaseCreate.length > 0 ? [DROP_SCRIPT_RUNS_SQL] : []),
     ...(spec.extensions.length > 0 ? [createExtensions(spec.extensions)] : []),
+    ...switchingOwners(spec, databaseId).map(openPublicSchema),
     ...(schemas.length > 0
       ? [grantReadOnly({ role: DEFAULT_ANONYMOUS_ROLE, schemas, owner: ownerRole(spec, databaseId) })]
       : []),

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { Failure } from '../../../domain/failures.ts';
-import { ownerRole } from '../../../domain/roles/desired.ts';
+import { ownerRole, switchingOwners } from '../../../domain/roles/desired.ts';
+import { openPublicSchema } from '../../../domain/sql/access.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { closeLogin, openLogin } from '../../../domain/sql/roles.ts';
 import {
@@ -68,7 +69,8 @@ function scriptOwner(work: Work, passwords: ReadonlyMap<string, string>): Script
 
 function prepareMarker(server: TargetServer, work: Work, owner: string, session: TargetSession): Promise<void> {
   return server.inDatabaseTransaction({ database: work.databaseName }, session, async (client) => {
-    await client.query(`${ENSURE_SCRIPT_RUNS_SQL}; ${grantScriptRuns(owner)}`);
+    const opening = switchingOwners(work.spec, work.databaseId).map(openPublicSchema);
+    await client.query([...opening, ENSURE_SCRIPT_RUNS_SQL, grantScriptRuns(owner)].join('; '));
   });
 }
 

@@ -1,8 +1,15 @@
 import type pg from 'pg';
 import { z } from 'zod';
-import { ownerRole } from '../../../domain/roles/desired.ts';
+import { ownerRole, switchingOwners } from '../../../domain/roles/desired.ts';
 import { DEFAULT_ANONYMOUS_ROLE } from '../../../domain/spec/names.ts';
-import { createExtensions, grantReadOnly, requireAudience, revokeReadOnly } from '../../../domain/sql/access.ts';
+import {
+  closePublicSchema,
+  createExtensions,
+  grantReadOnly,
+  openPublicSchema,
+  requireAudience,
+  revokeReadOnly,
+} from '../../../domain/sql/access.ts';
 import { grantConnect, revokeConnect, setDatabaseOwner } from '../../../domain/sql/databases.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { listCredentials } from '../../../store/credentials.ts';
@@ -97,6 +104,7 @@ function statements(work: ChangeWork, before: Before): string[] {
   return [
     ...(owner === before.owner ? [] : [setDatabaseOwner(databaseName, owner)]),
     ...(before.connect.length === 0 ? [] : [grantConnect(databaseName, before.connect)]),
+    ...switchingOwners(spec, work.databaseId).map(openPublicSchema),
     ...(extensions.length === 0 ? [] : [createExtensions(extensions)]),
     ...(schemas.length === 0 ? [] : [grantReadOnly({ role: DEFAULT_ANONYMOUS_ROLE, schemas, owner })]),
     ...(withAudience.length === 0 ? [] : [requireAudience([...new Set(withAudience)])]),
@@ -124,8 +132,12 @@ export function undoUpdateAccess(deps: ControlDeps, input: TaskRef): Promise<voi
 function takingBack(work: ChangeWork, before: Before): string[] {
   const owner = ownerRole(work.spec, work.databaseId);
   const { schemas, connect } = before;
-  const earlier = audienceRoles(work.change.previous);
+  const { previous } = work.change;
+  const earlier = audienceRoles(previous);
+  const switchedBefore = switchingOwners(previous, work.databaseId);
+  const opened = switchingOwners(work.spec, work.databaseId).filter((name) => !switchedBefore.includes(name));
   return [
+    ...opened.map(closePublicSchema),
     ...(owner === before.owner ? [] : [setDatabaseOwner(work.databaseName, before.owner)]),
     ...(connect.length === 0 ? [] : [revokeConnect(work.databaseName, connect)]),
     ...(schemas.length === 0 ? [] : [revokeReadOnly({ role: DEFAULT_ANONYMOUS_ROLE, schemas, owner })]),
