@@ -19,6 +19,7 @@ export function adoptCreatedDatabase(input: {
 }): string {
   const temporary = quoteIdentifier(input.temporaryName);
   return [
+    joinRole(input.owner),
     `ALTER DATABASE ${temporary} OWNER TO ${quoteIdentifier(input.owner)}`,
     `COMMENT ON DATABASE ${temporary} IS ${quoteLiteral(input.comment)}`,
     `REVOKE CONNECT, TEMPORARY ON DATABASE ${temporary} FROM PUBLIC`,
@@ -27,6 +28,24 @@ export function adoptCreatedDatabase(input: {
       : [`GRANT CONNECT, TEMPORARY ON DATABASE ${temporary} TO ${quoteIdentifiers(input.users)}`]),
     `ALTER DATABASE ${temporary} RENAME TO ${quoteIdentifier(input.name)}`,
   ].join('; ');
+}
+
+/**
+ * Makes an admin role that is no superuser a member of a role that it has made: without that it can neither give that role a
+ * database nor work in it, grant on what it owns, or drop it later. A superuser needs nothing.
+ */
+export function joinRole(role: string): string {
+  const join = (rest: string) => quoteLiteral(`GRANT ${quoteIdentifier(role)} TO CURRENT_USER${rest}`);
+  const body = `BEGIN
+  IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    RETURN;
+  ELSIF current_setting('server_version_num')::int < 160000 THEN
+    EXECUTE ${join('')};
+  ELSE
+    EXECUTE ${join(' WITH INHERIT TRUE, SET TRUE')};
+  END IF;
+END`;
+  return `DO ${quoteLiteral(body)}`;
 }
 
 /** Lets roles connect to a database, by name (R2). */

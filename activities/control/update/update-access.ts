@@ -10,7 +10,7 @@ import {
   requireAudience,
   revokeReadOnly,
 } from '../../../domain/sql/access.ts';
-import { grantConnect, revokeConnect, setDatabaseOwner } from '../../../domain/sql/databases.ts';
+import { grantConnect, joinRole, revokeConnect, setDatabaseOwner } from '../../../domain/sql/databases.ts';
 import { LOCK_SQL } from '../../../domain/sql/locks.ts';
 import { listCredentials } from '../../../store/credentials.ts';
 import { assertPreflight } from '../databases/preflight.ts';
@@ -102,7 +102,7 @@ function statements(work: ChangeWork, before: Before): string[] {
     (name) => change.options.force || !change.previous.extensions.includes(name),
   );
   return [
-    ...(owner === before.owner ? [] : [setDatabaseOwner(databaseName, owner)]),
+    ...(owner === before.owner ? [] : [joinRole(owner), setDatabaseOwner(databaseName, owner)]),
     ...(before.connect.length === 0 ? [] : [grantConnect(databaseName, before.connect)]),
     ...switchingOwners(spec, work.databaseId).map(openPublicSchema),
     ...(extensions.length === 0 ? [] : [createExtensions(extensions)]),
