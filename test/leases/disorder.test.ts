@@ -290,7 +290,8 @@ describe('a lease whose time was over before its login could be made', () => {
     );
     const states = rows.map(({ state }) => state);
     expect(states.at(-1)).toMatch(/^(active|ending|ended)$/);
-    // On a slow machine it may have been late more than once.
-    expect(new Set(states.slice(0, -1))).toEqual(new Set(['refused']));
+    // On a slow machine it may have been late more than once. Whether its batch or the end of its time is seen first is open.
+    expect(states.length).toBeGreaterThan(1);
+    for (const state of states.slice(0, -1)) expect(state).toMatch(/^(refused|ending|ended)$/);
   });
 });
