@@ -9,38 +9,45 @@ export interface Gatherer<K, V> {
   isIdle(): boolean;
 }
 
+/** A read, and what was asked meanwhile. */
+interface Round<K, V> {
+  reading: Promise<ReadonlyMap<K, V>>;
+  since: number;
+  next: { keys: Set<K>; reading: Promise<ReadonlyMap<K, V>> } | undefined;
+}
+
 /**
  * Gathers what is asked while a read is under way: the next read, which begins when that ends, answers all of it. So many callers
  * cost two reads, one caller waits for nothing, and nobody gets what was read before they asked.
  */
 export function createGatherer<K, V>(read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>): Gatherer<K, V> {
-  let underWay: { reading: Promise<ReadonlyMap<K, V>>; since: number } | undefined;
-  let next: { keys: Set<K>; reading: Promise<ReadonlyMap<K, V>> } | undefined;
+  let underWay: Round<K, V> | undefined;
 
   function begin(keys: readonly K[]): Promise<ReadonlyMap<K, V>> {
-    const current = { reading: read(keys), since: performance.now() };
-    underWay = current;
+    const round: Round<K, V> = { reading: read(keys), since: performance.now(), next: undefined };
+    underWay = round;
     const done = () => {
-      if (underWay === current) underWay = undefined;
+      if (underWay === round) underWay = undefined;
     };
-    current.reading.then(done, done);
-    return current.reading;
+    round.reading.then(done, done);
+    return round.reading;
   }
 
-  function beginNext(): Promise<ReadonlyMap<K, V>> {
-    const keys = [...(next?.keys ?? [])];
-    next = undefined;
-    return begin(keys);
+  /** What is asked during a round: read as soon as that ends, however it ends. */
+  function after(round: Round<K, V>): NonNullable<Round<K, V>['next']> {
+    const keys = new Set<K>();
+    const beginNext = () => begin([...keys]);
+    return { keys, reading: round.reading.then(beginNext, beginNext) };
   }
 
   return {
     async ask(key) {
-      const isFree = underWay === undefined || performance.now() - underWay.since > PATIENCE_MS;
-      if (isFree || underWay === undefined) return (await begin([key])).get(key);
-      next ??= { keys: new Set(), reading: underWay.reading.then(beginNext, beginNext) };
-      next.keys.add(key);
-      return (await next.reading).get(key);
+      const round = underWay;
+      if (round === undefined || performance.now() - round.since > PATIENCE_MS) return (await begin([key])).get(key);
+      round.next ??= after(round);
+      round.next.keys.add(key);
+      return (await round.next.reading).get(key);
     },
-    isIdle: () => underWay === undefined && next === undefined,
+    isIdle: () => underWay === undefined,
   };
 }

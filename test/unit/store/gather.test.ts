@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createGatherer } from '../../../store/gather.ts';
 
 /** A read of which each one ends when it is told to. */
@@ -50,6 +50,25 @@ test('a read that fails is the failure of those who asked, and nobody else', asy
   reads[1]?.end();
   expect(await second).toBe('b as of read 2');
   expect(isIdle()).toBe(true);
+});
+
+test('a read that does not end holds up nobody who asks a second later, nor those who ask meanwhile', async () => {
+  const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+  try {
+    const { reads, ask } = manual();
+    void ask('a');
+    void ask('b');
+    now.mockReturnValue(1_001);
+    const beside = ask('c');
+    const behind = ask('d');
+    expect(reads.map(({ keys }) => keys)).toEqual([['a'], ['c']]);
+    reads[1]?.end();
+    await settle();
+    reads[2]?.end();
+    expect(await Promise.all([beside, behind])).toEqual(['c as of read 2', 'd as of read 3']);
+  } finally {
+    now.mockRestore();
+  }
 });
 
 test('a question without an answer gets none', async () => {
