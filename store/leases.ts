@@ -141,34 +141,28 @@ export class QuotaUsedUp extends Error {
 
 type Counted = Pick<LeaseRecord, 'holder' | 'serverName' | 'templateId'>;
 
-function countsOf(leases: readonly Counted[]): { kind: string; name: string }[] {
-  return leases.flatMap(({ holder, serverName, templateId }) => [
+/** Counts leases that have a login again, whatever the quotas say: they are there. */
+export function countAgain(tx: Queryable, back: readonly Counted[]): Promise<void> {
+  return recount(tx, back, 'c.live + excluded.live');
+}
+
+/** Gives back what leases counted for that are gone. */
+export function uncount(tx: Queryable, gone: readonly Counted[]): Promise<void> {
+  return recount(tx, gone, 'greatest(0, c.live - excluded.live)');
+}
+
+/** @param live the new count, of the one that is there (`c`) and the number of these leases (`excluded`) */
+async function recount(tx: Queryable, leases: readonly Counted[], live: string): Promise<void> {
+  if (leases.length === 0) return;
+  const names = leases.flatMap(({ holder, serverName, templateId }) => [
     { kind: 'holder', name: holder },
     { kind: 'server', name: serverName },
     ...(templateId === null ? [] : [{ kind: 'template', name: templateId }]),
   ]);
-}
-
-/** Counts leases that have a login again, whatever the quotas say: they are there. */
-export async function countAgain(tx: Queryable, back: readonly Counted[]): Promise<void> {
-  if (back.length === 0) return;
-  const names = countsOf(back);
   await tx.query(
     `INSERT INTO lease_counts AS c (kind, name, live)
-     SELECT kind, name, count(*) FROM unnest($1::text[], $2::text[]) AS back (kind, name) GROUP BY kind, name ORDER BY kind, name
-     ON CONFLICT (kind, name) DO UPDATE SET live = c.live + excluded.live`,
-    [names.map(({ kind }) => kind), names.map(({ name }) => name)],
-  );
-}
-
-/** Gives back what leases counted for that are gone. */
-export async function uncount(tx: Queryable, gone: readonly Counted[]): Promise<void> {
-  if (gone.length === 0) return;
-  const names = countsOf(gone);
-  await tx.query(
-    `INSERT INTO lease_counts AS c (kind, name, live)
-     SELECT kind, name, count(*) FROM unnest($1::text[], $2::text[]) AS gone (kind, name) GROUP BY kind, name ORDER BY kind, name
-     ON CONFLICT (kind, name) DO UPDATE SET live = greatest(0, c.live - excluded.live)`,
+     SELECT kind, name, count(*) FROM unnest($1::text[], $2::text[]) AS counted (kind, name) GROUP BY kind, name ORDER BY kind, name
+     ON CONFLICT (kind, name) DO UPDATE SET live = ${live}`,
     [names.map(({ kind }) => kind), names.map(({ name }) => name)],
   );
 }

@@ -37,10 +37,6 @@ function addressText({ address, port }: Readonly<Endpoint>): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-function connectionOptions({ address, tls, apiKey }: Frontend): Frontend {
-  return { address, ...(tls !== undefined && { tls }), ...(apiKey !== undefined && { apiKey }) };
-}
-
 /** Connects with the codec of the given keyring. A client on a worker's connection may have its runs started eagerly. */
 export async function openTemporal(
   options: Frontend & {
@@ -50,16 +46,14 @@ export async function openTemporal(
     interceptors?: readonly WorkflowClientInterceptor[];
   },
 ): Promise<TemporalSession> {
-  const dataConverter = createDataConverter({
-    keyring: await loadKeyring(options.codecKeyringFile),
-    namespace: options.namespace,
-  });
-  const connection = await NativeConnection.connect(connectionOptions(options));
+  const { namespace, codecKeyringFile, interceptors = [], ...frontend } = options;
+  const dataConverter = createDataConverter({ keyring: await loadKeyring(codecKeyringFile), namespace });
+  const connection = await NativeConnection.connect(frontend);
   const client = new Client({
     connection: connection as ConnectionLike,
-    namespace: options.namespace,
+    namespace,
     dataConverter,
-    interceptors: { workflow: [requestHeader, ...(options.interceptors ?? [])] },
+    interceptors: { workflow: [requestHeader, ...interceptors] },
   });
-  return { connection, client, namespace: options.namespace, dataConverter, close: () => connection.close() };
+  return { connection, client, namespace, dataConverter, close: () => connection.close() };
 }

@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { isPortFree } from '../e2e/support/ports.ts';
 
 /** Ports of one installation. */
 export interface PortBlock {
@@ -19,21 +18,9 @@ export async function portBlock(): Promise<PortBlock> {
   for (let index = 0; index < BLOCKS; index += 1) {
     const control = FIRST_PORT + ((index + process.pid) % BLOCKS) * BLOCK_SIZE;
     const wanted = Array.from({ length: CONTROL_PORTS }, (_, offset) => control + offset);
-    if ((await Promise.all(wanted.map(isFree))).every(Boolean)) {
+    if ((await Promise.all(wanted.map(isPortFree))).every(Boolean)) {
       return { control, services: { first: control + CONTROL_PORTS, last: control + BLOCK_SIZE - 1 } };
     }
   }
   throw new Error(`no ${CONTROL_PORTS} free ports in a row from ${FIRST_PORT} on`);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen({ host: '127.0.0.1', port, exclusive: true });
-  try {
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
 }

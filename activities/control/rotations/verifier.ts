@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { scramVerifier } from '../../../platform/scram/verifier.ts';
 import { sessionFacts } from '../../../platform/target/catalog/cluster.ts';
+import { storedPasswords } from '../../../platform/target/catalog/fingerprint.ts';
 import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
 import type { TargetServer } from '../../../platform/target/target-server.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
@@ -25,9 +26,5 @@ export function verifierOf(
 export async function storedVerifier(client: pg.ClientBase, role: string): Promise<string | null | undefined> {
   const facts = await sessionFacts(client);
   if (!facts.readsPasswords) return undefined;
-  const { rows } = await client.query<{ verifier: string | null }>(
-    'SELECT rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolname = $1',
-    [role],
-  );
-  return rows[0]?.verifier ?? null;
+  return (await storedPasswords(client, [role])).get(role) ?? null;
 }

@@ -86,7 +86,7 @@ export async function glanceAtDatabase(client: pg.ClientBase): Promise<string> {
 
 const STORED_SQL = `SELECT rolname AS role, rolpassword AS stored FROM pg_catalog.pg_authid WHERE rolname = ANY ($1)`;
 
-/** What the server stores as passwords of roles; null for none. Secret: for comparison only. Needs a readable pg_authid. */
+/** What the server stores as passwords of roles; null for none. Secret: for comparing it, and for bringing it back. Needs a readable pg_authid. */
 export async function storedPasswords(
   client: pg.ClientBase,
   roles: readonly string[],

@@ -1,11 +1,10 @@
 import type { SessionFacts } from '../../../../platform/target/catalog/cluster.ts';
+import { storedPasswords } from '../../../../platform/target/catalog/fingerprint.ts';
 import type { ControlDeps } from '../../deps.ts';
 import { FORMER, formerOfStored } from '../../rotations/former.ts';
 import { keepSealed } from '../../rotations/secrets.ts';
 import type { Share } from './change-together.ts';
 import type { Item } from './items.ts';
-
-const STORED_SQL = 'SELECT rolname AS role, rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolname = ANY ($1)';
 
 /**
  * Keeps sealed what the roles of rotations have before their passwords are set, so that a login that is refused has it back byte for
@@ -21,10 +20,10 @@ export async function keepFormerVerifiers(
     work.options.rotation === undefined ? [] : roles.map((role) => ({ taskId: work.taskId, role })),
   );
   if (rotating.length === 0 || !facts.readsPasswords) return;
-  const { rows } = await client.query<{ role: string; verifier: string | null }>(STORED_SQL, [
+  const stored = await storedPasswords(
+    client,
     rotating.map(({ role }) => role),
-  ]);
-  const stored = new Map(rows.map(({ role, verifier }) => [role, verifier]));
+  );
   const texts = rotating.map(({ taskId, role }) => ({
     taskId,
     text: JSON.stringify(formerOfStored(stored.get(role) ?? null)),
