@@ -1,11 +1,13 @@
+import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { AccessOptions } from '../domain/access/request-options.ts';
 import { HELD_WORKFLOW, TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { AuditRow } from './audit.ts';
 import { afterCommit, type Queryable } from './connection.ts';
+import { createGatherer, type Gatherer } from './gather.ts';
 import { prepared } from './prepared.ts';
 import type { StoredSecret } from './secrets.ts';
-import { CHANNELS } from './signals.ts';
+import { CHANNELS, TIMES } from './signals.ts';
 import { taskEvents } from './task-events.ts';
 import { auditAction, type ServerTaskType } from './tasks.ts';
 
@@ -49,64 +51,120 @@ export function serverWorkflow({ type, held }: WorkflowOf): { workflowType: stri
 /** Tasks on servers are ordered by locks, not by epochs. */
 const NO_EPOCH = 0;
 
+/** One row for each request, from {@link requestRow}. */
+const ASKED = `asked AS MATERIALIZED (
+     SELECT * FROM jsonb_to_recordset($1) AS a (id uuid, server text, type text, workflow_type text, workflow_id text, hash text,
+       actor text, document jsonb, plan_hash text, options jsonb, secrets jsonb, token_id text, source text, request_id text,
+       action text, resource text, detail jsonb)
+   )`;
+
 /**
- * SQL that records a request, with {@link requestValues} as its parameters.
- * @param more further parts of the statement, which take their parameters from $22 on; nothing of it happens without the task
- * @param last what the statement selects from `task`
+ * SQL that records requests, {@link requestRows} being its first parameter: all of them, or none.
+ * @param more further parts of the statement, which take their parameters from $2 on; nothing of it happens without the task
+ * @param last what the statement selects beside the `id` of each task
  */
-export const requestSql = (more = '', last = ''): string => `WITH task AS (
+export const requestSql = (more = '', last = ''): string => `WITH ${ASKED}, task AS (
      INSERT INTO tasks (id, scope, entity_id, type, status, epoch, workflow_type, workflow_id, request_hash, actor)
-     SELECT $1::uuid, 'server', name, $3, 'pending', ${NO_EPOCH}, $4, $5, $6, $7 FROM servers WHERE name = $2
-     RETURNING id
+     SELECT id, 'server', name, type, 'pending', ${NO_EPOCH}, workflow_type, workflow_id, hash, actor
+     FROM asked JOIN servers ON name = server
+     RETURNING id, entity_id AS server, type
    ), request AS (
      INSERT INTO access_requests (task_id, document, plan_hash, options)
-     SELECT id, $8::jsonb, $9::text, $10::jsonb FROM task
+     SELECT id, document, plan_hash, options FROM asked JOIN task USING (id)
    ), sealed AS (
      INSERT INTO secrets (id, owner, version, key_id, sealed)
-     SELECT s.* FROM task, unnest($11::text[], $12::text[], $13::int[], $14::text[], $15::bytea[]) AS s
+     SELECT s.id, owner, version, key_id, decode(sealed, 'base64') FROM asked JOIN task USING (id),
+       jsonb_to_recordset(secrets) AS s (id text, owner text, version int, key_id text, sealed text)
    ), audited AS (
      INSERT INTO audit_log (kind, actor, token_id, source, request_id, action, resource, task_id, detail)
-     SELECT 'intent', $7, $21::text, $16::text, $17::text, $18::text, $19::text, id, $20::jsonb FROM task
+     SELECT 'intent', actor, token_id, source, request_id, action, resource, id, detail FROM asked JOIN task USING (id)
+   ), told AS MATERIALIZED (
+     SELECT server, pg_notify('${CHANNELS.requested}', server || '${TIMES}' || count(*)) FROM task
+     WHERE type = 'change_role' GROUP BY server
    )${more}
-   SELECT CASE WHEN $3 = 'change_role' THEN pg_notify('${CHANNELS.requested}', $2) END${last} FROM task`;
+   SELECT id, (SELECT count(*) FROM told)${last} FROM task`;
 
-const INSERT_REQUEST = prepared('insert_request', requestSql());
+const INSERT_REQUESTS = prepared('insert_requests', requestSql());
 
 /**
  * Records a request with its task, its sealed passwords and the audit intent, in one round trip, and tells a batch that waits for
- * more. @returns false when there is no such server
+ * more. Outside of transactions, those of many callers are recorded together: one that cannot be harms no other.
+ * @returns false when there is no such server
  */
-export async function insertRequest(tx: Queryable, request: AcceptedRequest): Promise<boolean> {
-  const { rowCount } = await tx.query(INSERT_REQUEST(requestValues(request)));
-  if (rowCount !== 1) return false;
+export async function insertRequest(db: Queryable, request: AcceptedRequest): Promise<boolean> {
+  const known =
+    db instanceof pg.Pool ? await recorderOf(db).ask(request) : (await insertAll(db, [request])).get(request);
+  if (known instanceof Error) throw known;
+  if (known !== true) return false;
   afterCommit(() => taskEvents.emit('accepted', { type: request.type }));
   return true;
 }
 
-/** Values of the 21 parameters of {@link requestSql}. */
-export function requestValues(request: AcceptedRequest): unknown[] {
-  const { audit, secrets } = request;
-  return [
-    request.taskId,
-    request.serverName,
-    request.type,
-    serverWorkflow(request).workflowType,
-    serverWorkflowId(request),
-    request.requestHash,
-    audit.actor,
-    JSON.stringify(request.document),
-    request.planHash,
-    JSON.stringify(request.options),
-    secrets.map((secret) => secret.id),
-    secrets.map((secret) => secret.owner),
-    secrets.map((secret) => secret.version),
-    secrets.map((secret) => secret.keyId),
-    secrets.map((secret) => secret.sealed),
-    audit.source ?? null,
-    audit.requestId ?? null,
-    request.options.audit?.action ?? auditAction({ scope: 'server', type: request.type }),
-    request.options.audit?.resource ?? `server/${request.serverName}`,
-    JSON.stringify(audit.detail ?? {}),
-    audit.tokenId ?? null,
-  ];
+/** Whether a request was recorded, or why that is refused. */
+type Recorded = boolean | Error;
+
+const recorders = new WeakMap<pg.Pool, Gatherer<AcceptedRequest, Recorded>>();
+
+function recorderOf(db: pg.Pool): Gatherer<AcceptedRequest, Recorded> {
+  const recorder =
+    recorders.get(db) ?? createGatherer((requests: readonly AcceptedRequest[]) => insertTogether(db, requests));
+  recorders.set(db, recorder);
+  return recorder;
+}
+
+/** Classes of SQLSTATE that are about what one request says: data exceptions and violated constraints. */
+const ABOUT_ONE = /^2[23]/;
+
+/** Where one of them cannot be recorded, each by itself. */
+async function insertTogether(
+  db: pg.Pool,
+  requests: readonly AcceptedRequest[],
+): Promise<ReadonlyMap<AcceptedRequest, Recorded>> {
+  try {
+    return await insertAll(db, requests);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError && ABOUT_ONE.test(error.code ?? ''))) throw error;
+    if (requests.length === 1) return new Map(requests.map((request) => [request, error]));
+    const alone = await Promise.all(requests.map((request) => insertTogether(db, [request])));
+    return new Map(alone.flatMap((one) => [...one]));
+  }
+}
+
+/** @returns which requests were recorded; not those for servers that are not there */
+async function insertAll(db: Queryable, requests: readonly AcceptedRequest[]): Promise<Map<AcceptedRequest, boolean>> {
+  const { rows } = await db.query<{ id: string }>(INSERT_REQUESTS([requestRows(requests)]));
+  const recorded = new Set(rows.map(({ id }) => id));
+  return new Map(requests.map((request) => [request, recorded.has(request.taskId)]));
+}
+
+/** First parameter of {@link requestSql}. */
+export function requestRows(requests: readonly AcceptedRequest[]): string {
+  return JSON.stringify(requests.map(requestRow));
+}
+
+function requestRow(request: AcceptedRequest): Record<string, unknown> {
+  const { audit, options, type, serverName } = request;
+  return {
+    id: request.taskId,
+    server: serverName,
+    type,
+    workflow_type: serverWorkflow(request).workflowType,
+    workflow_id: serverWorkflowId(request),
+    hash: request.requestHash,
+    actor: audit.actor,
+    document: request.document,
+    plan_hash: request.planHash,
+    options,
+    secrets: request.secrets.map(({ keyId, sealed, ...secret }) => ({
+      ...secret,
+      key_id: keyId,
+      sealed: sealed.toString('base64'),
+    })),
+    token_id: audit.tokenId,
+    source: audit.source,
+    request_id: audit.requestId,
+    action: options.audit?.action ?? auditAction({ scope: 'server', type }),
+    resource: options.audit?.resource ?? `server/${serverName}`,
+    detail: audit.detail ?? {},
+  };
 }

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { LeaseEnd, LeaseReceipt, LeaseState } from '../domain/leases/lease.ts';
 import type { LiveLease } from '../domain/leases/strays.ts';
-import { type AcceptedRequest, requestSql, requestValues } from './accepted-requests.ts';
+import { type AcceptedRequest, requestRows, requestSql } from './accepted-requests.ts';
 import type { Queryable } from './connection.ts';
 import { type KeysetPage, keyset } from './keyset.ts';
 import { prepared } from './prepared.ts';
@@ -79,10 +79,10 @@ const INSERT_LEASE = prepared(
     `, lease AS (
      INSERT INTO leases (id, server_name, role_name, group_roles, template_id, template_name, owner_role, holder, reason, state,
        issue_task, ttl_seconds, ends_at, max_ends_at)
-     SELECT $22::uuid, $23::text, $24::text, $25::text[], $26::uuid, $27::text, $28::text, $29::text, $30::text, 'issuing',
-       id, $31::int, $32::timestamptz, $33::timestamptz FROM task
+     SELECT $2::uuid, $3::text, $4::text, $5::text[], $6::uuid, $7::text, $8::text, $9::text, $10::text, 'issuing',
+       id, $11::int, $12::timestamptz, $13::timestamptz FROM task
    )`,
-    ', count_lease($34::text[], $35::text[], $36::int[])',
+    ', count_lease($14::text[], $15::text[], $16::int[])',
   ),
 );
 
@@ -103,7 +103,7 @@ export async function insertLeaseRequest(
   try {
     const { rowCount } = await tx.query(
       INSERT_LEASE([
-        ...requestValues(request),
+        requestRows([request]),
         lease.id,
         lease.serverName,
         lease.roleName,

@@ -1,13 +1,16 @@
 import pg from 'pg';
 import type { MetadataConnection } from './connection.ts';
 
-/** Channels of NOTIFY in the metadata database, and what their payloads name, separated by commas. */
+/** Channels of NOTIFY in the metadata database, and what their payloads name, separated by commas; `name*3` is said three times. */
 export const CHANNELS = {
   /** Ids of tasks that have ended. */
   ended: 'pgsteward_task_ended',
   /** Servers that a request came in for. */
   requested: 'pgsteward_requested',
 } as const;
+
+/** Between a name and how many times it is said. */
+export const TIMES = '*';
 
 export type Channel = keyof typeof CHANNELS;
 
@@ -37,7 +40,7 @@ const CHANNEL_OF = new Map<string, Channel>(
 
 /** Listens on a connection of its own, opened with the first wait and opened again when it breaks. */
 export function createSignals(connection: MetadataConnection): Signals {
-  const waiting = new Map<string, Set<() => void>>();
+  const waiting = new Map<string, Set<(times: number) => void>>();
   let listener: Promise<pg.Client | undefined> | undefined;
   let closed = false;
 
@@ -50,7 +53,10 @@ export function createSignals(connection: MetadataConnection): Signals {
     client.on('error', () => undefined);
     client.on('end', again);
     client.on('notification', ({ channel, payload }) => {
-      for (const name of (payload ?? '').split(',')) wakeAll(`${CHANNEL_OF.get(channel) ?? ''}:${name}`);
+      for (const said of (payload ?? '').split(',')) {
+        const [name, times = '1'] = said.split(TIMES);
+        wakeAll(`${CHANNEL_OF.get(channel) ?? ''}:${name}`, Number(times));
+      }
     });
     try {
       await client.connect();
@@ -67,8 +73,8 @@ export function createSignals(connection: MetadataConnection): Signals {
     }
   }
 
-  function wakeAll(key: string): void {
-    for (const wake of waiting.get(key) ?? []) wake();
+  function wakeAll(key: string, times: number): void {
+    for (const wake of waiting.get(key) ?? []) wake(times);
   }
 
   function ready(): Promise<unknown> {
@@ -96,8 +102,8 @@ export function createSignals(connection: MetadataConnection): Signals {
           if (wakes.size === 0 && waiting.get(key) === wakes) waiting.delete(key);
           resolve();
         };
-        const heard = () => {
-          missing -= 1;
+        const heard = (times: number) => {
+          missing -= times;
           if (missing <= 0) wake();
         };
         const timer = setTimeout(wake, Math.max(0, boundMs));

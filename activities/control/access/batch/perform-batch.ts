@@ -13,6 +13,7 @@ import type { ControlDeps } from '../../deps.ts';
 import type { BatchRound } from '../../types.ts';
 import { changeTogether, type Share } from './change-together.ts';
 import { closeRound } from './close-round.ts';
+import { expectCrowds } from './crowd.ts';
 import { endSessions } from './end-sessions.ts';
 import { enterDatabase, isGone } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
@@ -28,8 +29,6 @@ const LOCK_TIMEOUT_MS = { shared: 250, single: 5_000 } as const;
 
 /** How long a batch with nothing left waits for more: callers that ask again and again find it there. */
 const LINGER_MS = 100;
-/** From how many requests on their callers are expected again, and how long. */
-const CROWD = { least: 4, msEach: 1.5, mostMs: 100 };
 /** How long one activity goes on taking rounds; the workflow then starts the next one. */
 const STAY_MS = 4_000;
 
@@ -43,31 +42,20 @@ export async function performBatch(deps: ControlDeps, input: { batchId: string }
   const [batch, works] = await Promise.all([findBatch(deps.db, input.batchId), loadBatchWork(deps.db, input.batchId)]);
   if (batch?.state !== 'running') return CLOSED;
   const place = await placeOf(deps, batch);
+  const crowd = expectCrowds(deps, batch);
   const until = performance.now() + STAY_MS;
   for (let open = works; ; ) {
     if (open.length === 0) open = await awaitMore(deps, batch, until);
     if (open.length === 0) return CLOSED;
     const { outcomes, trouble } = await carryOut(deps, place, open);
-    const crowd = trouble === undefined ? expectCrowd(deps, batch, open.length) : undefined;
     const round = await closeRound(deps, { batch, works: open, outcomes });
     if (trouble !== undefined) throw trouble;
-    await crowd;
-    open = round.open;
-    if (crowd !== undefined && round.pauseMs === 0) open = [...open, ...(await claimMore(deps.db, batch))];
+    const again = round.pauseMs === 0 ? await crowd.comesAgain(open.length) : [];
+    open = [...round.open, ...again];
     if (round.pauseMs > 0 || (open.length > 0 && performance.now() > until)) {
       return { open: open.length, pauseMs: round.pauseMs };
     }
   }
-}
-
-/**
- * Callers whose requests ended together ask again at about the same time. To begin with the first of them would make the others
- * wait for a whole round: so the next round begins when as many have come, or after a moment that grows with their number.
- */
-function expectCrowd(deps: ControlDeps, batch: BatchRecord, count: number): Promise<void> | undefined {
-  if (batch.lane === 'single' || count < CROWD.least) return undefined;
-  const boundMs = Math.min(CROWD.mostMs, count * CROWD.msEach);
-  return deps.signals.next('requested', batch.serverName, boundMs, { signal: cancellationSignal(), count }).promise;
 }
 
 /** Waits a moment for more requests, and closes the batch when none comes. */
