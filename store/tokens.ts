@@ -4,6 +4,7 @@ import type { Scope } from '../domain/authority/scope.ts';
 import type { AccountOrigin } from './accounts.ts';
 import type { Queryable } from './connection.ts';
 import { prepared } from './prepared.ts';
+import { readShared } from './shared-read.ts';
 
 /** What is known of a token; the secret is nowhere. */
 export interface TokenRecord {
@@ -76,8 +77,8 @@ const FIND_PRESENTED = prepared(
 
 /** The one lookup of each request with a token: what was revoked or disabled a moment ago is so. */
 export async function findPresentedToken(db: Queryable, hash: Buffer): Promise<PresentedToken | undefined> {
-  const { rows } = await db.query<PresentedToken>(FIND_PRESENTED([hash]));
-  return rows[0];
+  const [token] = await readShared<PresentedToken>(db, FIND_PRESENTED([hash]));
+  return token;
 }
 
 /** Notes that a token was used, at most once a minute. */

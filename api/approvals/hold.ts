@@ -65,10 +65,14 @@ export async function findHold(
 export async function refuseHeld(deps: Pick<ApiDeps, 'db'>, caller: Caller, asked: AskedChange): Promise<void> {
   const hold = await findHold(deps, caller, asked);
   if (hold === undefined) return;
-  const { name, rules } = hold.policy;
-  const others = rules.approvers === 1 ? 'one other account' : `${rules.approvers} other accounts`;
   throw new ApiError(
     'approval_required',
-    `policy "${name}" asks for the approval of ${others}, and a request to this API cannot wait for it: ask for the change under /v1/servers/${asked.serverName}/…, which does`,
+    `${waitsFor(hold)}, and a request to this API cannot wait for it: ask for the change under /v1/servers/${asked.serverName}/…, which does`,
   );
+}
+
+/** What a change would have to wait for, for a message that says why it cannot. */
+export function waitsFor({ policy: { name, rules } }: Hold): string {
+  const others = rules.approvers === 1 ? 'one other account' : `${rules.approvers} other accounts`;
+  return `policy "${name}" asks for the approval of ${others}`;
 }

@@ -15,6 +15,7 @@ import { serverConflicts } from './conflicts.ts';
 import { joinRunning } from './join-running.ts';
 import { gatherKnowledge, type Knowledge } from './knowledge.ts';
 import { alreadyExists, type CreateRequest, recordCreate } from './record-create.ts';
+import { refuseHeldDatabase, usersOf } from './refuse-held.ts';
 import { startRun } from './start-run.ts';
 
 export type AcceptedDatabase = z.infer<typeof acceptedDatabaseSchema>;
@@ -58,6 +59,8 @@ export async function judgeCreate(
 async function accept(deps: ApiDeps, create: CreateRequest): Promise<AcceptedDatabase> {
   const { caller, databaseId, request } = create;
   const { knowledge, conflicts } = await judgeCreate(deps, create);
+  const serverNames = knowledge.nodeServers.map(({ server }) => server.name);
+  await refuseHeldDatabase(deps, caller, { serverNames, roles: usersOf(request.spec) });
   for (let attempt = 1; ; attempt += 1) {
     const ports = await choosePorts(deps, { caller, databaseId, spec: request.spec });
     const found = [...conflicts, ...ports.problems];

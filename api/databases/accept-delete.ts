@@ -1,7 +1,13 @@
 import type { z } from '@hono/zod-openapi';
 import { TASK_WORKFLOWS } from '../../domain/task-workflows.ts';
 import { inTransaction, type Queryable } from '../../store/connection.ts';
-import { beginOperation, type DatabaseRecord, lockDatabase } from '../../store/databases.ts';
+import {
+  beginOperation,
+  type DatabaseRecord,
+  findDatabase,
+  listDatabaseServers,
+  lockDatabase,
+} from '../../store/databases.ts';
 import { listInstances } from '../../store/instances.ts';
 import { requestCancelOfAll } from '../../store/task-cancellation.ts';
 import { findOpenTask, insertTask, type TaskRecord } from '../../store/tasks.ts';
@@ -13,6 +19,7 @@ import { type ChangeRequest, changeRequest } from '../idempotency.ts';
 import { acceptedTaskSchema } from '../schemas/database.ts';
 import { renderTask } from '../tasks/render.ts';
 import { noSuchDatabase } from './absent.ts';
+import { refuseHeldDatabase, usersOf } from './refuse-held.ts';
 import { startRun } from './start-run.ts';
 import { assertModifiable } from './states.ts';
 
@@ -39,6 +46,7 @@ export function acceptDelete(deps: ApiDeps, caller: Caller, request: DeleteReque
   });
   return change.once(
     async () => {
+      await refuseHeldDelete(deps, caller, databaseId);
       const { task, accepted, hostIds } = await recordDelete(deps, { ...request, caller, change });
       await startRun(deps, task, hostIds);
       return accepted;
@@ -49,6 +57,17 @@ export function acceptDelete(deps: ApiDeps, caller: Caller, request: DeleteReque
       return joins ? { task: renderTask(task) } : undefined;
     },
   );
+}
+
+/** What is to be deleted is judged under its lock; who may ask for it, before. */
+async function refuseHeldDelete(deps: ApiDeps, caller: Caller, databaseId: string): Promise<void> {
+  const [database, servers] = await Promise.all([
+    findDatabase(deps.db, databaseId),
+    listDatabaseServers(deps.db, databaseId),
+  ]);
+  if (database === undefined) return;
+  const serverNames = servers.map(({ serverName }) => serverName);
+  await refuseHeldDatabase(deps, caller, { serverNames, roles: usersOf(database.spec) });
 }
 
 /**

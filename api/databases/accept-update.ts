@@ -10,6 +10,7 @@ import { PortTaken } from './claim-ports.ts';
 import { joinRunning } from './join-running.ts';
 import { judgeUpdate } from './judge-update.ts';
 import { recordUpdate, type UpdateRequest } from './record-update.ts';
+import { refuseHeldDatabase, usersOf } from './refuse-held.ts';
 import { startRun } from './start-run.ts';
 
 type AcceptedDatabase = z.infer<typeof acceptedDatabaseSchema>;
@@ -50,7 +51,9 @@ export function acceptUpdate(
 async function accept(deps: ApiDeps, update: UpdateRequest): Promise<AcceptedDatabase> {
   const { caller, databaseId, request, options } = update;
   const judged = await judgeUpdate(deps, { ...update, removeHosts: options.removeHosts });
-  const { database, instances } = judged;
+  const { database, instances, knowledge } = judged;
+  const serverNames = knowledge.nodeServers.map(({ server }) => server.name);
+  await refuseHeldDatabase(deps, caller, { serverNames, roles: [...usersOf(database.spec), ...usersOf(request.spec)] });
   const before = database.provisioned ? { before: { spec: database.spec, instances } } : {};
   for (let attempt = 1; ; attempt += 1) {
     const ports = await choosePorts(deps, { caller, databaseId, spec: request.spec, ...before });

@@ -15,6 +15,8 @@ export const CHANGE_KINDS = [
   'user',
   'lease',
   'rotation',
+  /** A database with its users and services. */
+  'database',
 ] as const;
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 

@@ -7,7 +7,8 @@ import { expectError } from '../api/support/answers.ts';
 import { innermostMessage } from '../faults/support/innermost-message.ts';
 import { addChannel, deliveriesOf } from '../notifications/support/channels.ts';
 import { startWebhook, type Webhook } from '../notifications/support/webhook.ts';
-import { until } from '../support/follow.ts';
+import { taskEnded, until } from '../support/follow.ts';
+import { seedRequest } from '../support/specs.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { addPolicy, decide, ended, hasRole, type Somebody, somebody } from './support/people.ts';
 
@@ -426,6 +427,48 @@ describe('breaking the glass', () => {
       actor: 'eve',
       detail: expect.objectContaining({ policy: 'one', why: 'fire', roles: ['one_glass'] }),
     });
+  });
+});
+
+test('a database cannot wait: it is made, changed and deleted by those who may break the glass, on every server that it is on', async () => {
+  await addPolicy(stack, {
+    name: 'databases',
+    kinds: ['database'],
+    roles: ['db_held_*'],
+    break_glass: { accounts: ['gil'], roles: [] },
+  });
+  const request = { id: 'held-db', spec: { ...seedRequest({ port: 1, user: 'db_held_owner' }).spec, services: [] } };
+  const spec = { ...request.spec, database_name: 'held_db' };
+  const dora = await somebody(stack, { role: 'operator', name: 'dora' });
+  const gil = await somebody(stack, { role: 'operator', name: 'gil' });
+  const glass = { 'X-Break-Glass': 'fire' };
+  const reason = /policy "databases" asks for the approval of one other account.* cannot wait for it/;
+  const ended = async ({
+    status,
+    body,
+  }: {
+    status: number;
+    body: { task: { database_id: string; task_id: string } };
+  }) => {
+    expect({ status, body }).toMatchObject({ status: 200 });
+    return taskEnded(stack, body.task);
+  };
+  expectError(await dora.call('POST', '/v1/databases', { ...request, spec }), 409, 'approval_required', reason);
+  expectError(await dora.call('POST', '/v1/databases', { ...request, spec }, glass), 403, 'forbidden', /account gil/);
+  expect((await dora.call('POST', '/v1/databases?dry_run=true', { ...request, spec })).status).toBe(200);
+  expect((await stack.call('GET', '/v1/databases/held-db')).status).toBe(404);
+  expect(await ended(await gil.call('POST', '/v1/databases', { ...request, spec }, glass))).toMatchObject({
+    status: 'completed',
+  });
+  // Also where the new specification does not name the role any more.
+  const without = { ...spec, database_users: [{ ...spec.database_users[0], username: 'another_owner' }] };
+  for (const changed of [spec, without]) {
+    const update = await dora.call('POST', '/v1/databases/held-db', { spec: changed });
+    expectError(update, 409, 'approval_required', reason);
+  }
+  expectError(await dora.call('DELETE', '/v1/databases/held-db'), 409, 'approval_required', reason);
+  expect(await ended(await gil.call('DELETE', '/v1/databases/held-db', undefined, glass))).toMatchObject({
+    status: 'completed',
   });
 });
 
