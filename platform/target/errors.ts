@@ -80,3 +80,10 @@ function reasonOf(error: Error): string {
   if (error instanceof AggregateError) return error.errors.map((e: Error) => e.message).join('; ');
   return error.message;
 }
+
+/** Errors after which the connection is of no more use; what a statement alone got wrong is not among them. */
+export function isConnectionError(error: unknown): boolean {
+  if (error instanceof Failure) return error.type === 'ServerUnavailable' && error.details.sqlstate === undefined;
+  if (!(error instanceof Error) || !('code' in error)) return true;
+  return failureTypeOf(error as Error & { code?: string }) === 'ServerUnavailable';
+}

@@ -6,9 +6,8 @@ import { lockOut } from '../../../domain/sql/drop-role.ts';
 import { dropLogins, END_SESSIONS_SQL, handOver, LEASE_SUBJECTS_SQL } from '../../../domain/sql/leases.ts';
 import { TRY_LOCKS_SQL } from '../../../domain/sql/locks.ts';
 import { type SessionFacts, sessionFacts } from '../../../platform/target/catalog/cluster.ts';
-import { toFailure } from '../../../platform/target/errors.ts';
+import { isConnectionError, toFailure } from '../../../platform/target/errors.ts';
 import type { LeaseRecord } from '../../../store/leases.ts';
-import { isConnectionError } from '../access/batch/change-together.ts';
 import { asIssuer } from '../access/batch/leases.ts';
 import { endRoleSessions } from '../role-sessions.ts';
 

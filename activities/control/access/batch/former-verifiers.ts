@@ -3,8 +3,8 @@ import { storedPasswords } from '../../../../platform/target/catalog/fingerprint
 import type { ControlDeps } from '../../deps.ts';
 import { FORMER, formerOfStored } from '../../rotations/former.ts';
 import { keepSealed } from '../../rotations/secrets.ts';
-import type { Share } from './change-together.ts';
 import type { Item } from './items.ts';
+import type { Share } from './share-transaction.ts';
 
 /**
  * Keeps sealed what the roles of rotations have before their passwords are set, so that a login that is refused has it back byte for

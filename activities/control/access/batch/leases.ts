@@ -18,15 +18,15 @@ import {
 } from '../../../../domain/sql/leases.ts';
 import { quoteIdentifier } from '../../../../domain/sql/quote.ts';
 import { iterationsOf } from '../../../../platform/target/catalog/passwords.ts';
-import { toFailure } from '../../../../platform/target/errors.ts';
+import { isConnectionError, toFailure } from '../../../../platform/target/errors.ts';
 import type { Queryable } from '../../../../store/connection.ts';
 import { activateLeases, doubtLeases, endsOf, refuseLeases, restoreEnds } from '../../../../store/leases.ts';
 import type { ControlDeps } from '../../deps.ts';
 import { hearingWarnings } from '../run-steps.ts';
 import { passwordLiterals } from '../verifiers.ts';
-import { inTransaction, isConnectionError, type Share } from './change-together.ts';
 import type { Ended } from './close-round.ts';
 import { type Item, type ItemOutcome, smallestOf } from './items.ts';
+import { inTransaction, type Share } from './share-transaction.ts';
 
 type Outcomes = Map<string, ItemOutcome>;
 type Deps = Pick<ControlDeps, 'db' | 'installationId'>;

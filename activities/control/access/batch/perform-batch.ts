@@ -11,7 +11,7 @@ import { loadBatchWork, type ServerWork } from '../../../../store/server-work.ts
 import { findServer } from '../../../../store/servers.ts';
 import type { ControlDeps } from '../../deps.ts';
 import type { BatchRound } from '../../types.ts';
-import { changeTogether, type Share } from './change-together.ts';
+import { changeTogether } from './change-together.ts';
 import { closeRound } from './close-round.ts';
 import { expectCrowds } from './crowd.ts';
 import { endSessions } from './end-sessions.ts';
@@ -19,6 +19,7 @@ import { enterDatabase, isGone } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
 import { leaseShares, leaseTogether } from './leases.ts';
 import { proveRotations } from './prove-rotations.ts';
+import type { Share } from './share-transaction.ts';
 
 /** Connections that the shares of one batch use side by side; the fourth is left to others. */
 const PARALLEL_SHARES = 3;
