@@ -118,10 +118,15 @@ export function beginPlan(input: PlanInput): Planning {
         ...renderRoles([...roles.changes, ...settings.changes], defined),
         ...rendered.flatMap((part) => part.steps),
       ];
+      let hash: string | undefined;
       const plan: Plan = {
         server: observed.name,
         versionNum: observed.versionNum,
-        hash: input.sha256(hashedText(observed.name, steps)),
+        // Of a plan that nobody has seen before it is carried out nobody asks for it.
+        get hash() {
+          hash ??= input.sha256(hashedText(observed.name, steps));
+          return hash;
+        },
         steps,
         refusals: [
           ...ofServer.flatMap((diff) => diff.refusals),
