@@ -1,5 +1,6 @@
 // `npm test`: installs what is missing, says what it found, then runs every check and test. Further arguments go to
-// Vitest. REQUIRE_DOCKER=1 makes a missing container engine a failure. The last line is `N passed, N failed`.
+// Vitest. REQUIRE_DOCKER=1 makes a missing container engine a failure; PGSTEWARD_TEST_NODES names programs of other releases of
+// Node.js, separated by colons, which the unit tests are run with as well. The last line is `N passed, N failed`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -47,6 +48,15 @@ async function runEverything(environment) {
     const succeeded = await step(title, args, environment);
     total[succeeded ? 'passed' : 'failed'] += 1;
   }
+  for (const node of otherNodes()) {
+    const succeeded = await step(
+      `unit tests with ${node}`,
+      [bin('vitest'), 'run', '--project', 'unit'],
+      environment,
+      node,
+    );
+    total[succeeded ? 'passed' : 'failed'] += 1;
+  }
   const directory = await mkdtemp(join(tmpdir(), 'pgsteward-test-'));
   try {
     const outputFile = join(directory, 'vitest.json');
@@ -61,16 +71,21 @@ async function runEverything(environment) {
   }
 }
 
+/** Programs of other releases of Node.js, which the unit tests are run with as well. */
+function otherNodes() {
+  return (process.env.PGSTEWARD_TEST_NODES ?? '').split(':').filter(Boolean);
+}
+
 /** Program of an installed package; all of them are JavaScript. */
 function bin(name) {
   return join(ROOT, 'node_modules', '.bin', name);
 }
 
 /** Runs one step with our own output; resolves with whether it succeeded. */
-async function step(title, args, env) {
+async function step(title, args, env, node = process.execPath) {
   console.log(`\n== ${title}`);
   const started = performance.now();
-  const [code] = await once(spawn(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit' }), 'exit');
+  const [code] = await once(spawn(node, args, { cwd: ROOT, env, stdio: 'inherit' }), 'exit');
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`== ${title}: ${code === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
   return code === 0;
