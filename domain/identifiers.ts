@@ -3,7 +3,7 @@
  * Rule: 1 to 36 characters, lower-case letters, digits and hyphens, starts and ends with a letter or digit, no double
  * hyphen (pgEdge Control Plane, "Identifier").
  */
-export const IDENTIFIER_PATTERN = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+const IDENTIFIER_PATTERN = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 export const IDENTIFIER_MAX_LENGTH = 36;
 /** `len(database id) + len(service id)` may not exceed this, so that derived names stay below 63 bytes. */
 export const DATABASE_AND_SERVICE_ID_MAX_LENGTH = 53;

@@ -206,11 +206,6 @@ export async function beginClusterRoleDrop(db: Queryable, id: string): Promise<v
   await db.query(`UPDATE cluster_roles SET state = 'deleting' WHERE id = $1 AND deleted_at IS NULL`, [id]);
 }
 
-/** The drop was refused before anything was done. */
-export async function cancelClusterRoleDrop(db: Queryable, id: string): Promise<void> {
-  await db.query(`UPDATE cluster_roles SET state = 'ready' WHERE id = $1 AND state = 'deleting'`, [id]);
-}
-
 /** The role is gone. @returns false where somebody else has recorded that, or made it anew */
 export async function endClusterRole(tx: Queryable, row: Pick<ClusterRoleRow, 'id' | 'clusterId'>): Promise<boolean> {
   const { rowCount } = await tx.query(

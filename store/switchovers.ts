@@ -61,7 +61,7 @@ export async function openTasksOnServer(
 }
 
 /** States in which a switchover may begin. */
-export const SWITCHABLE: ReadonlySet<DatabaseState> = new Set(['available', 'degraded']);
+const SWITCHABLE: ReadonlySet<DatabaseState> = new Set(['available', 'degraded']);
 
 /** Why the database cannot be taken now. */
 export type NotTaken = 'gone' | { state: DatabaseState };

@@ -36,6 +36,6 @@ export function accountOf(caller: Caller): string {
 }
 
 /** 404 for a cluster that is not there, or not for the caller. */
-export function noSuchCluster(): ApiError {
+function noSuchCluster(): ApiError {
   return new ApiError('not_found', 'there is no such cluster, or it is not of one of your teams');
 }

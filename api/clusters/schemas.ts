@@ -8,7 +8,7 @@ import { eid } from './ids.ts';
 import { pagingShape } from './paging.ts';
 
 /** Body of every error of the family. */
-export const clusterErrorSchema = z
+const clusterErrorSchema = z
   .object({
     code: z.string().nullable(),
     is_transient: z.boolean().describe('The same request may be answered otherwise later.'),

@@ -88,7 +88,7 @@ export function revoke(
 }
 
 /** @throws ApiError 404 */
-export async function requireJoinToken(db: Queryable, id: string): Promise<JoinTokenRecord> {
+async function requireJoinToken(db: Queryable, id: string): Promise<JoinTokenRecord> {
   const token = await findJoinToken(db, id);
   if (token === undefined) throw new ApiError('not_found', 'no join token found with the given ID');
   return token;

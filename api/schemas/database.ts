@@ -5,7 +5,7 @@ import { instanceSchema } from './instance.ts';
 import { serviceInstanceSchema } from './service-instance.ts';
 import { taskSchema } from './task.ts';
 
-export const DATABASE_STATES = [
+const DATABASE_STATES = [
   'creating',
   'modifying',
   'available',

@@ -16,8 +16,8 @@ function checked(problem: (text: string) => string | undefined) {
   });
 }
 
-export const environmentName = checked(environmentProblem).openapi({ example: 'dev', minLength: 1, maxLength: 63 });
-export const registeredDatabaseName = checked(registeredDatabaseProblem).openapi({
+const environmentName = checked(environmentProblem).openapi({ example: 'dev', minLength: 1, maxLength: 63 });
+const registeredDatabaseName = checked(registeredDatabaseProblem).openapi({
   example: 'myapp_dev',
   minLength: 1,
   maxLength: 63,

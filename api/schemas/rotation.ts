@@ -163,7 +163,7 @@ export const changeRotationSchema = z
   })
   .openapi('ChangeRotationRequest');
 
-export const ALARMS = ['paused', 'schedule_lost', 'overdue', 'unknown', 'failing'] as const;
+const ALARMS = ['paused', 'schedule_lost', 'overdue', 'unknown', 'failing'] as const;
 
 const shownRunSchema = z
   .object({

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { identifier, timestamp } from './common.ts';
 
-export const TASK_TYPES = [
+const TASK_TYPES = [
   'create',
   'update',
   'delete',

@@ -99,7 +99,7 @@ export const dropUserSchema = z.object({
 });
 
 /** Most users of one request: each is a task, and the answer waits for all of them. */
-export const MAX_BULK = 500;
+const MAX_BULK = 500;
 export const bulkSchema = z.object({
   users: z
     .array(z.looseObject({ kind: z.enum(USER_KINDS), env: z.string(), database: z.string() }))

@@ -13,7 +13,7 @@ export interface Verification {
 export const EXIT_CODES = { intact: 0, notIntact: 1, cannotSay: 2 } as const;
 
 /** Why it cannot be said that the log is intact; empty where it can. */
-export function doubtsOf({ verdict, at }: Verification): string[] {
+function doubtsOf({ verdict, at }: Verification): string[] {
   const { unknownKeys, entries, waiting } = verdict;
   const { oldest } = waiting;
   const late = oldest !== undefined && Date.parse(at) - Date.parse(oldest) > TIME_TOLERANCE_MS;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What a scope can name. */
-export const SCOPE_KINDS = ['environments', 'servers', 'databases'] as const;
+const SCOPE_KINDS = ['environments', 'servers', 'databases'] as const;
 export type ScopeKind = (typeof SCOPE_KINDS)[number];
 
 /**

@@ -48,7 +48,7 @@ export interface Judgement {
 }
 
 /** Repairs in a row after which somebody else is taken to want it otherwise. */
-export const MAX_REPAIRS = 3;
+const MAX_REPAIRS = 3;
 /** A repair that lasted this long was one. */
 const LASTING_MS = 24 * 3_600_000;
 

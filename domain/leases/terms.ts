@@ -4,13 +4,13 @@
 export const LEAST_TTL_SECONDS = 1;
 /** What is wanted for longer is an account, not a lease. */
 export const LONGEST_TTL_SECONDS = 31 * 86_400;
-export const DEFAULT_TTL_SECONDS = 3_600;
+const DEFAULT_TTL_SECONDS = 3_600;
 
 /**
  * The server refuses logins this long after the end of a lease by itself (VALID UNTIL): whatever happens to us, nobody gets in after
  * that. Before that the end is ours: clocks differ, and a login within the lease must not be refused.
  */
-export const GRACE_SECONDS = 60;
+const GRACE_SECONDS = 60;
 
 /** What a request, a template and the bounds above say together. */
 export interface LeaseTerms {

@@ -49,7 +49,7 @@ const IRREGULAR: Readonly<Record<string, string>> = {
 const namely = (text: string): string => text.toLowerCase().replace(/[^a-z0-9_.]+/g, '_');
 
 /** How the outcome of an action is spoken of. */
-export function eventWords(action: string): EventWords {
+function eventWords(action: string): EventWords {
   const name = namely(action);
   const known = EVENT_WORDS[name];
   if (known !== undefined) return known;

@@ -61,13 +61,6 @@ export function withoutFormer(overlap: string, of: { newKeys: number; asText: bo
   return JSON.stringify(others.length === 0 ? only : { keys });
 }
 
-/** Keys as the text that PostgREST is given. */
-export function writeJwtKeys(keys: JwtKeys): string {
-  if (keys.kind === 'text') return keys.text;
-  const [only, ...others] = keys.keys;
-  return JSON.stringify(others.length === 0 ? only : { keys: keys.keys });
-}
-
 function keysOf(keys: JwtKeys): Jwk[] {
   return keys.kind === 'keys' ? keys.keys : [{ kty: 'oct', k: base64url(new TextEncoder().encode(keys.text)) }];
 }

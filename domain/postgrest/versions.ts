@@ -6,7 +6,7 @@ export type { PostgrestVersion } from './versions/release.ts';
 export { POSTGREST_VERSIONS } from './versions/table.ts';
 
 /** Text of a version as clients may write it: `latest`, an exact release or an alias. */
-export const LATEST = 'latest';
+const LATEST = 'latest';
 
 /**
  * The release that `text` asks for on a server of the given PostgreSQL major. `latest` is the newest release that serves
@@ -50,7 +50,7 @@ export function requireVersion(version: string): PostgrestVersion {
 }
 
 /** Every spelling that {@link resolveVersion} accepts. */
-export function knownVersions(): string[] {
+function knownVersions(): string[] {
   return [LATEST, ...POSTGREST_VERSIONS.flatMap((row) => [row.version, ...row.aliases])];
 }
 

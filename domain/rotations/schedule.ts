@@ -43,12 +43,11 @@ export interface RotationSchedule {
 }
 
 /** Below that, the next run would be due before the last one has ended. */
-export const LEAST_INTERVAL_MS = 1_000;
+const LEAST_INTERVAL_MS = 1_000;
 /** What Temporal takes for a time zone or an interval is longer than anybody wants; a bound keeps sums exact. */
 const MOST_MS = 10 * 366 * 86_400_000;
 /** Temporal takes no shorter one. */
-export const LEAST_CATCH_UP_MS = 10_000;
-export const DEFAULT_CATCH_UP_MS = 86_400_000;
+const LEAST_CATCH_UP_MS = 10_000;
 
 const CRON_NAMES = new Set(['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']);
 const CRON_FIELDS = [

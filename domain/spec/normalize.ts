@@ -73,7 +73,7 @@ export function normalizeSpec({ databaseId, spec }: { databaseId: string; spec: 
 }
 
 /** LISTEN channel of one service: a reload meant for it wakes no other service of the same database. */
-export function reloadChannel(databaseId: string, serviceId: string): string {
+function reloadChannel(databaseId: string, serviceId: string): string {
   return `pgst_${databaseId}_${serviceId}`;
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { hostIds, identifierText } from './members.ts';
 
 /** Values of libpq's `target_session_attrs` that the contract lists. */
-export const TARGET_SESSION_ATTRIBUTES = ['primary', 'prefer-standby', 'standby', 'read-write', 'any'] as const;
+const TARGET_SESSION_ATTRIBUTES = ['primary', 'prefer-standby', 'standby', 'read-write', 'any'] as const;
 
 const databaseConnectionSchema = z.object({
   target_nodes: z.array(z.string()).optional().describe('Names of the nodes to connect to, in order of preference.'),

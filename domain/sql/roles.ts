@@ -1,5 +1,5 @@
 import type { RoleAttribute } from '../spec/role-attributes.ts';
-import { quoteIdentifier, quoteIdentifiers, quoteLiteral } from './quote.ts';
+import { quoteIdentifier, quoteLiteral } from './quote.ts';
 
 interface RoleDefinition {
   name: string;
@@ -82,8 +82,4 @@ export function grantMembership(grant: {
 /** Ends a membership that this control plane granted. */
 export function revokeMembership(role: string, member: string): string {
   return `REVOKE ${quoteIdentifier(role)} FROM ${quoteIdentifier(member)}`;
-}
-
-export function dropRoles(names: readonly string[]): string {
-  return `DROP ROLE IF EXISTS ${quoteIdentifiers(names)}`;
 }

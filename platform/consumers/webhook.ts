@@ -5,9 +5,9 @@ import { postJson } from '../post-json.ts';
 const TIMEOUT_MS = 15_000;
 
 /** The header that signs a body: HMAC-SHA256 over `<time>.<body>`, so that an old message cannot be sent again unnoticed. */
-export const SIGNATURE_HEADER = 'X-Pgsteward-Signature';
+const SIGNATURE_HEADER = 'X-Pgsteward-Signature';
 
-export function signature(signingKey: string, atSeconds: number, body: string): string {
+function signature(signingKey: string, atSeconds: number, body: string): string {
   return `t=${atSeconds},v1=${createHmac('sha256', signingKey).update(`${atSeconds}.${body}`).digest('hex')}`;
 }
 

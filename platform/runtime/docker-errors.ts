@@ -12,7 +12,7 @@ const KNOWN_TEXTS: readonly [text: RegExp, type: FailureType, explanation: strin
 ];
 
 /** Status that the engine answered with; undefined when it did not answer at all. */
-export function engineStatus(error: unknown): number | undefined {
+function engineStatus(error: unknown): number | undefined {
   return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
     ? error.statusCode
     : undefined;

@@ -201,7 +201,10 @@ export function createProcessInstance(of: {
           const delayMs = budget.take(now);
           if (known === undefined || delayMs === undefined) {
             supervised = false;
-            log.error({ instanceId: known?.launch.instanceId }, 'postgrest ended too often: from now on it is started again after pauses that grow');
+            log.error(
+              { instanceId: known?.launch.instanceId },
+              'postgrest ended too often: from now on it is started again after pauses that grow',
+            );
             return;
           }
           restartAt = now + delayMs;

@@ -26,7 +26,7 @@ export interface ScheduleState {
   next: Date | null;
 }
 
-export const ROTATION_TRIGGER = 'rotationTrigger';
+const ROTATION_TRIGGER = 'rotationTrigger';
 const PREFIX = 'pgsteward-rotation/';
 export const rotationScheduleId = (rotationId: string): string => `${PREFIX}${rotationId}`;
 const idOf = (scheduleId: string) => (scheduleId.startsWith(PREFIX) ? scheduleId.slice(PREFIX.length) : undefined);

@@ -5,7 +5,7 @@ import { searchAttributesOf } from './search-attributes.ts';
 const DEADLINE_MS = 5_000;
 
 /** Name of the run that ends the leases of a server. */
-export const leasesWorkflowId = (serverName: string): string => `leases/${serverName}`;
+const leasesWorkflowId = (serverName: string): string => `leases/${serverName}`;
 
 /** Has the run of a server look at its leases now, and starts it where there is none. */
 export async function wakeLeases(

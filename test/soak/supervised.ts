@@ -13,7 +13,7 @@ const STOP_BOUND_MS = 60_000;
 const PAUSE_MS = 500;
 const ENDINGS_IN_A_ROW = 60;
 
-export const COMMANDS = ['api', 'worker', 'host'] as const;
+const COMMANDS = ['api', 'worker', 'host'] as const;
 export type Command = (typeof COMMANDS)[number];
 /** What each of them logs when it is there. */
 const READY: Record<Command, string> = {

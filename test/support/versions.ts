@@ -10,7 +10,7 @@ import { freePort } from './ports.ts';
 import { postgresBinaries } from './postgres-versions/binaries.ts';
 
 /** Major versions of PostgreSQL that pgsteward supports. */
-export const MAJORS = [13, 14, 15, 16, 17, 18] as const;
+const MAJORS = [13, 14, 15, 16, 17, 18] as const;
 export type Major = (typeof MAJORS)[number];
 
 /** Stands in the place of a test that has nothing to say about a version; skipped tests count as failed. */

@@ -22,7 +22,7 @@ import type { AccessRequest } from './request.ts';
 import { type PasswordLiterals, passwordLiterals } from './verifiers.ts';
 
 /** Of the four connections of a server one holds the locks. */
-export const MAX_CONNECTIONS = 4;
+const MAX_CONNECTIONS = 4;
 
 /** What carrying out a document needs. */
 export interface Application extends AccessRequest {

@@ -8,7 +8,7 @@ import { addCheckpoint, isLeft, newestCheckpoint, removeCovered } from '../../..
 import { inTransaction, type Queryable } from '../../../store/connection.ts';
 
 /** Entries that one checkpoint covers at most: what one run removes. */
-export const CHECKPOINT_LIMIT = 50_000;
+const CHECKPOINT_LIMIT = 50_000;
 
 /** Removes the oldest rows of the audit log so that the rest can still be verified. */
 export interface AuditTrimmer {

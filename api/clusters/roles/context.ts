@@ -39,7 +39,7 @@ export async function requireRole(
 }
 
 /** @throws ApiError 403 with the rule */
-export function requireRight(action: RoleAction, role: NamedRole, cluster: ClusterContext): void {
+function requireRight(action: RoleAction, role: NamedRole, cluster: ClusterContext): void {
   if (!mayDo(action, role, cluster)) throw new ApiError('forbidden', whyNot(action, role, cluster));
 }
 

@@ -2,7 +2,7 @@
 import type { HygieneFinding, HygieneKind, HygieneReport } from './hygiene-report.ts';
 
 /** Kinds in the order in which they are worth a look, with what they are called. */
-export const HYGIENE_TITLES: Readonly<Record<HygieneKind, string>> = {
+const HYGIENE_TITLES: Readonly<Record<HygieneKind, string>> = {
   public_create: 'Everybody can create objects',
   public_data: 'Everybody can get at data',
   public_connect: 'Everybody can connect',

@@ -42,6 +42,6 @@ export function describeGrantees(grantees: readonly string[]): string {
 }
 
 /** `a`, `a and b`, `a, b and c`. */
-export function joined(texts: readonly string[]): string {
+function joined(texts: readonly string[]): string {
   return texts.length < 2 ? (texts[0] ?? '') : `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}`;
 }

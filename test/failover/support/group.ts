@@ -178,7 +178,7 @@ export async function startReplicationGroup(size: number): Promise<ReplicationGr
 }
 
 /** Resolves once a standby receives from its primary. */
-export async function untilReceiving(standby: Member): Promise<void> {
+async function untilReceiving(standby: Member): Promise<void> {
   await until(async () => {
     const rows = await standby.query(`SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'`).catch(() => []);
     return rows.length > 0 ? true : undefined;

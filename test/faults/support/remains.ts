@@ -52,7 +52,7 @@ async function running(stack: TestStack, id: string): Promise<string[]> {
 }
 
 /** Containers of an installation for a database, running or not. */
-export async function containersOf(stack: TestStack, id: string): Promise<string[]> {
+async function containersOf(stack: TestStack, id: string): Promise<string[]> {
   const label = [`${LABELS.installation}=${stack.control.installationId}`, `${LABELS.database}=${id}`];
   const found = await new Docker().listContainers({ all: true, filters: { label } });
   return found.map(({ Id, State }) => `container ${Id} ${State}`);

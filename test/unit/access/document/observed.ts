@@ -37,7 +37,7 @@ const BUILTIN: Readonly<Record<string, { owner: PrivilegeName[]; public: Privile
   S: { owner: ['USAGE'], public: [] },
 };
 
-export const BUILTIN_ACLS: ReadonlyMap<string, AclEntry[]> = new Map(
+const BUILTIN_ACLS: ReadonlyMap<string, AclEntry[]> = new Map(
   Object.entries(BUILTIN).map(([letter, { owner, public: everyone }]) => [
     letter,
     [

@@ -84,7 +84,7 @@ function databaseOf(name: string, input: NonNullable<StateInput['databases']>[st
 }
 
 /** `{ reporting: 'SELECT INSERT*' }`, granted by `grantor`. */
-export function aclOf(acl: Acl, grantor = 'postgres'): AclEntry[] {
+function aclOf(acl: Acl, grantor = 'postgres'): AclEntry[] {
   return Object.entries(acl).map(([grantee, text]) => {
     const words = text.split(' ').filter((word) => word !== '');
     const names = (list: string[]) => maskOf(list.map((word) => word.replace('*', '') as PrivilegeName));

@@ -8,7 +8,7 @@ import { ROLES, type Step } from './random.ts';
 import { database, object, role, schema, server } from './server.ts';
 
 /** The state that random steps start from. */
-export function startingState(versionNum: number): ObservedServer {
+function startingState(versionNum: number): ObservedServer {
   const relation = versionNum >= 170_000 ? 'arwdDxtm' : 'arwdDxt';
   const t1 = object('table', 't1', `owner=${relation}/owner`, { columnNames: ['a', 'b'] });
   return server({

@@ -16,7 +16,7 @@ export const ROLES = ['owner', 'other', 'a', 'b', 'c', 'd', 'e'] as const;
 const GRANTEES = [...ROLES, PUBLIC];
 
 /** Objects of every random state, in database `shop`. */
-export const OBJECTS: readonly (ObjectRef & { columns?: true })[] = [
+const OBJECTS: readonly (ObjectRef & { columns?: true })[] = [
   { kind: 'table', schema: 'app', name: 't1', columns: true },
   { kind: 'table', schema: 'app', name: 't2', columns: true },
   { kind: 'view', schema: 'app', name: 'v1', columns: true },

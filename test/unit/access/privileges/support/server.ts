@@ -17,7 +17,7 @@ import type {
 import { createAclReader } from '../../../../../platform/target/catalog/acl-text.ts';
 
 /** An access control list as the server writes it: `alice=r*w/owner,=r/owner`. */
-export function acl(text: string): readonly AclEntry[] {
+function acl(text: string): readonly AclEntry[] {
   return createAclReader().read(text);
 }
 
