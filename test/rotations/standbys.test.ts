@@ -5,7 +5,7 @@ import { guardOf } from '../drift/support/guard.ts';
 import { provision, tenantRequest, owner as userOf } from '../e2e/support/tenants.ts';
 import { type GroupStack, startGroupStack } from '../failover/support/stack.ts';
 import { until } from '../support/follow.ts';
-import { define, ended } from './support/rotations.ts';
+import { define, ended, logsIn, rotated, secretOf } from './support/rotations.ts';
 
 let group: GroupStack;
 
@@ -64,6 +64,36 @@ test('so is one that shares a batch, which goes on with other requests meanwhile
   expect(await ended(stack, body)).toMatchObject({ status: 'completed' });
   const log = await stack.call('GET', `/v1/servers/host-1/tasks/${body.task_id}/log`);
   expect(JSON.stringify(log.body.entries).match(/login of batched proven on/g)).toHaveLength(2);
+});
+
+test('where a standby stays behind, the former passwords are valid again, that of a run of its own and that of one in a batch', async () => {
+  const { stack } = group;
+  const [, standby] = group.group.members;
+  if (standby === undefined) throw new Error('the group has no standby');
+  await stack.target.query('CREATE ROLE left_alone LOGIN; CREATE ROLE left_batched LOGIN');
+  const definition = { server: 'host-1', strategy: 'in-place' };
+  const rotations = await Promise.all([
+    define(stack, { ...definition, role: 'left_alone', sessions: { policy: 'drain', drain: 1 } }),
+    define(stack, { ...definition, role: 'left_batched' }),
+  ]);
+  const verifiers = () =>
+    stack.target.query(`SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE 'left%' ORDER BY rolname`);
+  for (const { id } of rotations) await rotated(stack, id);
+  const before = { verifiers: await verifiers(), secrets: await secrets() };
+  function secrets() {
+    return Promise.all(rotations.map(({ id }) => secretOf(stack, id)));
+  }
+  await standby.query('SELECT pg_wal_replay_pause()');
+  const runs = await Promise.all(rotations.map(({ id }) => stack.call('POST', `/v1/rotations/${id}/trigger`)));
+  const ends = await Promise.all(runs.map(({ body }) => ended(stack, body)));
+  await standby.query('SELECT pg_wal_replay_resume()');
+  for (const end of ends)
+    expect(end).toMatchObject({ status: 'failed', error: expect.stringMatching(/has not replayed/) });
+  expect(await verifiers()).toEqual(before.verifiers);
+  expect(await secrets()).toEqual(before.secrets);
+  for (const { login: user, password } of before.secrets) {
+    expect(await logsIn(stack, { user, password, database: 'postgres' })).toBe(true);
+  }
 });
 
 test('after a promotion every managed password is held against the new primary, and one that somebody set there is found and mended', async () => {
