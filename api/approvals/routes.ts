@@ -117,13 +117,12 @@ export function approvalRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
 
   app.openapi(getRoute, async (c) => {
     const { approval_id: id } = c.req.valid('param');
-    const [approval, plan, task] = await Promise.all([
-      findApproval(deps.db, id),
-      findApprovalPlan(deps.db, id),
-      findTask(deps.db, { taskId: id }),
-    ]);
-    if (approval === undefined || plan === undefined || task === undefined) throw noSuchApproval();
+    const [approval, plan] = await Promise.all([findApproval(deps.db, id), findApprovalPlan(deps.db, id)]);
+    if (approval === undefined || plan === undefined) throw noSuchApproval();
     if (!mayUse(callerOf(c), 'servers', approval.serverName)) throw noSuchApproval();
+    // After it: where the approval is over, so is the task.
+    const task = await findTask(deps.db, { taskId: id });
+    if (task === undefined) throw noSuchApproval();
     return c.json({ ...renderApproval(approval), plan: { ...plan }, task: renderTask(task) }, 200);
   });
 
