@@ -37,22 +37,34 @@ async function heldBy(context: HostContext, { instanceId, unit, port }: ServiceL
   return [...(up ? [port] : []), ...(gatewayPort === undefined ? [] : [gatewayPort])];
 }
 
-/** Binding to the wildcard fails while anyone listens on any address; the host's own addresses are tried as well. */
+type Finding = 'taken' | 'free' | 'unknown';
+
+/**
+ * Services listen on the host's own addresses: what others have on other addresses of the machine is not in their way. Where the
+ * address that services bind to is none of this machine's (behind NAT), anybody's port counts.
+ */
 async function isTaken(port: number, addresses: readonly string[]): Promise<boolean> {
-  for (const host of ['0.0.0.0', '::', ...addresses]) {
-    const server = createServer();
-    try {
-      // `exclusive` asks the system itself, also in a cluster worker.
-      server.listen({ host, port, exclusive: true });
-      await once(server, 'listening');
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES'))
-        return true;
-      // No IPv6, or an address that is not this machine's own (behind NAT): says nothing about the port.
-      continue;
-    }
-    server.close();
-    await once(server, 'close');
+  const found: Finding[] = [];
+  for (const host of addresses) found.push(await tryToListen(host, port));
+  if (found[0] === undefined || found[0] === 'unknown') {
+    for (const wildcard of ['0.0.0.0', '::']) found.push(await tryToListen(wildcard, port));
   }
-  return false;
+  return found.includes('taken');
+}
+
+/** Whoever listens on the wildcard is in the way of every address; listening there fails while anyone listens on any address. */
+async function tryToListen(host: string, port: number): Promise<Finding> {
+  const server = createServer();
+  try {
+    // `exclusive` asks the system itself, also in a cluster worker.
+    server.listen({ host, port, exclusive: true });
+    await once(server, 'listening');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    // No IPv6, or an address that is not this machine's own: says nothing about the port.
+    return code === 'EADDRINUSE' || code === 'EACCES' ? 'taken' : 'unknown';
+  }
+  server.close();
+  await once(server, 'close');
+  return 'free';
 }

@@ -103,6 +103,23 @@ describe.each(await runtimesHere())('with the %s runtime', { timeout: 60_000 }, 
     },
   );
 
+  test('what listens on all addresses is in the way, and what listens on an address of another host is not', async () => {
+    for (const [address, busy] of [
+      ['0.0.0.0', [PORT]],
+      ['::', [PORT]],
+      ['127.0.0.9', []],
+    ] as const) {
+      const other = createServer().listen(PORT, address);
+      await once(other, 'listening');
+      try {
+        expect(await host.activities.probePorts({ ports: [PORT, PORT + 1] }), address).toEqual({ busy });
+      } finally {
+        other.close();
+        await once(other, 'close');
+      }
+    }
+  });
+
   test('the ports of an instance are busy for all others, also while it is stopped, and free for itself', async () => {
     await start(bundle);
     const wanted = { ports: [PORT, PORT + 1] };
