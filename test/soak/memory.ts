@@ -22,8 +22,8 @@ export interface MemoryReport {
 const EVERY_MS = 5_000;
 const PAGE_BYTES = 4096;
 const MIB = 2 ** 20;
-/** Shorter lives say more about the start of a process than about what it keeps. */
-const LEAST_MINUTES = 8;
+/** Shorter lives say more about the start of a process than about what it keeps: the heap of a control worker fills for ten minutes. */
+const LEAST_MINUTES = 15;
 /**
  * Bound of the slope. Node's heap breathes by tens of MiB; what leaks a kilobyte with each request of a busy installation is far
  * above this within minutes.

@@ -44,13 +44,16 @@ async function oneLife(traffic: Traffic, id: string): Promise<void> {
   let now = first(traffic, id);
   journal.databases.add(id);
   const created = await create(traffic, now, random.chance(0.1));
-  if (created.status === 'completed') {
+  // A change that its client cancels leaves the database as failed, until the next one.
+  let isWell = created.status === 'completed';
+  if (isWell) {
     tell(traffic, now);
     for (let change = random.int(0, CHANGES); change > 0 && !closing.aborted; change -= 1) {
       await pause(traffic, PAUSE_MS);
       const next = changed(traffic, now);
       const { status } = await update(traffic, next);
-      if (status === 'completed') {
+      isWell = status === 'completed';
+      if (isWell) {
         now = { ...next, broken: false };
         tell(traffic, now);
       }
@@ -58,7 +61,7 @@ async function oneLife(traffic: Traffic, id: string): Promise<void> {
     await pause(traffic, PAUSE_MS);
   }
   // At the end of the run some are to be there.
-  if (closing.aborted && created.status === 'completed') return;
+  if (closing.aborted && isWell) return;
   await remove(traffic, id, random.chance(0.2));
   for (const { username } of now.users) journal.gone(username);
   journal.databases.delete(id);
