@@ -46,10 +46,8 @@ export async function observeDatabases(
   const found: ObservedDatabase[] = [];
   let next = 0;
 
-  /** @returns its connection, where there can be one, and what was read */
-  async function read(
-    scope: DatabaseScope,
-  ): Promise<{ connection: LeasedConnection; observed?: ObservedDatabase } | undefined> {
+  /** @returns its connection, where there can be one */
+  async function read(scope: DatabaseScope): Promise<LeasedConnection | undefined> {
     let reading: Promise<DatabaseContents> | undefined;
     const begin = (client: pg.ClientBase) => {
       if (mayRead) reading = contentsOf(client, { cluster, scope });
@@ -61,28 +59,23 @@ export async function observeDatabases(
       await input.after;
       const contents = await (reading ?? contentsOf(connection.client, { cluster, scope }));
       const database = (await cluster).databases.get(scope.name);
-      if (!database?.allowConnections) return { connection };
-      const observed = { ...database, contents };
-      found.push(observed);
-      return { connection, observed };
+      if (database?.allowConnections) {
+        const observed = { ...database, contents };
+        found.push(observed);
+        input.onRead?.(observed);
+      }
+      return connection;
     } catch (error) {
       await connection.release();
       throw error;
     }
   }
 
-  /** Lets go of the connection first: what is made of the contents takes the processor's time, and the server needs none of it. */
-  function handOver(observed: ObservedDatabase | undefined): void {
-    const { onRead } = input;
-    if (observed !== undefined && onRead !== undefined) setImmediate(onRead, observed);
-  }
-
   async function reader(): Promise<void> {
     for (let scope = scopes[next++]; scope !== undefined; ) {
-      const { connection, observed } = (await read(scope)) ?? {};
+      const connection = await read(scope);
       // Claimed before the connection makes room for it: so the last ones are known.
       const following = scopes[next++];
-      handOver(observed);
       if (connection !== undefined && following === undefined && input.kept !== undefined) {
         input.kept.set(scope.name, connection);
       } else if (following === undefined) await connection?.release();
