@@ -4,7 +4,7 @@ import type { AccessOptions } from '../domain/access/request-options.ts';
 import { HELD_WORKFLOW, TASK_WORKFLOWS } from '../domain/task-workflows.ts';
 import type { AuditRow } from './audit.ts';
 import { afterCommit, type Queryable } from './connection.ts';
-import { createGatherer, type Gatherer } from './gather.ts';
+import { gathererOfPool } from './gather.ts';
 import { prepared } from './prepared.ts';
 import type { StoredSecret } from './secrets.ts';
 import { CHANNELS, TIMES } from './signals.ts';
@@ -103,14 +103,7 @@ export async function insertRequest(db: Queryable, request: AcceptedRequest): Pr
 /** Whether a request was recorded, or why that is refused. */
 type Recorded = boolean | Error;
 
-const recorders = new WeakMap<pg.Pool, Gatherer<AcceptedRequest, Recorded>>();
-
-function recorderOf(db: pg.Pool): Gatherer<AcceptedRequest, Recorded> {
-  const recorder =
-    recorders.get(db) ?? createGatherer((requests: readonly AcceptedRequest[]) => insertTogether(db, requests));
-  recorders.set(db, recorder);
-  return recorder;
-}
+const recorderOf = gathererOfPool<AcceptedRequest, Recorded>(insertTogether);
 
 /** Classes of SQLSTATE that are about what one request says: data exceptions and violated constraints. */
 const ABOUT_ONE = /^2[23]/;

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Queryable } from './connection.ts';
-import { createGatherer, type Gatherer } from './gather.ts';
+import { gathererOfPool } from './gather.ts';
 import { prepared } from './prepared.ts';
 import type { AccessResult } from './server-work.ts';
 import type { Signals, Wake } from './signals.ts';
@@ -24,14 +24,8 @@ const FIND_ENDED = prepared(
    WHERE t.id = ANY ($1::uuid[]) AND t.status IN ('completed', 'failed', 'canceled')`,
 );
 
-const lookers = new WeakMap<pg.Pool, Gatherer<string, EndedTask>>();
-
-/** Callers whose tasks end together look together. @returns undefined for one that has not ended */
-function findEnded(db: pg.Pool, taskId: string): Promise<EndedTask | undefined> {
-  const looker = lookers.get(db) ?? createGatherer((taskIds: readonly string[]) => endsSoFar(db, taskIds));
-  lookers.set(db, looker);
-  return looker.ask(taskId);
-}
+/** Callers whose tasks end together look together; nothing is said of one that has not ended. */
+const lookerOf = gathererOfPool<string, EndedTask>(endsSoFar);
 
 /** Those of the tasks that have ended by now. */
 export async function endsSoFar(db: Queryable, taskIds: readonly string[]): Promise<Map<string, EndedTask>> {
@@ -79,7 +73,7 @@ export async function taskEnd(
   for (;;) {
     const boundMs = Math.min(LOOK_EVERY_MS, deadline - performance.now());
     const wake = deps.signals.next('ended', taskId, boundMs, signal === undefined ? {} : { signal });
-    const end = await findEnded(deps.db, taskId);
+    const end = await lookerOf(deps.db).ask(taskId);
     if (end !== undefined) {
       wake.cancel();
       return end;

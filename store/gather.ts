@@ -1,3 +1,5 @@
+import type pg from 'pg';
+
 /** Nobody waits longer for a read that does not end: what is asked after that is read beside it. In milliseconds. */
 const PATIENCE_MS = 1_000;
 
@@ -49,5 +51,17 @@ export function createGatherer<K, V>(read: (keys: readonly K[]) => Promise<Reado
       return (await round.next.reading).get(key);
     },
     isIdle: () => underWay === undefined,
+  };
+}
+
+/** A gatherer for each pool, made when it is first needed and gone with it. */
+export function gathererOfPool<K, V>(
+  read: (db: pg.Pool, keys: readonly K[]) => Promise<ReadonlyMap<K, V>>,
+): (db: pg.Pool) => Gatherer<K, V> {
+  const gatherers = new WeakMap<pg.Pool, Gatherer<K, V>>();
+  return (db) => {
+    const gatherer = gatherers.get(db) ?? createGatherer<K, V>((keys) => read(db, keys));
+    gatherers.set(db, gatherer);
+    return gatherer;
   };
 }

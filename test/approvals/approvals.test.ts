@@ -437,8 +437,8 @@ test('a database cannot wait: it is made, changed and deleted by those who may b
     roles: ['db_held_*'],
     break_glass: { accounts: ['gil'], roles: [] },
   });
-  const request = { id: 'held-db', spec: { ...seedRequest({ port: 1, user: 'db_held_owner' }).spec, services: [] } };
-  const spec = { ...request.spec, database_name: 'held_db' };
+  const spec = { ...seedRequest({ id: 'held-db', port: 1, user: 'db_held_owner' }).spec, services: [] };
+  const request = { id: 'held-db', spec };
   const dora = await somebody(stack, { role: 'operator', name: 'dora' });
   const gil = await somebody(stack, { role: 'operator', name: 'gil' });
   const glass = { 'X-Break-Glass': 'fire' };
@@ -453,11 +453,11 @@ test('a database cannot wait: it is made, changed and deleted by those who may b
     expect({ status, body }).toMatchObject({ status: 200 });
     return taskEnded(stack, body.task);
   };
-  expectError(await dora.call('POST', '/v1/databases', { ...request, spec }), 409, 'approval_required', reason);
-  expectError(await dora.call('POST', '/v1/databases', { ...request, spec }, glass), 403, 'forbidden', /account gil/);
-  expect((await dora.call('POST', '/v1/databases?dry_run=true', { ...request, spec })).status).toBe(200);
+  expectError(await dora.call('POST', '/v1/databases', request), 409, 'approval_required', reason);
+  expectError(await dora.call('POST', '/v1/databases', request, glass), 403, 'forbidden', /account gil/);
+  expect((await dora.call('POST', '/v1/databases?dry_run=true', request)).status).toBe(200);
   expect((await stack.call('GET', '/v1/databases/held-db')).status).toBe(404);
-  expect(await ended(await gil.call('POST', '/v1/databases', { ...request, spec }, glass))).toMatchObject({
+  expect(await ended(await gil.call('POST', '/v1/databases', request, glass))).toMatchObject({
     status: 'completed',
   });
   // Also where the new specification does not name the role any more.

@@ -6,7 +6,7 @@ import { assertPasswordsStored } from '../assert-passwords.ts';
 import type { ChangedRole } from '../note-roles.ts';
 import { runAtOnce, runSteps } from '../run-steps.ts';
 import type { PasswordLiterals } from '../verifiers.ts';
-import type { Item, ItemOutcome } from './items.ts';
+import { type Item, type ItemOutcome, outcomeOfFailure } from './items.ts';
 import { look } from './look.ts';
 import { membershipsLast } from './memberships-last.ts';
 import {
@@ -19,6 +19,7 @@ import {
   rolesOf,
   verifiersIn,
 } from './plan-items.ts';
+import { roleOids } from './role-oids.ts';
 import { inTransaction, type Outcomes, type Share } from './share-transaction.ts';
 import { divide, outcomeOfFollower } from './together.ts';
 
@@ -54,7 +55,7 @@ async function allAtOnce(
   const [ofSteps, , oids, ofMemberships] = await Promise.all([
     runAtOnce(share.client, steps, literals),
     assertPasswordsStored(share.client, steps, literals, share.facts),
-    roleOids(share.client, planned, literals),
+    oidsOf(share.client, planned, literals),
     runAtOnce(share.client, memberships, literals),
   ]);
   const warnings = [...ofSteps, ...ofMemberships];
@@ -102,34 +103,23 @@ async function alone(deps: ControlDeps, share: Share, item: Item): Promise<ItemO
     const warnings = await runSteps(client, plan.steps, literals);
     if (plan.steps.length > 0) assertNothingLeft(plan, await look(share, [item]), warnings);
     await assertPasswordsStored(client, plan.steps, literals, share.facts);
-    const oids = await roleOids(client, planned, literals);
+    const oids = await oidsOf(client, planned, literals);
     await client.query('RELEASE SAVEPOINT item');
     return doneOf(share, plan, oids);
   } catch (error) {
     if (isConnectionError(error)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT item');
-    const failure = toFailure(error, `changing roles on server ${share.serverName}`);
-    return failure.retryable
-      ? { state: 'waiting', held: failure.details.sqlstate === LOCK_NOT_AVAILABLE, reason: failure.message }
-      : { state: 'failed', failure };
+    return outcomeOfFailure(toFailure(error, `changing roles on server ${share.serverName}`));
   }
 }
 
-const LOCK_NOT_AVAILABLE = '55P03';
-
 /** OIDs of the roles that requests are about. */
-async function roleOids(
+function oidsOf(
   client: pg.ClientBase,
   planned: readonly Planned[],
   literals: PasswordLiterals,
 ): Promise<ReadonlyMap<string, number>> {
-  const names = new Set([...literals.keys(), ...planned.flatMap(({ filled }) => rolesOf(filled))]);
-  if (names.size === 0) return new Map();
-  const { rows } = await client.query<{ name: string; oid: string }>(
-    'SELECT rolname AS name, oid::text FROM pg_roles WHERE rolname = ANY ($1)',
-    [[...names]],
-  );
-  return new Map(rows.map(({ name, oid }) => [name, Number(oid)]));
+  return roleOids(client, new Set([...literals.keys(), ...planned.flatMap(({ filled }) => rolesOf(filled))]));
 }
 
 function doneOf(share: Share, plan: Planned, oids: ReadonlyMap<string, number>): ItemOutcome {

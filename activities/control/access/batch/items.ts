@@ -46,6 +46,15 @@ export type ItemOutcome =
   /** Not in this round. `held`: somebody who is not ours holds a lock on it. `patient`: its wait has a bound of its own. */
   | { state: 'waiting'; held: boolean; reason: string; patient?: true };
 
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** What comes of a request that failed by itself: what another attempt may help waits for the next round. */
+export function outcomeOfFailure(failure: Failure): ItemOutcome {
+  return failure.retryable
+    ? { state: 'waiting', held: failure.details.sqlstate === LOCK_NOT_AVAILABLE, reason: failure.message }
+    : { state: 'failed', failure };
+}
+
 /** Loads what the requests of a batch need; what cannot be carried out at all has its outcome already. */
 export async function loadItems(
   deps: ControlDeps,

@@ -25,13 +25,12 @@ import type { ControlDeps } from '../../deps.ts';
 import { hearingWarnings } from '../run-steps.ts';
 import { passwordLiterals } from '../verifiers.ts';
 import type { Ended } from './close-round.ts';
-import { type Item, type ItemOutcome, smallestOf } from './items.ts';
-import { inTransaction, type Share } from './share-transaction.ts';
+import { type Item, type ItemOutcome, outcomeOfFailure, smallestOf } from './items.ts';
+import { roleOids } from './role-oids.ts';
+import { inTransaction, type Outcomes, type Share } from './share-transaction.ts';
 
-type Outcomes = Map<string, ItemOutcome>;
 type Deps = Pick<ControlDeps, 'db' | 'installationId'>;
 
-const LOCK_NOT_AVAILABLE = '55P03';
 /** From 16 on a role that is no superuser pays for each role that it has made with everything that it does to roles. */
 const MEMBER_OF_ITS_OWN = 160_000;
 
@@ -80,10 +79,7 @@ async function alone(deps: Deps, share: Share, item: Item): Promise<Outcomes> {
   } catch (error) {
     const failure = toFailure(error, `giving a lease on server ${share.serverName}`);
     if (isConnectionError(error)) throw failure;
-    const outcome: ItemOutcome = failure.retryable
-      ? { state: 'waiting', held: failure.details.sqlstate === LOCK_NOT_AVAILABLE, reason: failure.message }
-      : { state: 'failed', failure };
-    return new Map([[item.work.taskId, outcome]]);
+    return new Map([[item.work.taskId, outcomeOfFailure(failure)]]);
   }
 }
 
@@ -117,7 +113,7 @@ async function allAtOnce(deps: Deps, share: Share, items: readonly Item[]): Prom
     const warnings = await hearingWarnings(share.client, () => share.client.query(statements.join(';\n')));
     if (warnings.length > 0) throw new Failure('VerificationFailed', `the server warned: ${warnings.join('; ')}`);
   }
-  const oids = await oidsOf(
+  const oids = await roleOids(
     share.client,
     [...making, ...made, ...prolonging].map(({ name }) => name),
   );
@@ -272,15 +268,6 @@ async function prolongingSql(
 /** Statements as the role that made what they are about. */
 export function asIssuer(issuer: string | undefined, statements: readonly string[]): string[] {
   return issuer === undefined ? [...statements] : [actAs(issuer), ...statements, ACT_AS_MYSELF];
-}
-
-async function oidsOf(client: pg.ClientBase, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  if (names.length === 0) return new Map();
-  const { rows } = await client.query<{ name: string; oid: string }>(
-    'SELECT rolname AS name, oid::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1)',
-    [names],
-  );
-  return new Map(rows.map(({ name, oid }) => [name, Number(oid)]));
 }
 
 function doneOf(share: Share, { item, name }: Acting, oids: ReadonlyMap<string, number>, made: boolean): ItemOutcome {
