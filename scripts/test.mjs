@@ -3,10 +3,9 @@
 // Node.js, separated by colons, which the unit tests are run with as well. The last line is `N passed, N failed`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDependencies, ROOT } from './bootstrap.mjs';
+import { runVitest } from './run-vitest.mjs';
 
 const DOCKER_TIMEOUT_MS = 10_000;
 
@@ -60,18 +59,15 @@ async function runEverything(environment) {
     );
     total[succeeded ? 'passed' : 'failed'] += 1;
   }
-  const directory = await mkdtemp(join(tmpdir(), 'pgsteward-test-'));
-  try {
-    const outputFile = join(directory, 'vitest.json');
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`];
-    const succeeded = await step('tests', [bin('vitest'), 'run', ...reporters, ...vitestArguments], environment);
-    const counted = await countTests(outputFile);
-    total.passed += counted.passed;
-    // Errors outside of tests fail the run without a failed test.
-    total.failed += succeeded ? counted.failed : Math.max(counted.failed, 1);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const counted = await runVitest({
+    run: (title, args) => step(title, [bin('vitest'), 'run', ...args], environment),
+    args: vitestArguments,
+    again: Number(process.env.VITEST_RETRY ?? 0),
+    // With arguments (such as -t) Vitest reports the tests that were not selected as skipped.
+    skipFails: dockerRequired && vitestArguments.length === 0,
+  });
+  total.passed += counted.passed;
+  total.failed += counted.failed;
 }
 
 /** Programs of other releases of Node.js, which the unit tests are run with as well. */
@@ -92,23 +88,6 @@ async function step(title, args, env, node = process.execPath) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`== ${title}: ${code === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
   return code === 0;
-}
-
-/** Numbers of Vitest's JSON report. A file that could not be loaded counts as one failure; so does a skip where nothing may be missing. */
-async function countTests(outputFile) {
-  const report = await readFile(outputFile, 'utf8').then(JSON.parse, () => undefined);
-  if (report === undefined) return { passed: 0, failed: 1 };
-  const statuses = report.testResults.flatMap((file) => {
-    const own = file.assertionResults.map(({ status }) => status);
-    return file.status === 'failed' && !own.includes('failed') ? [...own, 'failed'] : own;
-  });
-  const count = (wanted) => statuses.filter((status) => status === wanted).length;
-  const passed = count('passed');
-  const skipped = statuses.length - passed - count('failed');
-  // With arguments (such as -t) Vitest reports the tests that were not selected as skipped.
-  const skipFails = dockerRequired && vitestArguments.length === 0;
-  if (skipped > 0) console.log(`${skipped} skipped`);
-  return { passed, failed: count('failed') + (skipFails ? skipped : 0) };
 }
 
 /** Whether a container engine answers; tells the tests by `PGSTEWARD_TEST_DOCKER`. */
