@@ -1,7 +1,8 @@
 import { LEASE_OWNER, type LeaseReceipt } from '../domain/leases/lease.ts';
 import type { NextTry } from '../domain/leases/retry.ts';
 import type { Queryable } from './connection.ts';
-import { countAgain, LEASE_COLUMNS, type LeaseRecord, uncount } from './leases.ts';
+import { countAgain, uncount } from './lease-counts.ts';
+import { LEASE_COLUMNS, type LeaseRecord } from './leases.ts';
 import { CHANNELS } from './signals.ts';
 
 /** How long a run has a lease to itself; one that lives renews nothing, because a batch takes seconds. */

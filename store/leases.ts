@@ -1,9 +1,8 @@
-import pg from 'pg';
 import type { LeaseEnd, LeaseReceipt, LeaseState } from '../domain/leases/lease.ts';
 import type { LiveLease } from '../domain/leases/strays.ts';
-import { type AcceptedRequest, requestRows, requestSql } from './accepted-requests.ts';
 import type { Queryable } from './connection.ts';
 import { type KeysetPage, keyset } from './keyset.ts';
+import { uncount } from './lease-counts.ts';
 import { prepared } from './prepared.ts';
 
 /** A lease, as it is on record. */
@@ -41,131 +40,6 @@ export const LEASE_COLUMNS = `id, server_name AS "serverName", role_name AS "rol
   reason, state, issue_task AS "issueTask", ttl_seconds AS "ttlSeconds", created_at AS "createdAt", ends_at AS "endsAt",
   max_ends_at AS "maxEndsAt", due_at AS "dueAt", end_reason AS "endReason", revocation_id AS "revocationId", attempts,
   last_error AS "lastError", drop_task AS "dropTask", ended_at AS "endedAt", receipt`;
-
-/** What a quota counts. */
-export type QuotaKind = 'holder' | 'server' | 'template';
-
-/** Most live leases of one holder, server or template. */
-export interface Quota {
-  kind: QuotaKind;
-  name: string;
-  most: number;
-}
-
-/** A lease as it is accepted. */
-export type NewLease = Pick<
-  LeaseRecord,
-  | 'id'
-  | 'serverName'
-  | 'roleName'
-  | 'groupRoles'
-  | 'templateId'
-  | 'templateName'
-  | 'ownerRole'
-  | 'holder'
-  | 'reason'
-  | 'ttlSeconds'
-  | 'endsAt'
-  | 'maxEndsAt'
->;
-
-/**
- * One statement, so that the counters, which every other request for the server needs, are locked for as long as a commit takes and not for
- * as long as this process takes to send it.
- */
-const INSERT_LEASE = prepared(
-  'insert_lease',
-  requestSql(
-    `, lease AS (
-     INSERT INTO leases (id, server_name, role_name, group_roles, template_id, template_name, owner_role, holder, reason, state,
-       issue_task, ttl_seconds, ends_at, max_ends_at)
-     SELECT $2::uuid, $3::text, $4::text, $5::text[], $6::uuid, $7::text, $8::text, $9::text, $10::text, 'issuing',
-       id, $11::int, $12::timestamptz, $13::timestamptz FROM task
-   )`,
-    ', count_lease($14::text[], $15::text[], $16::int[])',
-  ),
-);
-
-/** SQLSTATE of `count_lease` where a quota is used up; the detail says which. */
-const QUOTA_USED_UP = 'PSQ01';
-
-/**
- * Records a request for a lease with the lease.
- * @param quotas one for each that counts it, also those without a bound of their own
- * @returns whether there is such a server
- * @throws QuotaUsedUp
- */
-export async function insertLeaseRequest(
-  tx: Queryable,
-  request: AcceptedRequest,
-  { lease, quotas }: { lease: NewLease; quotas: readonly Quota[] },
-): Promise<boolean> {
-  try {
-    const { rowCount } = await tx.query(
-      INSERT_LEASE([
-        requestRows([request]),
-        lease.id,
-        lease.serverName,
-        lease.roleName,
-        lease.groupRoles,
-        lease.templateId,
-        lease.templateName,
-        lease.ownerRole,
-        lease.holder,
-        lease.reason,
-        lease.ttlSeconds,
-        lease.endsAt,
-        lease.maxEndsAt,
-        quotas.map(({ kind }) => kind),
-        quotas.map(({ name }) => name),
-        quotas.map(({ most }) => most),
-      ]),
-    );
-    return rowCount === 1;
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError && error.code === QUOTA_USED_UP)) throw error;
-    const quota = quotas.find(({ kind }) => kind === error.detail);
-    throw quota === undefined ? error : new QuotaUsedUp(quota);
-  }
-}
-
-/** A lease was refused because there are as many as there may be. */
-export class QuotaUsedUp extends Error {
-  readonly quota: Quota;
-
-  constructor(quota: Quota) {
-    super(`${quota.kind} ${quota.name} has ${quota.most} live leases`);
-    this.quota = quota;
-  }
-}
-
-type Counted = Pick<LeaseRecord, 'holder' | 'serverName' | 'templateId'>;
-
-/** Counts leases that have a login again, whatever the quotas say: they are there. */
-export function countAgain(tx: Queryable, back: readonly Counted[]): Promise<void> {
-  return recount(tx, back, 'c.live + excluded.live');
-}
-
-/** Gives back what leases counted for that are gone. */
-export function uncount(tx: Queryable, gone: readonly Counted[]): Promise<void> {
-  return recount(tx, gone, 'greatest(0, c.live - excluded.live)');
-}
-
-/** @param live the new count, of the one that is there (`c`) and the number of these leases (`excluded`) */
-async function recount(tx: Queryable, leases: readonly Counted[], live: string): Promise<void> {
-  if (leases.length === 0) return;
-  const names = leases.flatMap(({ holder, serverName, templateId }) => [
-    { kind: 'holder', name: holder },
-    { kind: 'server', name: serverName },
-    ...(templateId === null ? [] : [{ kind: 'template', name: templateId }]),
-  ]);
-  await tx.query(
-    `INSERT INTO lease_counts AS c (kind, name, live)
-     SELECT kind, name, count(*) FROM unnest($1::text[], $2::text[]) AS counted (kind, name) GROUP BY kind, name ORDER BY kind, name
-     ON CONFLICT (kind, name) DO UPDATE SET live = ${live}`,
-    [names.map(({ kind }) => kind), names.map(({ name }) => name)],
-  );
-}
 
 const FIND_LEASE = prepared('find_lease', `SELECT ${LEASE_COLUMNS} FROM leases WHERE id = $1`);
 
@@ -322,22 +196,4 @@ export async function endsOf(db: Queryable, ids: readonly string[]): Promise<Map
     [ids],
   );
   return new Map(rows.map(({ id, endsAt }) => [id, endsAt]));
-}
-
-/** Longest wait that is told to whoever meets a quota, in seconds. */
-const MOST_SECONDS = 3_600;
-const COUNTED_BY: Readonly<Record<QuotaKind, string>> = {
-  holder: 'holder',
-  server: 'server_name',
-  template: 'template_id::text',
-};
-
-/** Seconds until the first of the leases ends that use up a quota, at least 1. */
-export async function nextEndWithin(db: Queryable, quota: Quota): Promise<number> {
-  const { rows } = await db.query<{ seconds: number | null }>(
-    `SELECT extract(epoch FROM min(ends_at) - now())::float8 AS seconds FROM leases
-     WHERE ${COUNTED_BY[quota.kind]} = $1 AND state IN ('issuing', 'active')`,
-    [quota.name],
-  );
-  return Math.max(1, Math.min(MOST_SECONDS, Math.ceil(rows[0]?.seconds ?? 1)));
 }

@@ -12,6 +12,7 @@ import {
   newAccountSchema,
 } from '../schemas/account.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notAllowed, notJson, refused } from '../schemas/responses.ts';
 import { changeAccount, createAccount, noSuchAccount } from './change.ts';
 import { renderAccount } from './render.ts';
@@ -34,7 +35,7 @@ const createAccountRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: newAccountSchema } }, required: true },
+    body: jsonBody(newAccountSchema),
   },
   responses: {
     201: json(accountSchema, 'The account.'),
@@ -61,7 +62,7 @@ const changeRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: accountChangeSchema } }, required: true },
+    body: jsonBody(accountChangeSchema),
   },
   responses: {
     200: json(accountSchema, 'As it is now; in effect with the next request.'),

@@ -5,12 +5,13 @@ import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { approvalPolicyListSchema, approvalPolicySchema, policyBodySchema } from '../schemas/approval.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { createPolicy, noSuchPolicy, removePolicy, replacePolicy } from './policies.ts';
 import { renderApprovalPolicy } from './render.ts';
 
 const params = z.object({ policy_id: z.uuid().openapi({ param: { name: 'policy_id', in: 'path' } }) });
-const body = { content: { 'application/json': { schema: policyBodySchema } }, required: true } as const;
+const body = jsonBody(policyBodySchema);
 const answers = { 400: malformed, 403: refused('Only an administrator may.') };
 const notFound = refused('There is no such policy.');
 const conflict = refused('Another policy has the name, or the Idempotency-Key was used otherwise.');

@@ -15,6 +15,7 @@ import {
   decisionSchema,
 } from '../schemas/approval.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody, optionalJsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { renderTask } from '../tasks/render.ts';
 import { cancel, decide, noSuchApproval } from './decide.ts';
@@ -58,7 +59,7 @@ const decisionRoute = <V extends (typeof VERDICTS)[number]>(verdict: V, summary:
     request: {
       params,
       headers: idempotencyHeaders,
-      body: { content: { 'application/json': { schema: decisionSchema } }, required: true },
+      body: jsonBody(decisionSchema),
     },
     responses: {
       200: json(approvalSchema, 'The word is on record.'),
@@ -84,7 +85,7 @@ const cancelRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: cancelApprovalSchema } }, required: false },
+    body: optionalJsonBody(cancelApprovalSchema),
   },
   responses: {
     200: json(approvalSchema, 'Taken back.'),

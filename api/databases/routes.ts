@@ -14,6 +14,7 @@ import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
 import { acceptedDatabaseSchema, acceptedTaskSchema, databaseListSchema, databaseSchema } from '../schemas/database.ts';
 import { flag } from '../schemas/flag.ts';
 import { databasePageSchema } from '../schemas/paging.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { conflict, json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { noSuchDatabase } from './absent.ts';
 import { acceptCreate } from './accept-create.ts';
@@ -49,7 +50,7 @@ const createDatabaseRoute = createRoute({
   request: {
     headers: idempotencyHeaders,
     query: z.object({ dry_run: flag }),
-    body: { content: { 'application/json': { schema: createDatabaseSchema } }, required: true },
+    body: jsonBody(createDatabaseSchema),
   },
   responses: {
     200: json(
@@ -96,7 +97,7 @@ const updateRoute = createRoute({
       }),
       dry_run: flag.openapi({ description: 'Answer what would be done, and do nothing.' }),
     }),
-    body: { content: { 'application/json': { schema: updateDatabaseSchema } }, required: true },
+    body: jsonBody(updateDatabaseSchema),
   },
   responses: {
     200: json(

@@ -27,6 +27,7 @@ import {
   putDriftPolicySchema,
   setMaintenanceSchema,
 } from '../schemas/drift.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { requireServer } from '../servers/require-server.ts';
 import { renderTask } from '../tasks/render.ts';
@@ -37,7 +38,6 @@ import { showDrift } from './show.ts';
 const answers = { 400: malformed, 403: forbidden, 404: notFound };
 const taken = refused('The Idempotency-Key was used for another request.');
 const changes = { ...answers, 409: taken, 413: tooLarge, 415: notJson };
-const body = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } }, required: true });
 
 const getPolicyRoute = createRoute({
   method: 'get',
@@ -52,7 +52,7 @@ const putPolicyRoute = createRoute({
   path: '/v1/servers/{name}/drift-policy',
   summary: 'Set what is done about drift on a server: repair, report or ignore, kind by kind',
   middleware: [requireJsonBody()] as const,
-  request: { params: serverParams, headers: idempotencyHeaders, body: body(putDriftPolicySchema) },
+  request: { params: serverParams, headers: idempotencyHeaders, body: jsonBody(putDriftPolicySchema) },
   responses: { 200: json(driftPolicySchema, 'As it is now.'), ...changes },
 });
 
@@ -75,7 +75,7 @@ const putDocumentRoute = createRoute({
   request: {
     params: serverParams,
     headers: idempotencyHeaders,
-    body: body(z.strictObject({ document: z.unknown().describe('As for apply, without passwords.') })),
+    body: jsonBody(z.strictObject({ document: z.unknown().describe('As for apply, without passwords.') })),
   },
   responses: { 200: json(managedDocumentSchema, 'As it is now.'), ...changes, 503: unavailable },
 });
@@ -101,7 +101,7 @@ const checkRoute = createRoute({
   path: '/v1/servers/{name}/drift/check',
   summary: 'Look at the whole of a server now',
   middleware: [requireJsonBody()] as const,
-  request: { params: serverParams, headers: idempotencyHeaders, body: body(checkDriftSchema) },
+  request: { params: serverParams, headers: idempotencyHeaders, body: jsonBody(checkDriftSchema) },
   responses: { 202: json(acceptedServerTaskSchema, 'Accepted; follow the task.'), ...changes },
 });
 
@@ -110,7 +110,7 @@ const maintenanceRoute = createRoute({
   path: '/v1/servers/{name}/maintenance',
   summary: 'Begin or end maintenance: meanwhile nothing is rotated, repaired or issued on the server',
   middleware: [requireJsonBody()] as const,
-  request: { params: serverParams, headers: idempotencyHeaders, body: body(setMaintenanceSchema) },
+  request: { params: serverParams, headers: idempotencyHeaders, body: jsonBody(setMaintenanceSchema) },
   responses: { 200: json(maintenanceAnswerSchema, 'As it is now.'), ...changes },
 });
 

@@ -11,6 +11,7 @@ import {
   namedJoinTokenSchema,
   newJoinTokenSchema,
 } from '../schemas/join-token.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { createJoinToken, renderJoinToken, revoke } from './join-tokens.ts';
 
@@ -23,7 +24,7 @@ const createTokenRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: newJoinTokenSchema } }, required: true },
+    body: jsonBody(newJoinTokenSchema),
   },
   responses: {
     201: json(createdJoinTokenSchema, 'The token with its secret, which is shown here only.'),

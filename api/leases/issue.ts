@@ -3,15 +3,10 @@ import type { z } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
 import { leaseRoleName } from '../../domain/leases/names.ts';
 import { termsFor, validUntil } from '../../domain/leases/terms.ts';
+import { nextEndWithin, type Quota, QuotaUsedUp } from '../../store/lease-counts.ts';
+import { insertLeaseRequest } from '../../store/lease-requests.ts';
 import { findTemplate, type LeaseTemplate } from '../../store/lease-templates.ts';
-import {
-  findLeaseOfTask,
-  insertLeaseRequest,
-  type LeaseRecord,
-  nextEndWithin,
-  type Quota,
-  QuotaUsedUp,
-} from '../../store/leases.ts';
+import { findLeaseOfTask, type LeaseRecord } from '../../store/leases.ts';
 import type { ServerRecord } from '../../store/servers.ts';
 import { mayUse } from '../access/may-use.ts';
 import { refuseHeld } from '../approvals/hold.ts';

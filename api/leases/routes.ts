@@ -15,6 +15,7 @@ import {
   renewLeaseSchema,
   resolveLeaseSchema,
 } from '../schemas/lease.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { renewLease, requireLease, resolveByHand, retryLease, revokeLease } from './change.ts';
 import type { LeaseDeps } from './deps.ts';
@@ -38,7 +39,7 @@ const issueRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: issueLeaseSchema } }, required: true },
+    body: jsonBody(issueLeaseSchema),
   },
   responses: { 201: json(issuedLeaseSchema, 'The login.'), 429: tooMany, ...changes, ...bodyRefusals },
 });
@@ -67,7 +68,7 @@ const renewRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: renewLeaseSchema } }, required: true },
+    body: jsonBody(renewLeaseSchema),
   },
   responses: { 200: json(leaseSchema, 'With its end as it is now.'), ...changes, ...bodyRefusals },
 });
@@ -107,7 +108,7 @@ const resolveRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: resolveLeaseSchema } }, required: true },
+    body: jsonBody(resolveLeaseSchema),
   },
   responses: { 200: json(leaseSchema, 'Ended, without a receipt.'), ...changes, ...bodyRefusals },
 });

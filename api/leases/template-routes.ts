@@ -4,6 +4,7 @@ import { type ApiVariables, callerOf } from '../caller.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
 import { changeTemplateSchema, createTemplateSchema, templateListSchema, templateSchema } from '../schemas/lease.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notAllowed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import type { LeaseDeps } from './deps.ts';
 import { renderTemplate } from './render.ts';
@@ -38,7 +39,7 @@ const addRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: createTemplateSchema } }, required: true },
+    body: jsonBody(createTemplateSchema),
   },
   responses: { 201: json(templateSchema, 'Added.'), ...answers, ...bodyRefusals },
 });
@@ -51,7 +52,7 @@ const changeRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: changeTemplateSchema } }, required: true },
+    body: jsonBody(changeTemplateSchema),
   },
   responses: { 200: json(templateSchema, 'As it is now.'), ...answers, ...bodyRefusals },
 });

@@ -4,6 +4,7 @@ import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
 import { acceptedTaskSchema } from '../schemas/database.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused } from '../schemas/responses.ts';
 import { switchoverSchema } from '../schemas/switchover.ts';
 import { acceptSwitchover } from './accept-switchover.ts';
@@ -21,7 +22,7 @@ const switchoverRoute = createRoute({
   request: {
     params: z.object({ database_id: pathIdentifier('database_id'), node_name: nodeName }),
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: switchoverSchema } }, required: true },
+    body: jsonBody(switchoverSchema),
   },
   responses: {
     200: json(acceptedTaskSchema, 'Accepted; follow the task.'),

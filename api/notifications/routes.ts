@@ -14,6 +14,7 @@ import {
   deliveryListSchema,
   deliveryPageSchema,
 } from '../schemas/notification.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { acceptTest } from './accept-test.ts';
 import { acceptChange, acceptCreate, acceptDelete, noSuchChannel } from './channels.ts';
@@ -32,7 +33,7 @@ const addRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: createChannelSchema } }, required: true },
+    body: jsonBody(createChannelSchema),
   },
   responses: { 201: json(channelSchema, 'Added.'), 400: malformed, 403: forbidden, 409: taken, ...bodyRefusals },
 });
@@ -65,7 +66,7 @@ const changeRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: changeChannelSchema } }, required: true },
+    body: jsonBody(changeChannelSchema),
   },
   responses: {
     200: json(channelSchema, 'As it is now.'),

@@ -8,6 +8,7 @@ import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
 import { policyListSchema, policyParams, policySchema, putPolicySchema } from '../schemas/policy.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { noSuchEnvironment } from './absent.ts';
 import { acceptPolicy, removePolicy } from './changes.ts';
@@ -44,7 +45,7 @@ const putRoute = createRoute({
   request: {
     params: policyParams,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: putPolicySchema } }, required: true },
+    body: jsonBody(putPolicySchema),
   },
   responses: {
     200: json(policySchema, 'What holds from now on.'),

@@ -14,6 +14,7 @@ import {
   entrySchema,
   registerEntrySchema,
 } from '../schemas/registry.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json } from '../schemas/responses.ts';
 import { changeEntry, noSuchEntry, registerEntry, removeEntry } from './changes.ts';
 import { renderEntry, renderEntryWithServer } from './render.ts';
@@ -52,7 +53,7 @@ const registerRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: registerEntrySchema } }, required: true },
+    body: jsonBody(registerEntrySchema),
   },
   responses: {
     201: json(entrySchema, 'Registered.'),
@@ -73,7 +74,7 @@ const changeRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: changeEntrySchema } }, required: true },
+    body: jsonBody(changeEntrySchema),
   },
   responses: {
     200: json(entrySchema, 'As it is now.'),

@@ -32,6 +32,7 @@ import { answerInvalidShape } from '../request-validation.ts';
 import { acceptedServerTaskSchema } from '../schemas/access.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
 import { dropBodySchema, dropPreviewQuerySchema, dropPreviewSchema, dropQuerySchema } from '../schemas/drop.ts';
+import { optionalJsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { requireServer } from '../servers/require-server.ts';
 import { renderTask } from '../tasks/render.ts';
@@ -62,7 +63,7 @@ const dropRoute = createRoute({
     params: roleParams,
     headers: idempotencyHeaders,
     query: dropQuerySchema,
-    body: { content: { 'application/json': { schema: dropBodySchema } }, required: false },
+    body: optionalJsonBody(dropBodySchema),
   },
   responses: {
     202: json(

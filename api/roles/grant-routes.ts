@@ -8,6 +8,7 @@ import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { changedSchema } from '../schemas/access.ts';
 import { heldSchema } from '../schemas/approval.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { forbidden, notFound, serverParams, unavailable } from './params.ts';
 
@@ -31,10 +32,7 @@ const grantsRoute = createRoute({
   request: {
     params: serverParams,
     headers: idempotencyHeaders,
-    body: {
-      content: { 'application/json': { schema: z.looseObject({ database, ...grantSchema.shape }) } },
-      required: true,
-    },
+    body: jsonBody(z.looseObject({ database, ...grantSchema.shape })),
   },
   responses,
 });
@@ -47,10 +45,7 @@ const revokesRoute = createRoute({
   request: {
     params: serverParams,
     headers: idempotencyHeaders,
-    body: {
-      content: { 'application/json': { schema: z.looseObject({ database, ...revokeSchema.shape }) } },
-      required: true,
-    },
+    body: jsonBody(z.looseObject({ database, ...revokeSchema.shape })),
   },
   responses,
 });

@@ -15,6 +15,7 @@ import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { acceptedServerTaskSchema, planSchema } from '../schemas/access.ts';
 import { breakGlassSchema, reasonSchema } from '../schemas/approval.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { requireServer } from '../servers/require-server.ts';
 import { renderTask } from '../tasks/render.ts';
@@ -58,7 +59,7 @@ const planRoute = createRoute({
   path: '/v1/servers/{name}/plan',
   summary: 'What a document would change, without changing anything; as text with Accept: text/plain',
   middleware: [requireJsonBody()] as const,
-  request: { params: serverParams, body: { content: { 'application/json': { schema: planBody } }, required: true } },
+  request: { params: serverParams, body: jsonBody(planBody) },
   responses: {
     200: {
       ...json(planSchema, 'The plan.'),
@@ -76,7 +77,7 @@ const applyRoute = createRoute({
   request: {
     params: serverParams,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: applyBody } }, required: true },
+    body: jsonBody(applyBody),
   },
   responses: {
     202: json(acceptedServerTaskSchema, 'Accepted; follow the task. With `approval` it waits for that.'),

@@ -10,6 +10,7 @@ import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { changedSchema, putRoleAnswerSchema, roleDetailSchema, roleListSchema } from '../schemas/access.ts';
 import { heldSchema } from '../schemas/approval.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, refused } from '../schemas/responses.ts';
 import { requireServer } from '../servers/require-server.ts';
 import { lookAt, noDatabase } from './look.ts';
@@ -53,7 +54,7 @@ const putRoute = createRoute({
   request: {
     params: roleParams,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: putBody } }, required: true },
+    body: jsonBody(putBody),
   },
   responses: { 200: json(putRoleAnswerSchema, 'The role is as asked.'), ...held, 409: conflict, ...answers },
 });
@@ -73,7 +74,7 @@ const putMemberRoute = createRoute({
   request: {
     params: memberParams,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: membershipBody } }, required: true },
+    body: jsonBody(membershipBody),
   },
   responses: { 200: json(changedSchema, 'The membership is as asked.'), ...held, 409: conflict, ...answers },
 });

@@ -6,6 +6,7 @@ import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ServerApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import {
   changeRotationSchema,
@@ -43,7 +44,7 @@ const createRotationRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: createRotationSchema } }, required: true },
+    body: jsonBody(createRotationSchema),
   },
   responses: { 201: json(rotationSchema, 'Defined.'), ...usual, 409: conflict, 503: unavailable, ...bodyRefusals },
 });
@@ -72,7 +73,7 @@ const changeRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: changeRotationSchema } }, required: true },
+    body: jsonBody(changeRotationSchema),
   },
   responses: { 200: json(rotationSchema, 'As it is now.'), ...usual, 409: conflict, ...bodyRefusals },
 });

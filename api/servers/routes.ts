@@ -6,6 +6,7 @@ import { type ApiVariables, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import {
   changeServerSchema,
@@ -35,7 +36,7 @@ const registerRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: registerServerSchema } }, required: true },
+    body: jsonBody(registerServerSchema),
   },
   responses: {
     201: json(serverSchema, 'Registered.'),
@@ -79,7 +80,7 @@ const changeRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: changeServerSchema } }, required: true },
+    body: jsonBody(changeServerSchema),
   },
   responses: {
     200: json(serverSchema, 'As it is registered now.'),

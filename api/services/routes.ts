@@ -4,6 +4,7 @@ import type { ApiDeps } from '../deps.ts';
 import { answerInvalidShape } from '../request-validation.ts';
 import { idempotencyHeaders, pathIdentifier } from '../schemas/common.ts';
 import { acceptedJwtRotationSchema, jwtRotationBodySchema, jwtRotationSchema } from '../schemas/jwt-rotation.ts';
+import { optionalJsonBody } from '../schemas/request-bodies.ts';
 import { conflict, json, malformed, notAllowed, notJson, refused, tooLarge } from '../schemas/responses.ts';
 import { acceptJwtRotation, showJwtRotation } from './jwt-rotation.ts';
 
@@ -17,7 +18,7 @@ const rotateRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: jwtRotationBodySchema } }, required: false },
+    body: optionalJsonBody(jwtRotationBodySchema),
   },
   responses: {
     202: json(acceptedJwtRotationSchema, 'Accepted; follow the task. A secret that was made is shown here alone.'),

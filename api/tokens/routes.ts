@@ -13,6 +13,7 @@ import {
   tokenSchema,
 } from '../schemas/account.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json, malformed, notJson, refused } from '../schemas/responses.ts';
 import { timestamp } from '../time.ts';
 import { createToken } from './create.ts';
@@ -36,7 +37,7 @@ const createTokenRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: newTokenSchema } }, required: true },
+    body: jsonBody(newTokenSchema),
   },
   responses: {
     201: json(createdTokenSchema, 'The token with its secret, which is shown here only.'),

@@ -3,6 +3,7 @@ import { type ApiVariables, callerOf } from '../caller.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
 import { refusedWithError } from '../schemas/environment-errors.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json } from '../schemas/responses.ts';
 import { grantAnswerSchema, refreshAnswerSchema, userGrantSchema, userRevokeSchema } from '../schemas/user-grants.ts';
 import { placeSchema } from '../schemas/users.ts';
@@ -26,7 +27,7 @@ const grantsRoute = createRoute({
   middleware,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: userGrantSchema } }, required: true },
+    body: jsonBody(userGrantSchema),
   },
   responses: { 200: json(grantAnswerSchema, 'The rights are as asked.'), 409: conflict, ...answers },
 });
@@ -38,7 +39,7 @@ const revokesRoute = createRoute({
   middleware,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: userRevokeSchema } }, required: true },
+    body: jsonBody(userRevokeSchema),
   },
   responses: { 200: json(grantAnswerSchema, 'The rights are as asked.'), 409: conflict, ...answers },
 });
@@ -48,7 +49,7 @@ const refreshRoute = createRoute({
   path: '/api/v1/grants/refresh',
   summary: 'See to the rights of all groups of users in a database again, on what is there now',
   middleware,
-  request: { body: { content: { 'application/json': { schema: placeSchema.strict() } }, required: true } },
+  request: { body: jsonBody(placeSchema.strict()) },
   responses: { 200: json(refreshAnswerSchema, 'The groups, whose rights are complete.'), ...answers },
 });
 

@@ -5,6 +5,7 @@ import { type ApiVariables, type Caller, callerOf } from '../caller.ts';
 import { answerInvalidShape, requireJsonBody } from '../request-validation.ts';
 import { idempotencyHeaders } from '../schemas/common.ts';
 import { refusedWithError } from '../schemas/environment-errors.ts';
+import { jsonBody } from '../schemas/request-bodies.ts';
 import { json } from '../schemas/responses.ts';
 import {
   bulkAnswerSchema,
@@ -68,7 +69,7 @@ function change<S extends z.ZodObject, A extends z.ZodType>(of: {
       request: {
         headers: idempotencyHeaders,
         // Members that it does not know are mistakes; the type is the same.
-        body: { content: { 'application/json': { schema: parameters.strict() as unknown as S } }, required: true },
+        body: jsonBody(parameters.strict() as unknown as S),
       },
     }),
   };
@@ -117,7 +118,7 @@ function post<S extends z.ZodType>(path: string, summary: string, schema: S) {
     path,
     summary,
     middleware: requireJsonBody(),
-    request: { headers: idempotencyHeaders, body: { content: { 'application/json': { schema } }, required: true } },
+    request: { headers: idempotencyHeaders, body: jsonBody(schema) },
   } as const;
 }
 

@@ -3,6 +3,7 @@ import { findCluster, listClusters } from '../../../store/clusters.ts';
 import { type ApiVariables, callerOf } from '../../caller.ts';
 import { answerInvalidShape, requireJsonBody } from '../../request-validation.ts';
 import { idempotencyHeaders } from '../../schemas/common.ts';
+import { jsonBody } from '../../schemas/request-bodies.ts';
 import { json, malformed, notAllowed, notJson, refused } from '../../schemas/responses.ts';
 import { cutPage, pageOf } from '../paging.ts';
 import type { ClusterRoleDeps } from '../roles/context.ts';
@@ -29,7 +30,7 @@ const assignRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: newClusterSchema } }, required: true },
+    body: jsonBody(newClusterSchema),
   },
   responses: {
     201: json(clusterSchema, 'The cluster.'),

@@ -5,6 +5,7 @@ import type { ApiDeps } from '../../deps.ts';
 import { answerInvalidShape, requireJsonBody } from '../../request-validation.ts';
 import { accountIdParam } from '../../schemas/account.ts';
 import { idempotencyHeaders } from '../../schemas/common.ts';
+import { jsonBody } from '../../schemas/request-bodies.ts';
 import { json, malformed, notAllowed, notJson, refused } from '../../schemas/responses.ts';
 import { cutPage, pageOf, pageSchema } from '../paging.ts';
 import { renderMember, renderTeam } from './render.ts';
@@ -40,7 +41,7 @@ const createTeamRoute = createRoute({
   middleware: [requireJsonBody()] as const,
   request: {
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: newTeamSchema } }, required: true },
+    body: jsonBody(newTeamSchema),
   },
   responses: {
     201: json(teamSchema, 'The team, without members.'),
@@ -67,7 +68,7 @@ const changeRoute = createRoute({
   request: {
     params,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: teamChangeSchema } }, required: true },
+    body: jsonBody(teamChangeSchema),
   },
   responses: {
     200: json(teamSchema, 'As it is now.'),
@@ -101,7 +102,7 @@ const putMemberRoute = createRoute({
   request: {
     params: memberParams,
     headers: idempotencyHeaders,
-    body: { content: { 'application/json': { schema: putMemberSchema } }, required: true },
+    body: jsonBody(putMemberSchema),
   },
   responses: {
     200: json(memberSchema, 'The member; in effect with the next request.'),
