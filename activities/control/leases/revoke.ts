@@ -8,7 +8,7 @@ import { TRY_LOCKS_SQL } from '../../../domain/sql/locks.ts';
 import { type SessionFacts, sessionFacts } from '../../../platform/target/catalog/cluster.ts';
 import { isConnectionError, toFailure } from '../../../platform/target/errors.ts';
 import type { LeaseRecord } from '../../../store/leases.ts';
-import { asIssuer } from '../access/batch/leases.ts';
+import { asIssuer } from '../access/batch/leases/issuer.ts';
 import { endRoleSessions } from '../role-sessions.ts';
 
 /** How far the end of a lease has come on its server. */

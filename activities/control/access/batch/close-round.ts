@@ -14,7 +14,7 @@ import { settleBatchedRotations } from '../../rotations/settle-batched.ts';
 import { type ChangedRole, type MoreToNote, noteChangedRoles } from '../note-roles.ts';
 import { settleClusterRoles } from './cluster-roles.ts';
 import type { ItemOutcome } from './items.ts';
-import { settleLeases } from './leases.ts';
+import { settleLeases } from './leases/settle.ts';
 
 /** Between two looks at locks that others hold: short at first, longer with the age of the oldest request. */
 const PAUSE_MS = { least: 20, most: 1_000, shareOfAge: 0.1 };

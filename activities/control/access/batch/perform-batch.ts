@@ -17,7 +17,8 @@ import { expectCrowds } from './crowd.ts';
 import { endSessions } from './end-sessions.ts';
 import { enterDatabase, isGone } from './enter-database.ts';
 import { type Item, type ItemOutcome, independent, loadItems, spread } from './items.ts';
-import { leaseShares, leaseTogether } from './leases.ts';
+import { leaseShares } from './leases/shares.ts';
+import { leaseTogether } from './leases/together.ts';
 import { proveRotations } from './prove-rotations.ts';
 import type { Share } from './share-transaction.ts';
 

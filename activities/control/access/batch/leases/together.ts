@@ -1,38 +1,30 @@
 import { randomInt } from 'node:crypto';
 import type pg from 'pg';
-import { Failure } from '../../../../domain/failures.ts';
-import { groupProblem } from '../../../../domain/leases/groups.ts';
-import type { LeaseRequest } from '../../../../domain/leases/lease.ts';
-import { ISSUERS, issuerName } from '../../../../domain/leases/names.ts';
-import { validUntil } from '../../../../domain/leases/terms.ts';
-import { parseLeaseMarker, renderIssuerMarker, renderLeaseMarker } from '../../../../domain/marker.ts';
-import { ACT_AS_MYSELF, actAs } from '../../../../domain/sql/drop-role.ts';
+import { Failure } from '../../../../../domain/failures.ts';
+import { groupProblem } from '../../../../../domain/leases/groups.ts';
+import type { LeaseRequest } from '../../../../../domain/leases/lease.ts';
+import { ISSUERS, issuerName } from '../../../../../domain/leases/names.ts';
+import { validUntil } from '../../../../../domain/leases/terms.ts';
+import { parseLeaseMarker, renderLeaseMarker } from '../../../../../domain/marker.ts';
 import {
-  createIssuer,
   createLeaseLogin,
   grantGroup,
   LEASE_LOOK_SQL,
   type LeaseLook,
-  letGive,
   prolongLogin,
-} from '../../../../domain/sql/leases.ts';
-import { quoteIdentifier } from '../../../../domain/sql/quote.ts';
-import { iterationsOf } from '../../../../platform/target/catalog/passwords.ts';
-import { isConnectionError, toFailure } from '../../../../platform/target/errors.ts';
-import type { Queryable } from '../../../../store/connection.ts';
-import { activateLeases, doubtLeases, endsOf, refuseLeases, restoreEnds } from '../../../../store/leases.ts';
-import type { ControlDeps } from '../../deps.ts';
-import { hearingWarnings } from '../run-steps.ts';
-import { passwordLiterals } from '../verifiers.ts';
-import type { Ended } from './close-round.ts';
-import { type Item, type ItemOutcome, outcomeOfFailure, smallestOf } from './items.ts';
-import { roleOids } from './role-oids.ts';
-import { inTransaction, type Outcomes, type Share } from './share-transaction.ts';
+} from '../../../../../domain/sql/leases.ts';
+import { iterationsOf } from '../../../../../platform/target/catalog/passwords.ts';
+import { isConnectionError, toFailure } from '../../../../../platform/target/errors.ts';
+import { endsOf } from '../../../../../store/leases.ts';
+import type { ControlDeps } from '../../../deps.ts';
+import { hearingWarnings } from '../../run-steps.ts';
+import { passwordLiterals } from '../../verifiers.ts';
+import { type Item, type ItemOutcome, outcomeOfFailure } from '../items.ts';
+import { roleOids } from '../role-oids.ts';
+import { inTransaction, type Outcomes, type Share } from '../share-transaction.ts';
+import { asIssuer, ensureIssuer, MEMBER_OF_ITS_OWN, needsIssuer } from './issuer.ts';
 
 type Deps = Pick<ControlDeps, 'db' | 'installationId'>;
-
-/** From 16 on a role that is no superuser pays for each role that it has made with everything that it does to roles. */
-const MEMBER_OF_ITS_OWN = 160_000;
 
 /**
  * Makes the logins of leases, and prolongs others, in one transaction: one look, one message, one commit. Where that fails, each in a
@@ -49,28 +41,6 @@ export async function leaseTogether(deps: Deps, share: Share, items: readonly It
     for (const [taskId, outcome] of await alone(deps, share, item)) outcomes.set(taskId, outcome);
   }
   return outcomes;
-}
-
-/**
- * Requests in parts for as many connections. Those with a group in common stay together: from 16 on the server lets one transaction at a
- * time add members to a group, and the others would take that for somebody else's lock.
- */
-export function leaseShares(items: readonly Item[], parts: number): Item[][] {
-  const shares: Item[][] = Array.from({ length: parts }, () => []);
-  const holder = new Map<string, Item[]>();
-  for (const item of items) {
-    const keys = [...item.locks.exclusive, ...item.locks.shared];
-    const holders = [...new Set(keys.flatMap((key) => [holder.get(key) ?? []]))].filter((share) => share.length > 0);
-    const [share = smallestOf(shares), ...others] = holders;
-    // It ties together what was apart.
-    for (const other of others) {
-      share.push(...other.splice(0));
-      for (const [key, held] of holder) if (held === other) holder.set(key, share);
-    }
-    for (const key of keys) holder.set(key, share);
-    share.push(item);
-  }
-  return shares.filter((share) => share.length > 0);
 }
 
 async function alone(deps: Deps, share: Share, item: Item): Promise<Outcomes> {
@@ -122,10 +92,6 @@ async function allAtOnce(deps: Deps, share: Share, items: readonly Item[]): Prom
   return outcomes;
 }
 
-function needsIssuer({ facts }: Share): boolean {
-  return !facts.admin.superuser && facts.versionNum >= MEMBER_OF_ITS_OWN;
-}
-
 function actingOf(item: Item): Acting {
   const { lease } = item.work.options;
   const [role] = item.request.document.roles;
@@ -175,41 +141,6 @@ function judge(deps: Deps, share: Share, acting: Acting, look: LeaseLook): 'make
     return problem ?? [];
   });
   return problems.length === 0 ? 'make' : new Failure('NotAllowed', problems.join('; '));
-}
-
-/** Makes the role that makes these logins, and lets it give their groups, where that has not been done. */
-async function ensureIssuer(
-  deps: Deps,
-  share: Share,
-  of: { issuer: string; making: readonly Acting[]; look: LeaseLook },
-): Promise<void> {
-  const { issuer, look } = of;
-  const comment = renderIssuerMarker(deps.installationId);
-  const there = look.issuers.find(({ name }) => name === issuer);
-  if (there !== undefined && there.comment !== comment) {
-    throw new Failure('NameConflict', `role "${issuer}" exists and was not made to issue leases; rename or drop it`);
-  }
-  const groups = [...new Set(of.making.flatMap((acting) => acting.groups))];
-  const lacking = groups.filter((name) => !look.groups.find((group) => group.name === name)?.givers.includes(issuer));
-  const { admin } = share.facts;
-  const statements = [
-    ...(there === undefined ? [createIssuer({ name: issuer, admin: admin.name, comment })] : []),
-    ...lacking.toSorted().map((group) => letGive(group, issuer)),
-  ];
-  if (statements.length === 0) return;
-  try {
-    await share.client.query(statements.join(';\n'));
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === '42501')) throw error;
-    const remedy = lacking.map(
-      (group) => `GRANT ${quoteIdentifier(group)} TO ${quoteIdentifier(admin.name)} WITH ADMIN OPTION`,
-    );
-    throw new Failure(
-      'NotAllowed',
-      `role "${admin.name}" may not give ${lacking.map((group) => `"${group}"`).join(', ')} to others; run as a superuser: ${remedy.join('; ')}`,
-      { cause: error },
-    );
-  }
 }
 
 async function makingSql(
@@ -265,11 +196,6 @@ async function prolongingSql(
   });
 }
 
-/** Statements as the role that made what they are about. */
-export function asIssuer(issuer: string | undefined, statements: readonly string[]): string[] {
-  return issuer === undefined ? [...statements] : [actAs(issuer), ...statements, ACT_AS_MYSELF];
-}
-
 function doneOf(share: Share, { item, name }: Acting, oids: ReadonlyMap<string, number>, made: boolean): ItemOutcome {
   const oid = oids.get(name);
   if (oid === undefined) throw new Failure('Contention', `role "${name}" is gone again`);
@@ -281,32 +207,4 @@ function doneOf(share: Share, { item, name }: Acting, oids: ReadonlyMap<string, 
     passwordsCompared: share.facts.readsPasswords && !share.plainText,
     plainText: share.plainText,
   };
-}
-
-/** What became of leases, in the transaction that closes their requests. */
-export async function settleLeases(tx: Queryable, ended: readonly Ended[]): Promise<void> {
-  const made: { leaseId: string; roleOid: number }[] = [];
-  const refused: { leaseId: string; error: string }[] = [];
-  const doubted: { leaseId: string; error: string }[] = [];
-  const unrenewed: { leaseId: string; endsAt: string; previousEndsAt: string }[] = [];
-  for (const { work, outcome, error = '' } of ended) {
-    const { lease } = work.options;
-    if (lease === undefined) continue;
-    const { leaseId, endsAt, previousEndsAt } = lease;
-    if (outcome.state === 'done') {
-      const [role] = outcome.roles;
-      if (lease.act === 'issue' && role !== undefined) made.push({ leaseId, roleOid: role.oid });
-    } else if (lease.act === 'renew') {
-      if (previousEndsAt !== undefined) unrenewed.push({ leaseId, endsAt, previousEndsAt });
-    } else if (outcome.state === 'failed' && !outcome.failure.retryable) {
-      // The server, or a rule, said no.
-      refused.push({ leaseId, error });
-    } else {
-      doubted.push({ leaseId, error });
-    }
-  }
-  await activateLeases(tx, made);
-  await refuseLeases(tx, refused);
-  await doubtLeases(tx, doubted);
-  await restoreEnds(tx, unrenewed);
 }
