@@ -1,5 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 
+/** Where this machine reaches itself. */
+export const LOOPBACK = '127.0.0.1';
+
 /** Whether only this machine reaches an address. */
 export function isLoopback(address: string): boolean {
   const family = isIP(address);

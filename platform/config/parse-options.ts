@@ -1,4 +1,4 @@
-import type { OptionValue } from './option.ts';
+import type { OptionValue } from './options/option.ts';
 import { OPTIONS, type OptionName } from './options.ts';
 
 /** Values of those options that are set. */

@@ -1,5 +1,6 @@
 import { Failure } from '../../domain/failures.ts';
-import { assembleConfig, type Config, type Machine } from './config.ts';
+import { assembleConfig, type Machine } from './assemble/config.ts';
+import type { Config } from './config.ts';
 import { findConflicts, findWarnings } from './conflicts.ts';
 import { OPTIONS } from './options.ts';
 import { parseOptions } from './parse-options.ts';

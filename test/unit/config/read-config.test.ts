@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { Config, Machine } from '../../../platform/config/config.ts';
+import type { Machine } from '../../../platform/config/assemble/config.ts';
+import type { Config } from '../../../platform/config/config.ts';
 import { readConfig } from '../../../platform/config/read-config.ts';
 
 const MACHINE: Machine = { platform: 'linux', uid: 1000, workingDirectory: '/srv/app' };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { claimGrantsSchema } from '../../domain/authority/claims.ts';
-import { isLoopback } from './loopback.ts';
+import { claimGrantsSchema } from '../../../domain/authority/claims.ts';
+import { isLoopback } from '../loopback.ts';
 
 /** Whether the published routes are open on loopback, or every route needs credentials. */
 export const AUTH_MODES = ['open-loopback', 'required'] as const;
