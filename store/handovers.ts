@@ -16,9 +16,6 @@ export interface HandoverRecord {
 const COLUMNS = `id, task_id AS "taskId", server_name AS "serverName", role_name AS "roleName", environment,
   database_name AS "databaseName", actor, expires_at AS "expiresAt", redeemed_at AS "redeemedAt"`;
 
-/** Id and owner of the secret that a hand-over shows. */
-export const handoverSecretId = (id: string): string => `handover/${id}`;
-
 /** @returns false when there is a hand-over of the task for that receiver already */
 export async function insertHandover(
   tx: Queryable,

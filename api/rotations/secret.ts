@@ -1,14 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { v7 as uuidv7 } from 'uuid';
 import { rotationResource } from '../../domain/rotations/request.ts';
 import { rotationSecretId } from '../../domain/rotations/rotation.ts';
+import { handoverUrl } from '../../domain/users/handover.ts';
+import { makeHandover } from '../../platform/secrets/make-handover.ts';
 import { openStored } from '../../platform/secrets/open-stored.ts';
-import { sealStored } from '../../platform/secrets/seal-stored.ts';
-import { hashToken } from '../../platform/secrets/token.ts';
 import { insertAudit } from '../../store/audit.ts';
 import type { Queryable } from '../../store/connection.ts';
-import { handoverSecretId, insertHandover } from '../../store/handovers.ts';
+import { insertHandover } from '../../store/handovers.ts';
 import { lockRotation, type RotationRecord } from '../../store/rotations.ts';
 import { insertSecrets, secretsAt } from '../../store/secrets.ts';
 import { findServer } from '../../store/servers.ts';
@@ -25,8 +23,6 @@ import { noSuchRotation } from './changes.ts';
 type Secret = z.infer<typeof rotationSecretSchema>;
 
 const ROUTE = 'POST /v1/rotations/{rotation_id}/secret';
-const TOKEN_BYTES = 32;
-const MS_PER_HOUR = 3_600_000;
 
 /** What is kept of an answer for its repetition: which version it showed, never the password. */
 const keptSchema = z.object({ login: z.string(), version: z.int() });
@@ -80,25 +76,23 @@ async function linkTo(
   const { caller, rotation, password } = of;
   const { serverName, id: rotationId, roleName, options } = rotation;
   const login = rotation.currentLogin ?? roleName;
-  const id = uuidv7();
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  const expiresAt = new Date(Date.now() + deps.handover.hours * MS_PER_HOUR);
   const [endpoint] = (await findServer(tx, serverName))?.endpoints ?? [];
   const database = options.databases?.[0] ?? '';
-  const shown = {
-    ...{ username: login, password, database, env: '' },
-    hostname: endpoint?.address ?? '',
-    port: String(endpoint?.port ?? ''),
-  };
-  const secretId = handoverSecretId(id);
-  const identity = { id: secretId, owner: secretId, version: 1 };
+  const { id, token, tokenHash, expiresAt, secret } = makeHandover(deps.sealer, {
+    shown: {
+      ...{ username: login, password, database, env: '' },
+      hostname: endpoint?.address ?? '',
+      port: String(endpoint?.port ?? ''),
+    },
+    hours: deps.handover.hours,
+  });
   // No task asked for it: the link is its own.
   const common = { id, taskId: id, serverName, roleName: login, environment: '', databaseName: database, expiresAt };
-  await insertHandover(tx, { ...common, actor: caller.account, tokenHash: hashToken(token) });
-  await insertSecrets(tx, [sealStored(deps.sealer, identity, JSON.stringify({ token, shown }))]);
+  await insertHandover(tx, { ...common, actor: caller.account, tokenHash });
+  await insertSecrets(tx, [secret]);
   await noteReveal(tx, caller, rotationId, { login, version: rotation.secretVersion, handover: id });
-  const base = (deps.handover.publicUrl ?? of.origin).replace(/\/+$/, '');
-  return { url: `${base}/api/v1/handover/${token}`, expires_at: expiresAt.toISOString() };
+  const url = handoverUrl(deps.handover.publicUrl ?? of.origin, token);
+  return { url, expires_at: expiresAt.toISOString() };
 }
 
 function noteReveal(db: Queryable, caller: Caller, id: string, detail: Record<string, unknown>): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { Revealed } from './handover.ts';
+import type { HandedOver } from '../../domain/users/handover.ts';
 
 /** Whether a person looks at the answer. */
 export function wantsPage(c: Context): boolean {
@@ -31,7 +31,7 @@ export function waitingPage(c: Context, of: { expiresAt: Date }): Response {
 }
 
 /** The password, for the only time. */
-export function revealedPage(c: Context, revealed: Revealed): Response {
+export function revealedPage(c: Context, revealed: HandedOver): Response {
   const { username, password, hostname, port, database } = revealed;
   const rows = Object.entries({ user: username, password, host: hostname, port, database }).map(
     ([label, value]) => `<tr><th align="left">${label}</th><td><code>${escaped(value)}</code></td></tr>`,

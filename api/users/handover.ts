@@ -1,17 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
+import { type HandedOver, handoverSecretId, handoverUrl, type SealedHandover } from '../../domain/users/handover.ts';
+import { makeHandover } from '../../platform/secrets/make-handover.ts';
 import { openStored } from '../../platform/secrets/open-stored.ts';
-import { sealStored } from '../../platform/secrets/seal-stored.ts';
 import { hashToken } from '../../platform/secrets/token.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { inTransaction } from '../../store/connection.ts';
-import {
-  findHandover,
-  findHandoverOfTask,
-  handoverSecretId,
-  insertHandover,
-  redeemHandover,
-} from '../../store/handovers.ts';
+import { findHandover, findHandoverOfTask, insertHandover, redeemHandover } from '../../store/handovers.ts';
 import { currentSecrets, deleteSecretsOf, insertSecrets } from '../../store/secrets.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
@@ -28,10 +21,6 @@ export interface HandoverParameters {
 /** A link that is wished for; undefined: the password is in the answer. */
 export type HandoverWish = { hours: number; baseUrl: string } | undefined;
 
-/** 256 bits: nobody guesses it, however often they try. */
-const TOKEN_BYTES = 32;
-const MS_PER_HOUR = 3_600_000;
-
 type Deps = Pick<ApiDeps, 'db' | 'sealer' | 'handover'>;
 
 /** @param origin scheme and authority that the caller reached this API under */
@@ -40,22 +29,6 @@ export function handoverWish(deps: Pick<ApiDeps, 'handover'>, of: HandoverParame
   const { publicUrl, hours: defaultHours } = deps.handover;
   const hours = typeof of.handover_hours === 'number' ? of.handover_hours : defaultHours;
   return { hours, baseUrl: publicUrl ?? origin };
-}
-
-/** What is sealed behind a link. */
-interface Sealed {
-  token: string;
-  shown: Revealed;
-}
-
-/** What a link shows, once. */
-export interface Revealed {
-  username: string;
-  password: string;
-  hostname: string;
-  database: string;
-  port: string;
-  env: string;
 }
 
 /** A link as answers have it; null: its password has been shown. */
@@ -68,20 +41,18 @@ export async function createHandover(
   of: { place: ShownEntry; username: string; taskId: string; password: string; wish: NonNullable<HandoverWish> },
 ): Promise<HandoverLink> {
   const { place, username, taskId, password, wish } = of;
-  const id = uuidv7();
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  const expiresAt = new Date(Date.now() + wish.hours * MS_PER_HOUR);
-  const sealed: Sealed = { token, shown: { ...shownPlace(place), username, password } };
-  const secretId = handoverSecretId(id);
-  const secret = sealStored(deps.sealer, { id: secretId, owner: secretId, version: 1 }, JSON.stringify(sealed));
+  const { id, token, tokenHash, expiresAt, secret } = makeHandover(deps.sealer, {
+    shown: { ...shownPlace(place), username, password },
+    hours: wish.hours,
+  });
   const { serverName, env: environment, dbName: databaseName } = place.entry;
   const isNew = await inTransaction(deps.db, async (tx) => {
     const common = { id, taskId, serverName, roleName: username, environment, databaseName, expiresAt };
-    const inserted = await insertHandover(tx, { ...common, actor: caller.account, tokenHash: hashToken(token) });
+    const inserted = await insertHandover(tx, { ...common, actor: caller.account, tokenHash });
     if (inserted) await insertSecrets(tx, [secret]);
     return inserted;
   });
-  if (isNew) return { url: urlOf(wish, token), expires_at: expiresAt.toISOString() };
+  if (isNew) return { url: handoverUrl(wish.baseUrl, token), expires_at: expiresAt.toISOString() };
   return (await linkOfTask(deps, taskId, wish)) ?? null;
 }
 
@@ -94,22 +65,20 @@ export async function linkOfTask(
   const known = await findHandoverOfTask(deps.db, taskId);
   if (known === undefined) return undefined;
   const sealed = known.expiresAt > new Date() ? await open(deps, deps.db, known.id) : undefined;
-  return sealed === undefined ? null : { url: urlOf(wish, sealed.token), expires_at: known.expiresAt.toISOString() };
-}
-
-function urlOf({ baseUrl }: NonNullable<HandoverWish>, token: string): string {
-  return `${baseUrl.replace(/\/+$/, '')}/api/v1/handover/${token}`;
+  return sealed === undefined
+    ? null
+    : { url: handoverUrl(wish.baseUrl, sealed.token), expires_at: known.expiresAt.toISOString() };
 }
 
 async function open(
   deps: Pick<Deps, 'sealer'>,
   db: Parameters<typeof currentSecrets>[0],
   id: string,
-): Promise<Sealed | undefined> {
+): Promise<SealedHandover | undefined> {
   const secretId = handoverSecretId(id);
   const secret = (await currentSecrets(db, [secretId])).get(secretId);
   if (secret === undefined) return undefined;
-  return JSON.parse(openStored(deps.sealer, secret)) as Sealed;
+  return JSON.parse(openStored(deps.sealer, secret)) as SealedHandover;
 }
 
 /** Until when a link can be opened; nothing of what is behind it. @throws ApiError 404 */
@@ -124,7 +93,7 @@ export function openHandover(
   deps: Deps,
   caller: Pick<Caller, 'source' | 'requestId'>,
   token: string,
-): Promise<Revealed> {
+): Promise<HandedOver> {
   return inTransaction(deps.db, async (tx) => {
     const handover = await redeemHandover(tx, hashToken(token));
     const sealed = handover && (await open(deps, tx, handover.id));

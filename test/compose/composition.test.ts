@@ -1,5 +1,6 @@
 /** The composition of docker-compose.yml as docs/containers.md tells to use it, with images made on this machine. */
 import { readFile, stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rest, signToken } from '../e2e/support/rest.ts';
@@ -223,6 +224,34 @@ describe('the composition', { timeout: START_BOUND_MS }, () => {
     expect((await rest(composition.servicePort, '/products')).body).toEqual([WIDGET]);
   });
 
+  it('goes on with the image of another release: what is under way is finished, and services answer meanwhile', async () => {
+    const image = await composition.nextImage();
+    expect(
+      await composition.call('POST', '/v1/databases', request('upgraded', composition.servicePort + 4)),
+    ).toMatchObject({ status: 200 });
+    const upgrading = { done: false };
+    const answers = (async () => {
+      const statuses: number[] = [];
+      while (!upgrading.done) {
+        statuses.push((await rest(composition.servicePort, '/products')).status);
+        await delay(50);
+      }
+      return statuses;
+    })();
+    try {
+      await composition.compose('up --detach');
+      await composition.healthy();
+      await databaseIs('upgraded', 'available');
+    } finally {
+      upgrading.done = true;
+    }
+    expect(new Set(await answers)).toEqual(new Set([200]));
+    for (const service of ['api', 'worker', 'host', 'codec']) {
+      expect((await composition.container(service)).Image, service).toBe(image);
+    }
+    expect((await rest(composition.servicePort + 4, '/products')).body).toEqual([WIDGET]);
+  });
+
   it('reads stored secrets with a new seal key beside the old one', async () => {
     await composition.follow('keys rotate seal');
     await composition.healthy();
@@ -237,7 +266,7 @@ describe('the composition', { timeout: START_BOUND_MS }, () => {
   });
 
   it('leaves nothing when its databases were deleted and its volumes with it', async () => {
-    for (const id of ['storefront', 'killed']) {
+    for (const id of ['storefront', 'killed', 'upgraded']) {
       expect(await composition.call('DELETE', `/v1/databases/${id}`)).toMatchObject({ status: 200 });
       await until(async () => {
         const { status } = await composition.call('GET', `/v1/databases/${id}`);

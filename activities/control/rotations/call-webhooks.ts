@@ -1,22 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import { cancellationSignal } from '@temporalio/activity';
-import { v7 as uuidv7 } from 'uuid';
 import { Failure } from '../../../domain/failures.ts';
+import { handoverUrl } from '../../../domain/users/handover.ts';
 import { callConsumer } from '../../../platform/consumers/webhook.ts';
-import { sealStored } from '../../../platform/secrets/seal-stored.ts';
-import { hashToken } from '../../../platform/secrets/token.ts';
+import { makeHandover, makeHandoverToken } from '../../../platform/secrets/make-handover.ts';
 import { inTransaction } from '../../../store/connection.ts';
-import { findHandoverOfTask, handoverSecretId, insertHandover } from '../../../store/handovers.ts';
+import { findHandoverOfTask, insertHandover } from '../../../store/handovers.ts';
 import { noteStep } from '../../../store/journal.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
-import { currentSecrets, insertSecrets } from '../../../store/secrets.ts';
+import { insertSecrets } from '../../../store/secrets.ts';
 import type { ControlDeps } from '../deps.ts';
 import { performRotationStep, performRotationUndo } from '../step.ts';
 import type { TaskRef } from '../types.ts';
 import { onceSealed, openConsumerSecrets, openPending } from './secrets.ts';
-
-const TOKEN_BYTES = 32;
-const MS_PER_HOUR = 3_600_000;
 
 /** Tells webhooks of the new password: a signed message with a link that shows it once (R16). Each confirms with 2xx. */
 export function callWebhooks(deps: ControlDeps, input: TaskRef): Promise<void> {
@@ -88,15 +83,12 @@ async function linkFor(
   if (publicUrl === null) {
     throw new Failure('NotAllowed', 'links need PGSTEWARD_PUBLIC_URL: set it on every control worker');
   }
-  const token = await onceSealed(deps, work, `link/${receiver}`, () => randomBytes(TOKEN_BYTES).toString('base64url'));
+  const token = await onceSealed(deps, work, `link/${receiver}`, makeHandoverToken);
   const expiresAt = (await findHandoverOfTask(deps.db, work.taskId, receiver))?.expiresAt ?? (await insert());
-  return { url: `${publicUrl.replace(/\/+$/, '')}/api/v1/handover/${token}`, expires_at: expiresAt.toISOString() };
+  return { url: handoverUrl(publicUrl, token), expires_at: expiresAt.toISOString() };
 
   async function insert(): Promise<Date> {
     const { taskId, serverName, rotation, run } = work;
-    const id = uuidv7();
-    const secretId = handoverSecretId(id);
-    const until = new Date(Date.now() + hours * MS_PER_HOUR);
     const server = await deps.targets.get(serverName);
     const [endpoint] = server.address.endpoints;
     const shown = {
@@ -107,19 +99,15 @@ async function linkFor(
       port: String(endpoint?.port ?? ''),
       env: '',
     };
-    const identity = { id: secretId, owner: secretId, version: 1 };
-    const secret = sealStored(deps.sealer, identity, JSON.stringify({ token, shown }));
+    const { id, tokenHash, expiresAt: until, secret } = makeHandover(deps.sealer, { shown, hours, token });
     await inTransaction(deps.db, async (tx) => {
       const inserted = await insertHandover(tx, {
-        ...{ id, taskId, serverName, receiver, expiresAt: until, roleName: run.login },
+        ...{ id, taskId, serverName, receiver, expiresAt: until, roleName: run.login, tokenHash },
         environment: '',
         databaseName: shown.database,
         actor: work.actor,
-        tokenHash: hashToken(token),
       });
-      if (inserted && (await currentSecrets(tx, [secretId])).size === 0) {
-        await insertSecrets(tx, [secret]);
-      }
+      if (inserted) await insertSecrets(tx, [secret]);
     });
     return until;
   }

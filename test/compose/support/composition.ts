@@ -37,6 +37,8 @@ export interface Composition {
   container(service: string): Promise<Inspected>;
   /** Waits until every service is healthy. */
   healthy(): Promise<void>;
+  /** Makes an image of pgsteward that is another one, has it named in `.env`, and answers with its id. */
+  nextImage(): Promise<string>;
   /** Texts that nobody may read in an inspection. */
   secrets(): Promise<string[]>;
   /** A request with the token of the first administrator. */
@@ -63,6 +65,7 @@ export async function makeComposition(): Promise<Composition> {
   await chmod(directory, 0o755);
   for (const name of PUBLISHED) await cp(join(ROOT, name), join(directory, name), { recursive: true });
   const project = `pgst${randomBytes(4).toString('hex')}`;
+  const next = `${project}-next`;
   const ports = Object.fromEntries(
     await Promise.all(PORTS.map(async (name) => [name, await freePort()] as const)),
   ) as Record<PortName, number>;
@@ -114,6 +117,15 @@ export async function makeComposition(): Promise<Composition> {
         throw new Error(`${error}\n${await compose('ps')}\n${await compose('logs --tail=20')}`);
       });
     },
+    async nextImage() {
+      // The same program: what is new about a release is what the other tests are about.
+      const dockerfile = `FROM ${images.PGSTEWARD_IMAGE}\nLABEL pgsteward.test=${project}\n`;
+      await shell(`docker build --quiet --tag ${next} - <<'END'\n${dockerfile}END`);
+      const file = join(directory, '.env');
+      const before = await readFile(file, 'utf8');
+      await writeFile(file, before.replace(/^PGSTEWARD_IMAGE=.*$/m, `PGSTEWARD_IMAGE=${next}`));
+      return (await shell(`docker image inspect --format '{{.Id}}' ${next}`)).trim();
+    },
     async secrets() {
       const folder = join(directory, '.compose/secrets');
       const texts = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')));
@@ -132,6 +144,7 @@ export async function makeComposition(): Promise<Composition> {
     async remove() {
       if ((await leftOf(project)).length > 0) await compose('down --volumes --timeout 5');
       await removeContainers(await servicesBelow(directory));
+      await shell(`docker image rm --force ${next} 2>&1`).catch(() => undefined);
       await rm(directory, { recursive: true, force: true });
     },
   };
