@@ -10,7 +10,8 @@ import { compareObjects, databaseObject, indexOfContents, refOf } from './conten
 import { describeGrantees, describeObjects, describePrivileges } from './describe.ts';
 import { desiredRights, type ObjectWishes } from './desired-rights.ts';
 import { type DiffContext, type Findings, knownGrantees, knownRoles, noFindings } from './findings.ts';
-import { type ObjectPlan, planObject, planSchema } from './plan-object.ts';
+import type { ObjectPlan } from './object-task.ts';
+import { planObject, planSchema } from './plan-object.ts';
 import { privilegeReach } from './role-reach.ts';
 import { isSystemSchema, unreadContents } from './select-objects.ts';
 
