@@ -104,7 +104,7 @@ describe('passwords of cluster roles', () => {
       expect(asked.password).not.toBe(before.password);
       expect(await logsIn(asked)).toBe(true);
     } finally {
-      await metadata('DROP TRIGGER fail_twice ON task_log');
+      await metadata('DROP TRIGGER fail_twice ON task_log; DROP FUNCTION fail_twice; DROP SEQUENCE failures');
     }
   });
 
