@@ -55,7 +55,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   ),
   keys: {
     description:
-      'rotate seal|codec: add a key to that keyring and make it the active one; reseal: seal every stored secret with the active key',
+      'rotate seal|codec: add a key to that keyring and make it the active one; reseal: seal every stored secret with the active key; retire seal KEY: take one out that nothing needs',
     run: async (config, around) => (await import('./keys/command.ts')).runKeys(config, around),
     takesWords: true,
     failure: 1,

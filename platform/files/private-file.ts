@@ -55,7 +55,10 @@ export async function createPrivateFile(file: string, text: string): Promise<boo
  * changes at once cannot lose one of them.
  * @throws Failure ConfigurationInvalid when the file is unusable or another change is under way
  */
-export async function updatePrivateFile(file: string, change: (text: string) => string): Promise<void> {
+export async function updatePrivateFile(
+  file: string,
+  change: (text: string) => string | Promise<string>,
+): Promise<void> {
   const lock = `${file}.lock`;
   const handle = await open(lock, 'wx', 0o600).catch((err: unknown) => {
     throw errorCode(err) === 'EEXIST'
@@ -63,7 +66,7 @@ export async function updatePrivateFile(file: string, change: (text: string) => 
       : err;
   });
   try {
-    await handle.writeFile(change(await readPrivateFile(file)));
+    await handle.writeFile(await change(await readPrivateFile(file)));
     await handle.sync();
     await rename(lock, file);
   } catch (err) {

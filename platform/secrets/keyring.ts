@@ -47,6 +47,28 @@ export async function rotateKeyring(file: string): Promise<Keyring> {
   return loadKeyring(file);
 }
 
+/**
+ * Takes a key out of the file, and keeps the file as it was beside it: what is verified later may still need the key.
+ * @returns name of that copy
+ * @throws Failure ConfigurationInvalid where the key is the active one or not in the file
+ */
+export async function retireKey(file: string, keyId: string): Promise<string> {
+  const copy = `${file}.with-${keyId}`;
+  await updatePrivateFile(file, async (text) => {
+    const { active, keys } = parseKeyring(file, text);
+    if (!Object.hasOwn(keys, keyId)) throw notToRetire(file, keyId, 'is not in the file');
+    if (keyId === active) throw notToRetire(file, keyId, 'is the active one: rotate first');
+    await createPrivateFile(copy, text);
+    const { [keyId]: _retired, ...kept } = keys;
+    return serialize({ active, keys: kept });
+  });
+  return copy;
+}
+
+function notToRetire(file: string, keyId: string, why: string): Failure {
+  return new Failure('ConfigurationInvalid', `key ${JSON.stringify(keyId.slice(0, 64))} of ${file} ${why}`);
+}
+
 const KEY_BYTES = 32;
 
 const keyringSchema = z.strictObject({

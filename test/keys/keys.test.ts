@@ -1,7 +1,7 @@
 /** A key of the sealing keyring is replaced by another one, and can be retired. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -103,6 +103,42 @@ test('after a rotation every secret is sealed with the new key, opens to what it
   expect(await verify(stack)).toMatchObject({ code: 0 });
 });
 
+test('a key that nothing needs is retired: the file as it was stays for the audit log, and the secrets open without the key', async () => {
+  const { active, keys: all } = await loadKeyring(file);
+  const old = all.find(({ id }) => id !== active.id)?.id ?? '';
+  expect(await keys('retire', 'seal', active.id)).toMatchObject({
+    code: 1,
+    output: expect.stringContaining(active.id),
+  });
+  const { code, output } = await keys('retire', 'seal', old);
+  expect(code, output).toBe(0);
+  expect(output).toMatch(new RegExp(`^retired +key ${old}: `, 'm'));
+  const kept = `${file}.with-${old}`;
+  expect(output).toMatch(new RegExp(`^kept +${kept}: to verify \\d+ entries of the audit log`, 'm'));
+  expect((await stat(kept)).mode & 0o777).toBe(0o600);
+  expect((await loadKeyring(file)).keys.map(({ id }) => id)).toEqual([active.id]);
+  const sealer = createSealer(await loadKeyring(file));
+  for (const secret of await stored()) expect(() => openStored(sealer, secret)).not.toThrow();
+  // Once more, and one that never was: nothing is done.
+  expect((await keys('retire', 'seal', old)).output).toContain('is not in the file');
+  // The chain is verified where the old key is.
+  await rename(kept, file);
+  expect(await verify(stack)).toMatchObject({ code: 0 });
+});
+
+test('a key that secrets need is not retired', async () => {
+  const before = await readFile(file, 'utf8');
+  const old = (await loadKeyring(file)).active.id;
+  await addSecrets('needed', 2);
+  expect((await keys('rotate', 'seal')).code).toBe(0);
+  const { code, output } = await keys('retire', 'seal', old);
+  expect(code).toBe(1);
+  expect(output).toMatch(new RegExp(`^needed +key ${old}, for \\d+ secrets: run reseal`, 'm'));
+  expect((await loadKeyring(file)).keys.map(({ id }) => id)).toContain(old);
+  expect((await keys('reseal')).code).toBe(0);
+  expect(await readFile(file, 'utf8')).not.toBe(before);
+});
+
 test('it may be begun again and run beside others: what is done is not done twice, what was changed meanwhile stays', async () => {
   await addSecrets('second', 250);
   expect((await keys('rotate', 'seal')).code).toBe(0);
@@ -129,5 +165,13 @@ test('a secret that cannot be opened is named, left as it was, and keeps nobody 
 });
 
 test('other words are refused, and tell how it is called', async () => {
-  expect(await keys('rotate', 'everything')).toMatchObject({ code: 2, output: expect.stringContaining('usage:') });
+  for (const words of [
+    ['rotate', 'everything'],
+    ['retire', 'seal'],
+    ['retire', 'codec', 'key'],
+    ['reseal', 'seal', 'key'],
+    [],
+  ]) {
+    expect(await keys(...words), words.join(' ')).toMatchObject({ code: 2, output: expect.stringContaining('usage:') });
+  }
 });

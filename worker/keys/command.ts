@@ -1,27 +1,31 @@
 import type { Config } from '../../platform/config/config.ts';
-import { loadKeyring, rotateKeyring } from '../../platform/secrets/keyring.ts';
+import { loadKeyring, retireKey, rotateKeyring } from '../../platform/secrets/keyring.ts';
+import { keyUses } from '../../store/reseal.ts';
 import { onMetadata } from '../metadata.ts';
 import { type Resealing, reseal } from './reseal.ts';
 
 const USAGE = `usage: pgsteward keys rotate seal|codec
        pgsteward keys reseal
+       pgsteward keys retire seal KEY
 
 rotate adds a random key to the keyring file that the settings name and makes it the active one; copy the file to every machine that
 has it, and restart the processes there. reseal then seals every stored secret with the active key, and says what older keys are
-still needed for; it may run beside everything else, and again.
-Exit code: 0 done, 1 a secret could not be opened or something failed, 2 wrong words.`;
+still needed for; it may run beside everything else, and again. retire takes a key out of the file once no secret and no request needs
+it, and leaves the file as it was beside it.
+Exit code: 0 done, 1 a secret could not be opened, a key is still needed or something failed, 2 wrong words.`;
 
 /** `keys`: what is done to keyrings, on the machine that has the file. */
 export async function runKeys(
   config: Config,
   out: { words: readonly string[]; say: (line: string) => void; complain: (line: string) => void },
 ): Promise<number> {
-  const command = COMMANDS.get(out.words.join(' '));
-  if (command === undefined) {
+  const [name, of, ...parameters] = out.words;
+  const command = COMMANDS.get(of === undefined ? `${name}` : `${name} ${of}`);
+  if (command === undefined || parameters.length !== (command.parameter ? 1 : 0)) {
     out.complain(USAGE);
     return 2;
   }
-  const { code, lines } = await command(config);
+  const { code, lines } = await command.run(config, parameters[0] ?? '');
   for (const line of lines) out.say(line);
   return code;
 }
@@ -31,10 +35,17 @@ interface Said {
   lines: string[];
 }
 
-const COMMANDS: ReadonlyMap<string, (config: Config) => Promise<Said>> = new Map([
-  ['rotate seal', ({ files }) => rotate(files.sealKeyring)],
-  ['rotate codec', ({ files }) => rotate(files.codecKeyring)],
-  ['reseal', resealAll],
+interface Command {
+  run(config: Config, parameter: string): Promise<Said>;
+  /** Whether a word follows. */
+  parameter?: true;
+}
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ['rotate seal', { run: ({ files }) => rotate(files.sealKeyring) }],
+  ['rotate codec', { run: ({ files }) => rotate(files.codecKeyring) }],
+  ['reseal', { run: resealAll }],
+  ['retire seal', { run: retire, parameter: true }],
 ]);
 
 async function rotate(file: string): Promise<Said> {
@@ -46,6 +57,28 @@ async function resealAll(config: Config): Promise<Said> {
   const keyring = await loadKeyring(config.files.sealKeyring);
   return onMetadata(config, async (db) => said(await reseal(db, keyring), keyring.active.id));
 }
+
+/** Nothing is asked of the other machines: their processes meet a key that they still have. */
+async function retire(config: Config, keyId: string): Promise<Said> {
+  const { files } = config;
+  const uses = await onMetadata(config, keyUses);
+  const { secrets, requests, auditEntries } = uses.find((use) => use.keyId === keyId) ?? UNUSED;
+  const needed = [
+    ...(secrets > 0 ? [`${secrets} secrets: run reseal`] : []),
+    ...(requests > 0 ? [`${requests} requests: wait until they have ended, and ten minutes more`] : []),
+  ];
+  if (needed.length > 0) return { code: 1, lines: needed.map((why) => `needed    key ${keyId}, for ${why}`) };
+  const copy = await retireKey(files.sealKeyring, keyId);
+  return {
+    code: 0,
+    lines: [
+      `retired   key ${keyId}: copy ${files.sealKeyring} to every machine that has it, and restart the processes there`,
+      `kept      ${copy}: ${auditEntries > 0 ? `to verify ${auditEntries} entries of the audit log; move it to where that is done` : 'remove it, nothing needs it'}`,
+    ],
+  };
+}
+
+const UNUSED = { secrets: 0, requests: 0, auditEntries: 0 };
 
 function said({ resealed, unreadable, fingerprints, others }: Resealing, active: string): Said {
   return {
