@@ -87,7 +87,11 @@ describe('passwords of cluster roles', () => {
     await metadata(`CREATE SEQUENCE failures;
       CREATE FUNCTION fail_twice() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
-        IF NEW.message = 'done' AND nextval('failures') <= 2 THEN RAISE EXCEPTION 'the disk is full'; END IF;
+        -- Not of what else goes on, such as seeing to the rights of flavors.
+        IF NEW.message = 'done' AND EXISTS (SELECT FROM access_requests r WHERE r.task_id = NEW.task_id
+            AND r.options -> 'clusterRole' ->> 'rotate' = 'true') THEN
+          IF nextval('failures') <= 2 THEN RAISE EXCEPTION 'the disk is full'; END IF;
+        END IF;
         RETURN NEW;
       END $$;
       CREATE TRIGGER fail_twice BEFORE INSERT ON task_log FOR EACH ROW EXECUTE FUNCTION fail_twice()`);
