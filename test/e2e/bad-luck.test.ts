@@ -4,6 +4,7 @@ import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { servicesDirectory } from '../../activities/host/instance-records.ts';
 import { remove, taskEnded, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { processesIn } from '../support/services.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { rest } from './support/rest.ts';
@@ -37,7 +38,7 @@ describe('bad luck that passes', () => {
 
   beforeAll(async () => {
     // Room for twenty pairs of ports, below those that the system hands out.
-    stack = await startTestStack({ runtime: 'process', env: { PGSTEWARD_PORT_RANGE: '26100-26199' } });
+    stack = await startTestStack({ runtime: 'process', env: { PGSTEWARD_PORT_RANGE: widePortRange(100) } });
     clean = await survey(stack);
   });
   afterAll(() => stack?.stop());

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createFaults } from '../faults/support/faults.ts';
 import { create, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { testRuntimes } from '../support/stack.ts';
 import type { Member } from './support/group.ts';
 import { type GroupStack, startGroupStack } from './support/stack.ts';
@@ -44,7 +45,7 @@ describe.each(testRuntimes())('a failover without the control plane, with servic
       hosts: 2,
       members: 2,
       interceptors: faults.interceptors,
-      env: { PGSTEWARD_PORT_RANGE: '28000-28599' },
+      env: { PGSTEWARD_PORT_RANGE: widePortRange(600) },
     });
     const [one, two] = on.group.members;
     if (one === undefined || two === undefined) throw new Error('two members');

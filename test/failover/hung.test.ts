@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { create, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import type { Member } from './support/group.ts';
 import { type GroupStack, startGroupStack } from './support/stack.ts';
 import { type ServiceUrl, untilWritten, urlsOf, writableRequest, write } from './support/writer.ts';
@@ -15,7 +16,7 @@ beforeAll(async () => {
     runtime: 'process',
     hosts: 2,
     members: 2,
-    env: { PGSTEWARD_PORT_RANGE: '29000-29399' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(400) },
   });
   const [one, two] = on.group.members;
   if (one === undefined || two === undefined) throw new Error('two members');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startWorkerProcess, type WorkerProcess } from '../faults/support/worker-process.ts';
 import { create, taskEnded, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { type GroupStack, startGroupStack } from './support/stack.ts';
 import { type ServiceUrl, untilWritten, urlsOf, writableRequest } from './support/writer.ts';
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
     hosts: 2,
     members: 2,
     control: true,
-    env: { PGSTEWARD_PORT_RANGE: '29400-29799' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(400) },
   });
   const { stack } = on;
   expect(await create(stack, writableRequest('shop', ['host-1', 'host-2']))).toMatchObject({ status: 'completed' });

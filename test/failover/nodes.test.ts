@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { servicesDirectory } from '../../activities/host/instance-records.ts';
 import { create, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { testRuntimes } from '../support/stack.ts';
 import type { ReplicationGroup } from './support/group.ts';
 import { type GroupStack, startGroupStack } from './support/stack.ts';
@@ -43,7 +44,7 @@ describe.each(testRuntimes())('a node of two hosts, with services in the %s runt
   const hosts = ['host-2', 'host-1'];
 
   beforeAll(async () => {
-    on = await startGroupStack({ runtime, hosts: 3, members: 2, env: { PGSTEWARD_PORT_RANGE: '26400-27999' } });
+    on = await startGroupStack({ runtime, hosts: 3, members: 2, env: { PGSTEWARD_PORT_RANGE: widePortRange(1600) } });
     group = on.group;
     const task = await create(on.stack, nodeRequest('wide', hosts, ['host-1', 'host-2', 'host-3']));
     expect(task).toMatchObject({ status: 'completed' });

@@ -6,6 +6,7 @@ import { writePrivateFile } from '../../platform/files/write-private-file.ts';
 import { hostHash } from '../../platform/host-hash.ts';
 import { createFaults } from '../faults/support/faults.ts';
 import { create, taskEnded, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import type { Member } from './support/group.ts';
 import { type GroupStack, startGroupStack } from './support/stack.ts';
 import { type ServiceUrl, untilWritten, urlsOf, writableRequest, write } from './support/writer.ts';
@@ -23,7 +24,7 @@ beforeAll(async () => {
     members: 2,
     control: true,
     interceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '28600-28999' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(400) },
   });
   expect(await create(on.stack, writableRequest('shop', HOSTS))).toMatchObject({ status: 'completed' });
   services = urlsOf(await shown());

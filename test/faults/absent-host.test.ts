@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { remove, taskEnded } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { createFaults } from './support/faults.ts';
 import { createGate } from './support/gate.ts';
@@ -15,7 +16,7 @@ beforeAll(async () => {
     runtime: 'process',
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '26900-26999' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(100) },
   });
   await stack.target.query(POST_INIT_RUNS_SQL);
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cancelRun } from '../../platform/temporal/task-run.ts';
 import { findTask } from '../../store/tasks.ts';
 import { remove, taskEnded, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { postAndKillApi } from './support/api-process.ts';
 import { createFaults } from './support/faults.ts';
@@ -18,7 +19,7 @@ beforeAll(async () => {
     runtime: 'process',
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '27000-27099' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(100) },
   });
   await stack.target.query(POST_INIT_RUNS_SQL);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closePredecessors } from '../../activities/control/tasks/close-predecessors.ts';
 import { findTask, insertTask } from '../../store/tasks.ts';
 import { remove, taskEnded, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { postAndKillApi } from './support/api-process.ts';
 import { createFaults, type FaultPoint } from './support/faults.ts';
@@ -17,7 +18,7 @@ beforeAll(async () => {
     runtime: 'process',
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '27100-27199' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(100) },
   });
   await stack.target.query(POST_INIT_RUNS_SQL);
 });

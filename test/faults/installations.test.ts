@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { remove, taskEnded } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack, testRuntimes } from '../support/stack.ts';
 import { createFaults } from './support/faults.ts';
 import { accept, expectMadeOnce, expectNothingLeft } from './support/outcome.ts';
@@ -21,9 +22,9 @@ beforeAll(async () => {
     runtime,
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '26800-26849' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(50) },
   });
-  second = await startTestStack({ runtime, workers: false, env: { PGSTEWARD_PORT_RANGE: '26850-26899' } });
+  second = await startTestStack({ runtime, workers: false, env: { PGSTEWARD_PORT_RANGE: widePortRange(50, 50) } });
   for (const stack of [first, second]) await stack.target.query(POST_INIT_RUNS_SQL);
 });
 afterAll(async () => {

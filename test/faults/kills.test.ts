@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findHost } from '../../store/hosts.ts';
 import { taskEnded } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import {
   type AcceptedTask,
@@ -46,7 +47,7 @@ beforeAll(async () => {
   stack = await startTestStack({
     runtime: 'process',
     workers: false,
-    env: { PGSTEWARD_PORT_RANGE: '26200-26399' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(200) },
   });
   await stack.target.query(POST_INIT_RUNS_SQL);
 });

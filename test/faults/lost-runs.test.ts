@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { remove, taskEnded, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { postAndKillApi } from './support/api-process.ts';
 import { createFaults } from './support/faults.ts';
@@ -16,7 +17,7 @@ beforeAll(async () => {
     runtime: 'process',
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '26400-26599' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(200) },
   });
   await stack.target.query(POST_INIT_RUNS_SQL);
 });

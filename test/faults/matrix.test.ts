@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { remove, taskEnded } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { createFaults } from './support/faults.ts';
 import { accept, acceptDelete, expectMadeOnce, expectNothingLeft, expectSecondTrySucceeds } from './support/outcome.ts';
@@ -17,7 +18,7 @@ beforeAll(async () => {
     runtime: 'process',
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '26000-26199' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(200) },
   });
   await stack.target.query(POST_INIT_RUNS_SQL);
   clean = await stack.target.inventory();

@@ -5,6 +5,7 @@ import { taskApplicationName } from '../../domain/marker.ts';
 import { inTransaction } from '../../store/connection.ts';
 import { beginUndo } from '../../store/tasks.ts';
 import { remove, taskEnded, until } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { createFaults } from './support/faults.ts';
 import { accept, expectMadeOnce } from './support/outcome.ts';
@@ -20,7 +21,7 @@ beforeAll(async () => {
     runtime: 'process',
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '26600-26799' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(200) },
   });
   await stack.target.query(POST_INIT_RUNS_SQL);
 });

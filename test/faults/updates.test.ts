@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StepName } from '../../domain/steps.ts';
 import { remove, taskEnded } from '../support/follow.ts';
+import { widePortRange } from '../support/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { createFaults } from './support/faults.ts';
 import { idFor, pointsOf, titleOf } from './support/steps.ts';
@@ -31,7 +32,7 @@ beforeAll(async () => {
     runtime: 'process',
     controlInterceptors: faults.interceptors,
     hostInterceptors: faults.interceptors,
-    env: { PGSTEWARD_PORT_RANGE: '26600-26999' },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(400) },
   });
 });
 afterAll(() => stack?.stop());

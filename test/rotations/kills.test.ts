@@ -7,6 +7,7 @@ import { openStored } from '../../platform/secrets/open-stored.ts';
 import { currentSecrets, taskSecretId } from '../../store/secrets.ts';
 import { provision } from '../e2e/support/tenants.ts';
 import { startWorkerProcess, type WorkerProcess } from '../faults/support/worker-process.ts';
+import { widePortRange } from '../support/ports.ts';
 import { seedRequest } from '../support/specs.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { define, ended, logsIn, shown } from './support/rotations.ts';
@@ -95,13 +96,16 @@ beforeAll(async () => {
   stack = await startTestStack({
     runtime: 'process',
     workers: false,
-    env: { PGSTEWARD_PORT_RANGE: '26400-26499', PGSTEWARD_CONSUMERS_DIR: directory },
+    env: { PGSTEWARD_PORT_RANGE: widePortRange(100), PGSTEWARD_CONSUMERS_DIR: directory },
   });
   worker = await startWorkerProcess(stack);
   for (const [index, { strategy, service }] of CASES.entries()) {
     const role = subject(index);
     if (service === true) {
-      await provision(stack, seedRequest({ id: role, user: role, password: FIRST, port: 26400 + 2 * index }));
+      await provision(
+        stack,
+        seedRequest({ id: role, user: role, password: FIRST, port: stack.config.portRange.first + 2 * index }),
+      );
     } else await stack.target.query(`CREATE ROLE ${role} LOGIN PASSWORD '${FIRST}'`);
     const file = { kind: 'file', name: 'file', path: `${role}.json` };
     const { id } = await define(stack, {

@@ -7,11 +7,11 @@ export interface PortBlock {
   services: { first: number; last: number };
 }
 
-const BLOCKS = 8;
+const BLOCKS = 6;
 const BLOCK_SIZE = 400;
 const CONTROL_PORTS = 20;
 /** Below what the system hands out by itself: a port has to be free again when its process is started again. */
-const FIRST_PORT = 28_000;
+const FIRST_PORT = 30_000;
 
 /** A block that nobody uses. */
 export async function portBlock(): Promise<PortBlock> {

@@ -21,3 +21,17 @@ export async function servicePortRange(): Promise<{ first: number; last: number 
   const first = 18_000 + (slot % 200) * 40;
   return { first, last: first + 39 };
 }
+
+/** Ports above those blocks that each worker of Vitest has to itself, for files that need more of them or several ranges. */
+const WIDE = { first: 26_000, each: 2_000, workers: 2 } as const;
+
+/**
+ * A range of service ports as settings have it, that no file which runs at the same time uses.
+ * @param from place within the ports of this worker, where a file needs several ranges
+ */
+export function widePortRange(count: number, from = 0): string {
+  if (from + count > WIDE.each) throw new RangeError(`a file has ${WIDE.each} ports`);
+  const worker = (Number(process.env.VITEST_POOL_ID ?? '1') - 1) % WIDE.workers;
+  const first = WIDE.first + worker * WIDE.each + from;
+  return `${first}-${first + count - 1}`;
+}
