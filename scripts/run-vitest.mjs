@@ -16,7 +16,8 @@ const NO_REPORT = '';
  * prepares is lost with it. A file that passes then counts as passed, and is named.
  *
  * @param {object} of
- * @param {(title: string, args: string[]) => Promise<boolean>} of.run runs Vitest, and resolves with whether it succeeded
+ * @param {(title: string, args: string[], env: Record<string, string>) => Promise<boolean>} of.run runs Vitest, and resolves with
+ *   whether it succeeded
  * @param {string[]} of.args further arguments, such as files
  * @param {number} of.again
  * @param {boolean} of.skipFails whether a skipped test counts as failed
@@ -25,29 +26,35 @@ const NO_REPORT = '';
 export async function runVitest({ run, args, again, skipFails }) {
   const directory = await mkdtemp(join(tmpdir(), 'pgsteward-test-'));
   try {
-    const { succeeded, files } = await reported('tests', args);
-    let failing = [...files].filter(([, statuses]) => statuses.includes('failed')).map(([file]) => file);
-    // An error outside of every test has no file that could be run again.
-    const elsewhere = !succeeded && failing.length === 0 ? 1 : 0;
+    const { files, elsewhere } = await reported('tests', args);
+    let failing = failedOf(files);
+    let outside = elsewhere;
     const options = args.filter((argument) => !existsSync(join(ROOT, argument)));
     const worthwhile = failing.length <= MOST_FILES_AGAIN && !failing.includes(NO_REPORT);
     for (let time = 1; time <= again && worthwhile && failing.length > 0; time += 1) {
       const rerun = await reported(`tests that failed, run ${time + 1}`, [...options, ...failing]);
-      const before = failing;
+      outside += rerun.elsewhere;
       for (const file of failing) if (rerun.files.has(file)) files.set(file, rerun.files.get(file));
-      failing = failing.filter((file) => files.get(file).includes('failed'));
+      const before = failing;
+      failing = failedOf(files);
       for (const file of before) if (!failing.includes(file)) console.log(`passed when it was run again: ${file}`);
     }
-    return count([...files.values()].flat(), elsewhere);
+    return count([...files.values()].flat(), outside);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 
   async function reported(title, vitestArguments) {
     const outputFile = join(directory, `${title}.json`);
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`];
-    const succeeded = await run(title, [...reporters, ...vitestArguments]);
-    return { succeeded, files: await statusesByFile(outputFile) };
+    const errorsFile = join(directory, `${title}.errors`);
+    const own = join(ROOT, 'scripts/vitest-errors.mjs');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`, `--reporter=${own}`];
+    const succeeded = await run(title, [...reporters, ...vitestArguments], { VITEST_ERRORS_FILE: errorsFile });
+    const files = await statusesByFile(outputFile);
+    const errors = Number(await readFile(errorsFile, 'utf8').catch(() => '0'));
+    // Errors outside of tests fail a run, whatever becomes of the files that failed beside them.
+    const elsewhere = errors > 0 || (!succeeded && failedOf(files).length === 0) ? 1 : 0;
+    return { files, elsewhere };
   }
 
   function count(statuses, elsewhere) {
@@ -58,6 +65,8 @@ export async function runVitest({ run, args, again, skipFails }) {
     return { passed, failed: failed + (skipFails ? skipped : 0) };
   }
 }
+
+const failedOf = (files) => [...files].filter(([, statuses]) => statuses.includes('failed')).map(([file]) => file);
 
 /** Statuses of the tests of each file in Vitest's JSON report. A file that could not be loaded, or whose hook failed, has a failure more. */
 async function statusesByFile(outputFile) {

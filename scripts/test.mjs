@@ -60,7 +60,7 @@ async function runEverything(environment) {
     total[succeeded ? 'passed' : 'failed'] += 1;
   }
   const counted = await runVitest({
-    run: (title, args) => step(title, [bin('vitest'), 'run', ...args], environment),
+    run: (title, args, env) => step(title, [bin('vitest'), 'run', ...args], { ...environment, ...env }),
     args: vitestArguments,
     again: Number(process.env.VITEST_RETRY ?? 0),
     // With arguments (such as -t) Vitest reports the tests that were not selected as skipped.

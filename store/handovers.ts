@@ -1,4 +1,5 @@
 import type { Queryable } from './connection.ts';
+import { insertSecrets, type StoredSecret } from './secrets.ts';
 
 /** A password that waits behind a link. */
 export interface HandoverRecord {
@@ -16,10 +17,10 @@ export interface HandoverRecord {
 const COLUMNS = `id, task_id AS "taskId", server_name AS "serverName", role_name AS "roleName", environment,
   database_name AS "databaseName", actor, expires_at AS "expiresAt", redeemed_at AS "redeemedAt"`;
 
-/** @returns false when there is a hand-over of the task for that receiver already */
+/** Records a link with what it shows. @returns false when there is a hand-over of the task for that receiver already */
 export async function insertHandover(
   tx: Queryable,
-  handover: Omit<HandoverRecord, 'redeemedAt'> & { tokenHash: Buffer; receiver?: string },
+  handover: Omit<HandoverRecord, 'redeemedAt'> & { tokenHash: Buffer; secret: StoredSecret; receiver?: string },
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
     `INSERT INTO handovers (id, token_hash, task_id, server_name, role_name, environment, database_name, actor, expires_at,
@@ -38,7 +39,9 @@ export async function insertHandover(
       handover.receiver ?? '',
     ],
   );
-  return rowCount === 1;
+  const inserted = rowCount === 1;
+  if (inserted) await insertSecrets(tx, [handover.secret]);
+  return inserted;
 }
 
 /** @param receiver who of several that the task hands its password to; empty for whoever asked for it */

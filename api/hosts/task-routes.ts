@@ -11,7 +11,6 @@ export function hostTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
     scope: 'host',
     path: '/v1/hosts/{host_id}',
     params: z.object({ host_id: pathIdentifier('host_id', 'host-1') }),
-    findBy: 'hostId',
     log: 'logs',
     summaries: {
       list: 'Tasks of a host, newest first',

@@ -14,7 +14,6 @@ export function serverTaskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
     scope: 'server',
     path: '/v1/servers/{name}',
     params: serverParams,
-    findBy: 'serverName',
     log: 'log',
     summaries: {
       list: 'Tasks of a server, newest first',

@@ -8,7 +8,7 @@ import { insertAudit } from '../../store/audit.ts';
 import type { Queryable } from '../../store/connection.ts';
 import { insertHandover } from '../../store/handovers.ts';
 import { lockRotation, type RotationRecord } from '../../store/rotations.ts';
-import { insertSecrets, secretsAt } from '../../store/secrets.ts';
+import { secretsAt } from '../../store/secrets.ts';
 import { findServer } from '../../store/servers.ts';
 import { mayUse } from '../access/may-use.ts';
 import { noteAccepted } from '../audit/accepted.ts';
@@ -88,8 +88,7 @@ async function linkTo(
   });
   // No task asked for it: the link is its own.
   const common = { id, taskId: id, serverName, roleName: login, environment: '', databaseName: database, expiresAt };
-  await insertHandover(tx, { ...common, actor: caller.account, tokenHash });
-  await insertSecrets(tx, [secret]);
+  await insertHandover(tx, { ...common, actor: caller.account, tokenHash, secret });
   await noteReveal(tx, caller, rotationId, { login, version: rotation.secretVersion, handover: id });
   const url = handoverUrl(deps.handover.publicUrl ?? of.origin, token);
   return { url, expires_at: expiresAt.toISOString() };

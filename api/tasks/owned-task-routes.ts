@@ -18,8 +18,6 @@ export interface TaskOwner {
   path: string;
   /** The parameter of that path. */
   params: z.ZodObject<Record<string, z.ZodType<string>>>;
-  /** How {@link findTask} knows the owner. */
-  findBy: 'databaseId' | 'hostId' | 'serverName';
   /** Last part of the path of a log. */
   log: 'log' | 'logs';
   summaries: { list: string; get: string; log: string };
@@ -27,6 +25,9 @@ export interface TaskOwner {
   /** What is told of one task, where that is more than in a list. */
   detail?: { schema: z.ZodType; of(task: TaskRecord): Promise<object> };
 }
+
+/** How {@link findTask} knows the owner. */
+const KNOWN_BY = { database: 'databaseId', host: 'hostId', server: 'serverName' } as const;
 
 type Answers = Record<number, ReturnType<typeof json>>;
 
@@ -51,7 +52,7 @@ export function ownedTaskRoutes(deps: ApiDeps, owner: TaskOwner): OpenAPIHono<Ap
   });
 
   const requireTask = async ({ task_id: taskId = '', ...of }: Record<string, string>) => {
-    const task = await findTask(deps.db, { taskId, [owner.findBy]: of[parameter] });
+    const task = await findTask(deps.db, { taskId, [KNOWN_BY[owner.scope]]: of[parameter] });
     if (task === undefined) throw noSuchTask();
     return task;
   };

@@ -67,7 +67,6 @@ export function taskRoutes(deps: ApiDeps): OpenAPIHono<ApiVariables> {
       scope: 'database',
       path: '/v1/databases/{database_id}',
       params: databaseParams,
-      findBy: 'databaseId',
       log: 'log',
       summaries: {
         list: 'Tasks of a database, newest first',

@@ -5,7 +5,7 @@ import { hashToken } from '../../platform/secrets/token.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { inTransaction } from '../../store/connection.ts';
 import { findHandover, findHandoverOfTask, insertHandover, redeemHandover } from '../../store/handovers.ts';
-import { currentSecrets, deleteSecretsOf, insertSecrets } from '../../store/secrets.ts';
+import { currentSecrets, deleteSecretsOf } from '../../store/secrets.ts';
 import { askedBy } from '../audit-intent.ts';
 import type { Caller } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -48,9 +48,7 @@ export async function createHandover(
   const { serverName, env: environment, dbName: databaseName } = place.entry;
   const isNew = await inTransaction(deps.db, async (tx) => {
     const common = { id, taskId, serverName, roleName: username, environment, databaseName, expiresAt };
-    const inserted = await insertHandover(tx, { ...common, actor: caller.account, tokenHash });
-    if (inserted) await insertSecrets(tx, [secret]);
-    return inserted;
+    return insertHandover(tx, { ...common, actor: caller.account, tokenHash, secret });
   });
   if (isNew) return { url: handoverUrl(wish.baseUrl, token), expires_at: expiresAt.toISOString() };
   return (await linkOfTask(deps, taskId, wish)) ?? null;

@@ -12,12 +12,15 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** Place of this file among those that run at once, from 1 on. */
+const testWorker = () => Number(process.env.VITEST_POOL_ID ?? '1');
+
 /**
  * A block of service ports for one test file, by its place among the files that run at once. Below the range from which
  * the system hands out ports by itself, so that a chosen port stays free.
  */
 export async function servicePortRange(): Promise<{ first: number; last: number }> {
-  const slot = Number(process.env.VITEST_POOL_ID ?? '1') + (process.pid % 50) * 4;
+  const slot = testWorker() + (process.pid % 50) * 4;
   const first = 18_000 + (slot % 200) * 40;
   return { first, last: first + 39 };
 }
@@ -31,7 +34,7 @@ const WIDE = { first: 26_000, each: 2_000, workers: 2 } as const;
  */
 export function widePortRange(count: number, from = 0): string {
   if (from + count > WIDE.each) throw new RangeError(`a file has ${WIDE.each} ports`);
-  const worker = (Number(process.env.VITEST_POOL_ID ?? '1') - 1) % WIDE.workers;
+  const worker = (testWorker() - 1) % WIDE.workers;
   const first = WIDE.first + worker * WIDE.each + from;
   return `${first}-${first + count - 1}`;
 }

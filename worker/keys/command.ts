@@ -1,6 +1,6 @@
 import type { Config } from '../../platform/config/config.ts';
 import { loadKeyring, retireKey, rotateKeyring } from '../../platform/secrets/keyring.ts';
-import { keyUses } from '../../store/reseal.ts';
+import { type KeyUse, keyUses } from '../../store/reseal.ts';
 import { onMetadata } from '../metadata.ts';
 import { type Resealing, reseal } from './reseal.ts';
 
@@ -62,12 +62,10 @@ async function resealAll(config: Config): Promise<Said> {
 async function retire(config: Config, keyId: string): Promise<Said> {
   const { files } = config;
   const uses = await onMetadata(config, keyUses);
-  const { secrets, requests, auditEntries } = uses.find((use) => use.keyId === keyId) ?? UNUSED;
-  const needed = [
-    ...(secrets > 0 ? [`${secrets} secrets: run reseal`] : []),
-    ...(requests > 0 ? [`${requests} requests: wait until they have ended, and ten minutes more`] : []),
-  ];
-  if (needed.length > 0) return { code: 1, lines: needed.map((why) => `needed    key ${keyId}, for ${why}`) };
+  const use = uses.find((each) => each.keyId === keyId);
+  const needed = use === undefined ? [] : neededFor(use).filter(([name]) => name !== 'auditEntries');
+  if (needed.length > 0) return { code: 1, lines: needed.map(([, line]) => line) };
+  const auditEntries = use?.auditEntries ?? 0;
   const copy = await retireKey(files.sealKeyring, keyId);
   return {
     code: 0,
@@ -78,8 +76,6 @@ async function retire(config: Config, keyId: string): Promise<Said> {
   };
 }
 
-const UNUSED = { secrets: 0, requests: 0, auditEntries: 0 };
-
 function said({ resealed, unreadable, fingerprints, others }: Resealing, active: string): Said {
   return {
     code: unreadable.length > 0 ? 1 : 0,
@@ -87,9 +83,7 @@ function said({ resealed, unreadable, fingerprints, others }: Resealing, active:
       `resealed  ${resealed} secrets with key ${active}`,
       `forgotten ${fingerprints} fingerprints of passwords: those are sent once more when they are next asked for`,
       ...unreadable.map(({ id, reason }) => `unread    ${id}: ${reason}`),
-      ...others.flatMap(({ keyId, ...use }) =>
-        USES.flatMap(([name, why]) => (use[name] === 0 ? [] : [why(keyId, use[name])])),
-      ),
+      ...others.flatMap((use) => neededFor(use).map(([, line]) => line)),
       ...(others.length === 0 ? ['No other key is needed any more.'] : []),
     ],
   };
@@ -99,7 +93,7 @@ const USES = [
   [
     'secrets',
     (key: string, n: number) =>
-      `needed    key ${key}, for ${n} secrets: run this again when every process has restarted`,
+      `needed    key ${key}, for ${n} secrets: run reseal again when every process has restarted`,
   ],
   [
     'requests',
@@ -111,3 +105,8 @@ const USES = [
       `needed    key ${key}, to verify ${n} entries of the audit log: keep it where that is done`,
   ],
 ] as const;
+
+/** What a key is still needed for, each with the line that says so. */
+function neededFor({ keyId, ...use }: KeyUse): [name: (typeof USES)[number][0], line: string][] {
+  return USES.flatMap(([name, why]) => (use[name] === 0 ? [] : [[name, why(keyId, use[name])]]));
+}

@@ -7,7 +7,6 @@ import { inTransaction } from '../../../store/connection.ts';
 import { findHandoverOfTask, insertHandover } from '../../../store/handovers.ts';
 import { noteStep } from '../../../store/journal.ts';
 import type { RotationWork } from '../../../store/rotation-work.ts';
-import { insertSecrets } from '../../../store/secrets.ts';
 import type { ControlDeps } from '../deps.ts';
 import { performRotationStep, performRotationUndo } from '../step.ts';
 import type { TaskRef } from '../types.ts';
@@ -100,15 +99,14 @@ async function linkFor(
       env: '',
     };
     const { id, tokenHash, expiresAt: until, secret } = makeHandover(deps.sealer, { shown, hours, token });
-    await inTransaction(deps.db, async (tx) => {
-      const inserted = await insertHandover(tx, {
-        ...{ id, taskId, serverName, receiver, expiresAt: until, roleName: run.login, tokenHash },
+    await inTransaction(deps.db, (tx) =>
+      insertHandover(tx, {
+        ...{ id, taskId, serverName, receiver, expiresAt: until, roleName: run.login, tokenHash, secret },
         environment: '',
         databaseName: shown.database,
         actor: work.actor,
-      });
-      if (inserted) await insertSecrets(tx, [secret]);
-    });
+      }),
+    );
     return until;
   }
 }
