@@ -36,7 +36,7 @@ function setOf<K>(sets: Map<K, Bits>, key: K, words: number): Bits {
 export interface RoleSets {
   /** Those that have the privileges of `holder` without SET ROLE, superusers aside; undefined where there are none. */
   of(holder: string, databaseOwner: string): Bits | undefined;
-  /** By number of a role: those who gain its privileges by SET ROLE; superusers are not among these roles. */
+  /** By number of a role: those who gain its privileges by SET ROLE, logins or not; superusers are not among these roles. */
   setters: ReadonlyMap<number, Bits>;
   superusers: Bits;
   /** Those who may SET ROLE to a superuser, by that one's name. */
@@ -61,8 +61,7 @@ export function createRoleSets(context: RightsContext, universe: Universe): Role
     }
     const attributes = server.roles.get(name)?.attributes;
     if (attributes?.superuser) addBit(superusers, index);
-    if (!attributes?.login) return;
-    if (attributes.connectionLimit !== 0 || attributes.superuser) addBit(able, index);
+    if (attributes?.login && (attributes.connectionLimit !== 0 || attributes.superuser)) addBit(able, index);
     for (const target of setRolesOf(context, name)) {
       if (graph.isSuperuser(target)) addBit(setOf(superuserSetters, target, words), index);
       else addBit(setOf(setters, indexOf.get(target) ?? 0, words), index);

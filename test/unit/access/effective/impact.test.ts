@@ -166,6 +166,20 @@ describe('impact of doors', () => {
     ]);
   });
 
+  it('a role that may log in now is told of the databases, not of what it had and reached by SET ROLE before', () => {
+    const state = (login: boolean, rights: string) => ({
+      roles: { anon: {}, authenticator: { login } },
+      memberships: ['anon > authenticator -inherit'],
+      databases: shop([objectOf('table app.todos', { acl: { anon: rights } })]),
+    });
+    const door = '1 more login can CONNECT to database shop and reach there what they have rights on, through PUBLIC';
+    expect(sentences(state(false, 'SELECT'), state(true, 'SELECT')).gained).toEqual([door]);
+    expect(sentences(state(false, 'SELECT'), state(true, 'SELECT INSERT')).gained).toEqual([
+      door,
+      '1 more login can INSERT into table app.todos, but only after SET ROLE anon',
+    ]);
+  });
+
   it('a new login in a group is told of the databases and of what the group has, not of what everybody has', () => {
     const databases = shop([
       objectOf('table app.cards', { acl: { reporting: 'SELECT' } }),

@@ -162,7 +162,7 @@ function expectedGains(from: ObservedServer, to: ObservedServer): string[] {
   const found: string[] = [];
   for (const login of to.roles.keys()) {
     if (before.isSuperuser(login) || after.isSuperuser(login) || !after.enters(login)) continue;
-    const isMighty = isLogin(from, login) && before.setRoles(login).some(before.isSuperuser);
+    const isMighty = before.setRoles(login).some(before.isSuperuser);
     const becomesMighty = after.setRoles(login).some(after.isSuperuser);
     for (const [object, privilege, column] of questions(to)) {
       const old = objectIn(from, object);
@@ -180,16 +180,12 @@ function expectedGains(from: ObservedServer, to: ObservedServer): string[] {
           .some((role) =>
             isUsable ? model.usableInside(role, of, privilege, at) : model.allowed(role, of, privilege, at),
           );
-      const wasReached = isLogin(from, login) && bySetRole(before, old, column, false);
+      const wasReached = bySetRole(before, old, column, false);
       const reachesWhole = column !== undefined && bySetRole(after, object, undefined, true);
       if (bySetRole(after, object, column, true) && !wasReached && !reachesWhole) found.push(`${text} by SET ROLE`);
     }
   }
   return found.toSorted();
-}
-
-function isLogin(server: ObservedServer, role: string): boolean {
-  return server.roles.get(role)?.attributes.login === true;
 }
 
 function hasList(object: ObservedObject, column: string): boolean {
