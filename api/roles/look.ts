@@ -48,7 +48,9 @@ export function databasesNamed(names: readonly string[]): LookScope {
 /** Nothing but what belongs to the whole server. */
 export const noDatabase: LookScope = { connections: 1, databases: () => [] };
 
-const whole = (name: string): DatabaseScope => ({ name, schemas: undefined, systemSchemas: [], columnNames: true });
+const whole = (name: string): DatabaseScope => {
+  return { name, schemas: undefined, systemSchemas: [], columnNames: true, ownedSequences: false };
+};
 
 /** Reads a server as it is now. */
 export function lookAt(deps: ApiDeps, look: Look, scope: LookScope): Promise<ObservedServer> {

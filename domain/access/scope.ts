@@ -10,6 +10,8 @@ export interface DatabaseScope {
   systemSchemas: string[];
   /** Columns are named somewhere. */
   columnNames: boolean;
+  /** Owners are asked for somewhere: sequences follow their tables. */
+  ownedSequences: boolean;
 }
 
 /** What a document mentions of each of its databases. */
@@ -35,6 +37,7 @@ export function databaseScope(database: DesiredDatabase): DatabaseScope {
     schemas: everything ? undefined : [...mentioned].toSorted(),
     systemSchemas: [...mentioned].filter(isSystemSchema).toSorted(),
     columnNames: entries.some(({ columns }) => columns !== undefined),
+    ownedSequences: database.owners.length > 0,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Change } from './changes.ts';
 import type { DesiredDatabase, DesiredGrant, Selector } from './document.ts';
 import { type ObjectKind, RELATION_KINDS } from './objects.ts';
+import type { DatabaseContents, ObservedObject } from './observed.ts';
 import { parseRoutineName } from './privileges/routine-names.ts';
 
 /**
@@ -36,13 +37,21 @@ export function touchedBy(changes: readonly Change[]): TouchedObjects | undefine
   return { kinds: [...kinds], schemas: [...schemas], names: [...names] };
 }
 
+/** Those of a database's objects that were touched, and the schemas, as they were when they were read. */
+export function touchedObjects({ objects }: DatabaseContents, touched: TouchedObjects): ObservedObject[] {
+  const isTouched = touchedNames(touched);
+  const schemas = new Set(touched.schemas);
+  const liesThere = (schema: string | null) => schema === null || schemas.has(schema);
+  return objects.filter(({ kind, schema, name }) => liesThere(schema) && isTouched(kind, name));
+}
+
 /** What a document asks of the objects that were touched, and of the database itself: to be compared with nothing else read. */
 export function touchedPart(desired: DesiredDatabase, touched: TouchedObjects): DesiredDatabase {
   const isTouched = touchedNames(touched);
   const partOf = (grant: DesiredGrant): DesiredGrant[] => {
     const { kind, schema, names } = grant.on;
     if (schema !== null && !touched.schemas.includes(schema)) return [];
-    const left = names === 'all' ? names : names.filter((name) => isTouched(kind, name));
+    const left = names === 'all' ? names : names.filter((name) => isTouched(kind, bareName(kind, name)));
     if (kind !== 'database' && left.length === 0) return [];
     return [{ ...grant, on: { ...grant.on, names: left }, laterBy: [] }];
   };
@@ -60,8 +69,13 @@ function touchedNames(touched: TouchedObjects): (kind: ObjectKind, name: string)
   const names = new Set(touched.names);
   return (kind, name) => {
     if (kind === 'schema') return schemas.has(name);
-    return kinds.has(catalogKind(kind)) && names.has(kind === 'routine' ? parseRoutineName(name).name : name);
+    return kinds.has(catalogKind(kind)) && names.has(name);
   };
+}
+
+/** Routines are named with their argument types in documents. */
+function bareName(kind: ObjectKind, name: string): string {
+  return kind === 'routine' ? parseRoutineName(name).name : name;
 }
 
 function catalogKind(kind: ObjectKind): ObjectKind {

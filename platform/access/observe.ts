@@ -1,9 +1,14 @@
 import type pg from 'pg';
-import type { DatabaseContents, ObservedDatabase, ObservedServer } from '../../domain/access/observed.ts';
+import type {
+  DatabaseContents,
+  ObservedDatabase,
+  ObservedObject,
+  ObservedServer,
+} from '../../domain/access/observed.ts';
 import type { DatabaseScope } from '../../domain/access/scope.ts';
-import type { TouchedObjects } from '../../domain/access/verification.ts';
 import { type ClusterScope, inspectCluster } from '../target/catalog/cluster.ts';
-import { inspectDatabase, inspectObjects } from '../target/catalog/database.ts';
+import { inspectDatabase } from '../target/catalog/database.ts';
+import { inspectAgain } from '../target/catalog/objects.ts';
 import type { ConnectionLease, LeasedConnection } from '../target/target-server.ts';
 
 /** Reads what belongs to the whole server, on the given connection. */
@@ -134,27 +139,28 @@ function contentsOf(
   return inspectDatabase(client, {
     cluster,
     columnNames: scope.columnNames,
+    ownedSequences: scope.ownedSequences,
     systemSchemas: scope.systemSchemas,
     ...(scope.schemas === undefined ? {} : { schemas: scope.schemas }),
   });
 }
 
 /**
- * Reads again what a transaction can have touched in the database that the connection is in, as {@link observeDatabase} does;
- * undefined where an event trigger may have gone further.
+ * Reads again what a transaction can have touched in the database that the connection is in.
+ * @param input.objects what can have been touched, as it was before, with the schemas
+ * @returns the database with these objects only; undefined where more may have changed than their rights
  */
 export async function observeTouched(
   client: pg.ClientBase,
   input: {
     cluster: ObservedServer | Promise<ObservedServer>;
     database: string;
-    touched: TouchedObjects;
-    columnNames: boolean;
+    objects: readonly ObservedObject[];
   },
 ): Promise<ObservedDatabase | undefined> {
-  const { cluster, touched, columnNames } = input;
-  const { contents, eventTriggers } = await inspectObjects(client, { cluster, columnNames, ...touched });
-  return eventTriggers ? undefined : { ...databaseOf(await cluster, input.database), contents };
+  const { cluster, objects } = input;
+  const contents = await inspectAgain(client, { cluster, objects });
+  return contents === undefined ? undefined : { ...databaseOf(await cluster, input.database), contents };
 }
 
 /** The server with these databases in place of the ones of the same name. */

@@ -1,4 +1,4 @@
-import { parseDocument } from '../../../domain/access/document/parse.ts';
+import { readAccepted } from '../../../domain/access/document/parse.ts';
 import type { AccessDocument, SubmittedPassword } from '../../../domain/access/document.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { formatProblems } from '../../../domain/spec/problems.ts';
@@ -65,8 +65,7 @@ function documentOf(
   work: Pick<ServerWork, 'document'>,
   passwords: ReadonlyMap<string, SubmittedPassword>,
 ): AccessDocument {
-  const parsed = parseDocument(work.document, { passwordRoles: new Set(passwords.keys()) });
-  // It was parsed when it was accepted: only an older release could have taken what this one refuses.
+  const parsed = readAccepted(work.document, { passwordRoles: new Set(passwords.keys()) });
   if (!parsed.ok) throw new Failure('DocumentInvalid', formatProblems(parsed.problems));
   return parsed.document;
 }

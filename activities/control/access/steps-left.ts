@@ -4,7 +4,7 @@ import type { AccessDocument, DesiredDatabase } from '../../../domain/access/doc
 import type { ObservedDatabase, ObservedServer } from '../../../domain/access/observed.ts';
 import type { PlanStep } from '../../../domain/access/plan.ts';
 import { databaseScope, mentionsSettings } from '../../../domain/access/scope.ts';
-import { databaseItself, touchedBy, touchedPart } from '../../../domain/access/verification.ts';
+import { databaseItself, touchedBy, touchedObjects, touchedPart } from '../../../domain/access/verification.ts';
 import { observeCluster, observeDatabase, observeTouched, withDatabases } from '../../../platform/access/observe.ts';
 import { planOrThrow } from './plan-or-throw.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -56,14 +56,14 @@ async function lookAgain(
 ): Promise<{ desired: DesiredDatabase; observed: ObservedDatabase }> {
   const desired = around.document.databases.find(({ name }) => name === home.name);
   if (desired === undefined) throw new Error(`the document does not mention database ${home.name}`);
-  const scope = databaseScope(desired);
   const touched = touchedBy(home.changes);
-  if (touched !== undefined) {
-    const { columnNames } = scope;
-    const observed = await observeTouched(client, { cluster, database: home.name, touched, columnNames });
+  const before = around.observed.databases.get(home.name)?.contents;
+  if (touched !== undefined && before !== undefined) {
+    const objects = touchedObjects(before, touched);
+    const observed = await observeTouched(client, { cluster, database: home.name, objects });
     if (observed !== undefined) return { desired: touchedPart(desired, touched), observed };
   }
-  return { desired, observed: await observeDatabase(client, { cluster, scope }) };
+  return { desired, observed: await observeDatabase(client, { cluster, scope: databaseScope(desired) }) };
 }
 
 /** The server as the transaction of a connection sees it. */

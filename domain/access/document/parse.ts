@@ -9,7 +9,8 @@ import { privilegesRule } from './rules/privileges.ts';
 import type { Rule } from './rules/rule.ts';
 import { completeSettingsRule, settingsRule } from './rules/settings.ts';
 import { sizeRule } from './rules/size.ts';
-import { checkShape } from './shape.ts';
+import type { SubmittedDocument } from './schema.ts';
+import { checkShape, type Sound } from './shape.ts';
 
 export { withoutSecrets } from './secrets.ts';
 
@@ -34,13 +35,7 @@ export function parseDocument(
   const { problems, sound } = checkShape(submitted);
   const isWhole = problems.length === 0;
   const passwords = new Map<string, SubmittedPassword>();
-  const document: AccessDocument = {
-    allow: new Set(distinct(sound.allow)),
-    roles: readRoles(sound, options.passwordRoles ?? new Set(), { problems, passwords }),
-    memberships: readMemberships(sound, problems),
-    settings: readSettings(sound),
-    databases: readDatabases(sound, problems),
-  };
+  const document = read(sound, options.passwordRoles, { problems, passwords });
   const oversize = [...sizeRule(document)];
   const rules = [
     ...RULES,
@@ -50,4 +45,33 @@ export function parseDocument(
   ];
   const all = [...problems, ...oversize, ...rules.flatMap((rule) => [...rule(document)])];
   return all.length > 0 ? { ok: false, problems: all } : { ok: true, document, passwords };
+}
+
+/**
+ * The parsed form of a document that {@link parseDocument} has judged, or that was composed here: its shape, and what its parts say of each other,
+ * are not judged again. What is wrong with single entries is still told, for an older release may have judged them.
+ */
+export function readAccepted(
+  accepted: unknown,
+  options: { passwordRoles?: ReadonlySet<string> } = {},
+): ParsedAccessDocument {
+  const problems: Problem[] = [];
+  const passwords = new Map<string, SubmittedPassword>();
+  const document = read(accepted as SubmittedDocument, options.passwordRoles, { problems, passwords });
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, document, passwords };
+}
+
+function read(
+  sound: Sound<SubmittedDocument>,
+  keptPasswords: ReadonlySet<string> = new Set(),
+  found: { problems: Problem[]; passwords: Map<string, SubmittedPassword> },
+): AccessDocument {
+  const { problems } = found;
+  return {
+    allow: new Set(distinct(sound.allow)),
+    roles: readRoles(sound, keptPasswords, found),
+    memberships: readMemberships(sound, problems),
+    settings: readSettings(sound),
+    databases: readDatabases(sound, problems),
+  };
 }

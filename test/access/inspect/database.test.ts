@@ -4,7 +4,8 @@ import type { AclEntry, DatabaseContents, ObservedObject } from '../../../domain
 import { PUBLIC } from '../../../domain/access/observed.ts';
 import { maskOf, namesOf } from '../../../domain/access/privileges.ts';
 import { grantTarget, refLabel } from '../../../domain/access/refs.ts';
-import { type DatabaseInput, inspectDatabase, inspectObjects } from '../../../platform/target/catalog/database.ts';
+import { type DatabaseInput, inspectDatabase } from '../../../platform/target/catalog/database.ts';
+import { inspectAgain } from '../../../platform/target/catalog/objects.ts';
 import type { VersionedLogin } from '../../support/versions.ts';
 import { onEachMajor, type ServerUnderTest } from './on-each-major.ts';
 
@@ -102,6 +103,11 @@ async function inspect(
 ): Promise<DatabaseContents> {
   const cluster = await server.cluster(login);
   return inspectDatabase(await server.session(login), { cluster, ...input });
+}
+
+/** A catalog's rows change places when they are changed. */
+function byLabel(objects: readonly ObservedObject[] | undefined): ObservedObject[] | undefined {
+  return objects?.toSorted((a, b) => (refLabel(a) < refLabel(b) ? -1 : 1));
 }
 
 function find(contents: DatabaseContents, kind: ObjectKind, name: string): ObservedObject | undefined {
@@ -220,8 +226,10 @@ onEachMajor('contents of a database', (server, major) => {
     expect(objects.filter(({ rowSecurity }) => rowSecurity === true).map(refLabel)).toEqual(['table app.part']);
   });
 
-  test('a sequence of a serial or identity column names its table', async () => {
-    const { objects } = await inspect(server());
+  test('a sequence of a serial or identity column names its table, where that is asked for', async () => {
+    const { objects } = await inspect(server(), { ownedSequences: true });
+    const plain = await inspect(server());
+    for (const { ownedBy } of plain.objects) expect(ownedBy).toBeUndefined();
     const labelOf = (oid: number | undefined) => objects.filter((object) => object.oid === oid).map(refLabel);
     const sequences = objects.filter(({ kind }) => kind === 'sequence');
     expect(Object.fromEntries(sequences.map(({ name, ownedBy }) => [name, labelOf(ownedBy)]))).toEqual({
@@ -366,39 +374,54 @@ onEachMajor('contents of a database', (server, major) => {
     expect((await inspectDatabase(client, { cluster })).objects.length).toBeGreaterThan(20);
   });
 
-  test('single objects are read as with their whole schemas, by kind, schema and name', async () => {
+  test('objects that are known are read again with the rights that they have by now', async () => {
+    const isSome = ({ kind, name }: ObservedObject) => kind === 'schema' || name === 'orders';
     const client = await server().session();
     const cluster = await server().cluster();
-    const schemas = ['app', 'Other "S"'];
-    const kinds = (Object.keys(OBJECT_KINDS) as ObjectKind[]).filter((kind) => kind !== 'database');
-    const { objects } = await inspectDatabase(client, { cluster, schemas, columnNames: true });
-    const whole = objects.map(({ ownedBy: _, ...object }) => object);
-    const look = (wanted: readonly ObjectKind[], names: readonly string[]) =>
-      inspectObjects(client, { cluster, kinds: wanted, schemas, names, columnNames: true });
-    const all = await look(kinds, [...new Set(whole.map(({ name }) => name))]);
-    const byLabel = (a: ObservedObject, b: ObservedObject) => (refLabel(a) < refLabel(b) ? -1 : 1);
-    expect(
-      all.contents.objects.filter(({ schema, kind }) => schema !== null || kind === 'schema').sort(byLabel),
-    ).toEqual(whole.filter(({ schema, kind }) => schema !== null || kind === 'schema').sort(byLabel));
-    expect(all.eventTriggers).toBe(false);
-    const some = await look(['table'], ['orders', 'plain']);
-    expect(sortedLabels(some.contents.objects)).toEqual(['schema Other "S"', 'schema app', 'table app.orders']);
-    const none = await look(['schema'], []);
-    expect(sortedLabels(none.contents.objects)).toEqual(['schema Other "S"', 'schema app']);
+    const { objects } = await inspectDatabase(client, { cluster, columnNames: true, ownedSequences: true });
+    expect((await inspectAgain(client, { cluster, objects }))?.objects).toEqual(objects);
+    await client.query(`BEGIN;
+      GRANT DELETE ON app.orders TO reader;
+      GRANT UPDATE (id) ON app.orders TO reader;
+      GRANT CREATE ON SCHEMA app TO reader;
+      GRANT EXECUTE ON ALL ROUTINES IN SCHEMA app TO reader;
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA app TO reader;
+      GRANT USAGE ON LANGUAGE plpgsql TO reader`);
+    const after = await inspectDatabase(client, { cluster, columnNames: true, ownedSequences: true });
+    const again = await inspectAgain(client, { cluster, objects });
+    const part = await inspectAgain(client, { cluster, objects: objects.filter(isSome) });
+    await client.query('ROLLBACK');
+    expect(byLabel(again?.objects)).toEqual(byLabel(after.objects));
+    expect(byLabel(after.objects)).not.toEqual(byLabel(objects));
+    expect(byLabel(part?.objects)).toEqual(byLabel(after.objects.filter(isSome)));
   });
 
-  test('event triggers that may hear of a GRANT are told, unless they are disabled', async () => {
+  test.each([
+    ['is gone', 'DROP TABLE app.orders CASCADE'],
+    ['has another name', 'ALTER TABLE app.orders RENAME TO old_orders'],
+    ['lies in another schema', 'ALTER TABLE app.orders SET SCHEMA "Other ""S"""'],
+  ])('objects are not read again where one of them %s', async (_, change) => {
     const client = await server().session();
     const cluster = await server().cluster();
-    const look = async () =>
-      (await inspectObjects(client, { cluster, kinds: ['table'], schemas: ['app'], names: [] })).eventTriggers;
+    const { objects } = await inspectDatabase(client, { cluster });
+    const looked = objects.filter(({ kind, name }) => kind === 'schema' || name === 'orders');
+    await client.query(`BEGIN; ${change}`);
+    const again = await inspectAgain(client, { cluster, objects: looked });
+    await client.query('ROLLBACK');
+    expect(again).toBeUndefined();
+    expect((await inspectAgain(client, { cluster, objects: looked }))?.objects).toEqual(looked);
+  });
+
+  test('objects are not read again where event triggers may hear of a GRANT, unless they are disabled', async () => {
+    const client = await server().session();
+    const cluster = await server().cluster();
     await client.query(`BEGIN; CREATE FUNCTION app.hears() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
       CREATE EVENT TRIGGER hears ON ddl_command_end EXECUTE FUNCTION app.hears()`);
-    const enabled = await look();
+    const enabled = await inspectAgain(client, { cluster, objects: [] });
     await client.query('ALTER EVENT TRIGGER hears DISABLE');
-    const disabled = await look();
+    const disabled = await inspectAgain(client, { cluster, objects: [] });
     await client.query('ROLLBACK');
-    expect([enabled, disabled]).toEqual([true, false]);
+    expect([enabled, disabled]).toEqual([undefined, { objects: [], defaults: [] }]);
   });
 
   test('thousands of objects are all there, and share what is equal', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../../domain/access/changes.ts';
 import type { DesiredDatabase, DesiredGrant } from '../../../domain/access/document.ts';
-import type { ObjectRef } from '../../../domain/access/observed.ts';
-import { databaseItself, touchedBy, touchedPart } from '../../../domain/access/verification.ts';
+import type { ObjectRef, ObservedObject } from '../../../domain/access/observed.ts';
+import { databaseItself, touchedBy, touchedObjects, touchedPart } from '../../../domain/access/verification.ts';
 
 const granted = (object: ObjectRef): Change => ({
   ...{ type: 'grant', database: 'shop', object, grantee: 'a', grantor: 'owner', privileges: 2, grantOption: false },
@@ -40,6 +40,27 @@ describe('what transactions touch', () => {
       schemas: ['app', 'other'],
       names: ['orders', 'totals'],
     });
+  });
+
+  test('objects that were read: those of these names in these schemas, and the schemas', () => {
+    const read = (object: ObjectRef): ObservedObject => ({ ...object, oid: 1, owner: 'owner', acl: [] });
+    const objects = [
+      { kind: 'schema', schema: null, name: 'app' } as const,
+      { kind: 'schema', schema: null, name: 'other' } as const,
+      table('app', 'orders'),
+      table('app', 'customers'),
+      table('other', 'orders'),
+      { kind: 'sequence', schema: 'app', name: 'orders' } as const,
+      { kind: 'routine', schema: 'app', name: 'pay', args: 'text' } as const,
+      { kind: 'type', schema: 'app', name: 'orders' } as const,
+    ].map(read);
+    const touched = touchedBy([
+      granted(table('app', 'orders')),
+      granted({ kind: 'routine', schema: 'app', name: 'pay', args: 'integer' }),
+    ]);
+    if (touched === undefined) throw new Error('it can be told');
+    const labels = touchedObjects({ objects, defaults: [] }, touched).map(({ kind, name }) => `${kind} ${name}`);
+    expect(labels).toEqual(['schema app', 'table orders', 'sequence orders', 'routine pay']);
   });
 
   test('nobody can tell for owners and default privileges', () => {

@@ -24,5 +24,6 @@ function mergedScope(items: readonly Item[]): DatabaseScope | undefined {
     schemas: everything ? undefined : [...new Set(scopes.flatMap(({ schemas }) => schemas ?? []))],
     systemSchemas: scopes.flatMap(({ systemSchemas }) => systemSchemas),
     columnNames: scopes.some(({ columnNames }) => columnNames),
+    ownedSequences: scopes.some(({ ownedSequences }) => ownedSequences),
   };
 }
