@@ -230,7 +230,7 @@ export const NOTE_ROLES = (first: number): string => {
      user_kind = CASE WHEN c.role_oid = excluded.role_oid THEN coalesce(excluded.user_kind, c.user_kind)
                       ELSE excluded.user_kind END,
      disabled_at = CASE WHEN excluded.disabled_at IS NOT NULL THEN excluded.disabled_at
-                        WHEN (SELECT n.disabled FROM ${noted} AS n WHERE n.name = c.role_name) IS FALSE
+                        WHEN c.role_name IN (SELECT n.name FROM ${noted} AS n WHERE n.disabled IS FALSE)
                           OR c.role_oid IS DISTINCT FROM excluded.role_oid THEN NULL
                         ELSE c.disabled_at END`;
 };

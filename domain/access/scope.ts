@@ -1,3 +1,4 @@
+import { type Catalog, catalogOf } from './catalogs.ts';
 import type { AccessDocument, DesiredDatabase } from './document.ts';
 import { isSystemSchema } from './privileges/select-objects.ts';
 
@@ -10,6 +11,8 @@ export interface DatabaseScope {
   systemSchemas: string[];
   /** Columns are named somewhere. */
   columnNames: boolean;
+  /** Undefined: all. Schemas are always read. */
+  catalogs?: ReadonlySet<Catalog>;
   /** Owners are asked for somewhere: sequences follow their tables. */
   ownedSequences: boolean;
 }
@@ -39,6 +42,27 @@ export function databaseScope(database: DesiredDatabase): DatabaseScope {
     columnNames: entries.some(({ columns }) => columns !== undefined),
     ownedSequences: database.owners.length > 0,
   };
+}
+
+/**
+ * The same without catalogs that say nothing about what the document mentions.
+ * @param held catalogs in which grantees with exact privileges have any, by the name of the database; undefined where nobody knows
+ */
+export function narrowedScope(
+  database: DesiredDatabase,
+  held: ReadonlyMap<string, ReadonlySet<Catalog>> | undefined,
+): DatabaseScope {
+  const scope = databaseScope(database);
+  const isExact = database.exactGrantees.length > 0;
+  if (isExact && held === undefined) return scope;
+  const catalogs = new Set<Catalog>(isExact ? held?.get(database.name) : []);
+  for (const { on } of [...database.grants, ...database.revokes, ...database.owners]) {
+    const catalog = catalogOf(on.kind);
+    if (catalog !== undefined) catalogs.add(catalog);
+  }
+  const isLater = database.grants.some(({ laterBy }) => laterBy.length > 0);
+  if (isExact || isLater || database.defaultPrivileges.length > 0) catalogs.add('default');
+  return { ...scope, catalogs };
 }
 
 /** What must be read of the roles of a server to carry out documents that touch no object: owners of objects count, too. */

@@ -1,16 +1,16 @@
+import { type Catalog, catalogOf } from './catalogs.ts';
 import type { Change } from './changes.ts';
 import type { DesiredDatabase, DesiredGrant, Selector } from './document.ts';
-import { type ObjectKind, RELATION_KINDS } from './objects.ts';
+import type { ObjectKind } from './objects.ts';
 import type { DatabaseContents, ObservedObject } from './observed.ts';
 import { parseRoutineName } from './privileges/routine-names.ts';
 
 /**
- * Objects that GRANT and REVOKE named in one database: every object of these kinds that has one of the names and lies in one of
+ * Objects that GRANT and REVOKE named in one database: every object of these catalogs that has one of the names and lies in one of
  * the schemas, and the schemas. More than was named, and quickly read.
  */
 export interface TouchedObjects {
-  /** Views, sequences and foreign tables count as tables: they share one catalog. */
-  kinds: readonly ObjectKind[];
+  catalogs: readonly Catalog[];
   schemas: readonly string[];
   names: readonly string[];
 }
@@ -23,18 +23,19 @@ export interface TouchedObjects {
  * @param changes of one database
  */
 export function touchedBy(changes: readonly Change[]): TouchedObjects | undefined {
-  const kinds = new Set<ObjectKind>();
+  const catalogs = new Set<Catalog>();
   const schemas = new Set<string>();
   const names = new Set<string>();
   for (const change of changes) {
     if (change.type !== 'grant' && change.type !== 'revoke') return undefined;
     const { kind, schema, name } = change.object;
-    kinds.add(catalogKind(kind));
+    const catalog = catalogOf(kind);
+    if (catalog !== undefined) catalogs.add(catalog);
     if (kind === 'schema') schemas.add(name);
     else names.add(name);
     if (schema !== null) schemas.add(schema);
   }
-  return { kinds: [...kinds], schemas: [...schemas], names: [...names] };
+  return { catalogs: [...catalogs], schemas: [...schemas], names: [...names] };
 }
 
 /** Those of a database's objects that were touched, and the schemas, as they were when they were read. */
@@ -64,22 +65,18 @@ export function touchedPart(desired: DesiredDatabase, touched: TouchedObjects): 
 }
 
 function touchedNames(touched: TouchedObjects): (kind: ObjectKind, name: string) => boolean {
-  const kinds = new Set(touched.kinds);
+  const catalogs: ReadonlySet<Catalog | undefined> = new Set(touched.catalogs);
   const schemas = new Set(touched.schemas);
   const names = new Set(touched.names);
   return (kind, name) => {
     if (kind === 'schema') return schemas.has(name);
-    return kinds.has(catalogKind(kind)) && names.has(name);
+    return catalogs.has(catalogOf(kind)) && names.has(name);
   };
 }
 
 /** Routines are named with their argument types in documents. */
 function bareName(kind: ObjectKind, name: string): string {
   return kind === 'routine' ? parseRoutineName(name).name : name;
-}
-
-function catalogKind(kind: ObjectKind): ObjectKind {
-  return RELATION_KINDS.has(kind) || kind === 'sequence' ? 'table' : kind;
 }
 
 /** What a document asks of a database itself, whatever is in it. */

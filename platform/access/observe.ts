@@ -29,9 +29,9 @@ export async function observeDatabases(
     /** May still be on its way: what is in the databases does not depend on it. */
     cluster: ObservedServer | Promise<ObservedServer>;
     scopes: readonly DatabaseScope[];
+    /** How much must be read of each of them, where that is not known yet: connections are opened before this, and read after it. */
+    narrowed?: Promise<readonly DatabaseScope[]>;
     parallel: number;
-    /** Connections are opened before this, and read after it. */
-    after?: Promise<unknown>;
     /** Takes the connections that the last databases were read with; the others make room for those. */
     kept?: Map<string, LeasedConnection>;
     /** Hears of each database that was read, while others still are. */
@@ -40,30 +40,33 @@ export async function observeDatabases(
 ): Promise<ObservedServer> {
   const { cluster, scopes } = input;
   let known = cluster instanceof Promise ? undefined : cluster;
-  let mayRead = input.after === undefined;
+  let toRead: readonly DatabaseScope[] | undefined = input.narrowed === undefined ? scopes : undefined;
   // Whoever needs them hears of their failure.
   noteWhen(Promise.resolve(cluster), (server) => {
     known = server;
   });
-  noteWhen(Promise.resolve(input.after), () => {
-    mayRead = true;
+  const narrowed = input.narrowed ?? Promise.resolve(scopes);
+  noteWhen(narrowed, (narrow) => {
+    toRead = narrow;
   });
   const found: ObservedDatabase[] = [];
   let next = 0;
 
   /** @returns its connection, where there can be one */
-  async function read(scope: DatabaseScope): Promise<LeasedConnection | undefined> {
+  async function read({ name }: DatabaseScope, at: number): Promise<LeasedConnection | undefined> {
     let reading: Promise<DatabaseContents> | undefined;
     const begin = (client: pg.ClientBase) => {
-      if (mayRead) reading = contentsOf(client, { cluster, scope });
+      const scope = toRead?.[at];
+      if (scope !== undefined) reading = contentsOf(client, { cluster, scope });
       reading?.catch(() => undefined);
     };
-    const connection = await enter(lease, scope.name, { cluster: known ?? cluster, begin });
+    const connection = await enter(lease, name, { cluster: known ?? cluster, begin });
     if (connection === undefined) return undefined;
     try {
-      await input.after;
+      const scope = (await narrowed)[at];
+      if (scope === undefined) throw new Error(`nothing is to be read of database ${name}`);
       const contents = await (reading ?? contentsOf(connection.client, { cluster, scope }));
-      const database = (await cluster).databases.get(scope.name);
+      const database = (await cluster).databases.get(name);
       if (database?.allowConnections) {
         const observed = { ...database, contents };
         found.push(observed);
@@ -77,10 +80,12 @@ export async function observeDatabases(
   }
 
   async function reader(): Promise<void> {
-    for (let scope = scopes[next++]; scope !== undefined; ) {
-      const connection = await read(scope);
+    let at = next++;
+    for (let scope = scopes[at]; scope !== undefined; ) {
+      const connection = await read(scope, at);
       // Claimed before the connection makes room for it: so the last ones are known.
-      const following = scopes[next++];
+      at = next++;
+      const following = scopes[at];
       if (connection !== undefined && following === undefined && input.kept !== undefined) {
         input.kept.set(scope.name, connection);
       } else if (following === undefined) await connection?.release();
@@ -140,6 +145,7 @@ function contentsOf(
     cluster,
     columnNames: scope.columnNames,
     ownedSequences: scope.ownedSequences,
+    catalogs: scope.catalogs,
     systemSchemas: scope.systemSchemas,
     ...(scope.schemas === undefined ? {} : { schemas: scope.schemas }),
   });

@@ -3,7 +3,7 @@ import type { AccessDocument } from '../../../domain/access/document.ts';
 import { documentLocks } from '../../../domain/access/locks.ts';
 import type { ObservedServer } from '../../../domain/access/observed.ts';
 import type { Plan } from '../../../domain/access/plan.ts';
-import { documentScope, mentionsSettings } from '../../../domain/access/scope.ts';
+import { documentScope, mentionsSettings, narrowedScope } from '../../../domain/access/scope.ts';
 import { Failure } from '../../../domain/failures.ts';
 import { SESSION_LOCKS_SQL } from '../../../domain/sql/locks.ts';
 import { changedPasswords } from '../../../platform/access/changed-passwords.ts';
@@ -11,6 +11,7 @@ import { observeCluster, observeDatabases } from '../../../platform/access/obser
 import { beginPlanOn } from '../../../platform/access/plan.ts';
 import { planWhileReading } from '../../../platform/access/plan-while-reading.ts';
 import { type SessionFacts, sessionFacts } from '../../../platform/target/catalog/cluster.ts';
+import { heldCatalogs } from '../../../platform/target/catalog/held-catalogs.ts';
 import { iterationsOf } from '../../../platform/target/catalog/passwords.ts';
 import type { ConnectionLease, LeasedConnection } from '../../../platform/target/target-server.ts';
 import { passwordFingerprints } from '../../../store/credentials.ts';
@@ -110,11 +111,15 @@ async function lockAndPlan(
   const connecting = lease.connect();
   const ready = connecting.then(async ({ client }) => {
     await entered;
-    // Sent together: the server answers the second when it has given the locks.
-    return { client, locked: lock(client, document), facts: sessionFacts(client) };
+    // Sent together: the server answers the others when it has given the locks.
+    return { client, locked: lock(client, document), facts: sessionFacts(client), held: held(client, document) };
   });
   const locked = ready.then((begun) => begun.locked);
   const facts = ready.then((begun) => begun.facts);
+  const narrowed = ready.then(async (begun) => {
+    const [catalogs] = await Promise.all([begun.held, begun.locked]);
+    return document.databases.map((database) => narrowedScope(database, catalogs));
+  });
   const parameters = mentionsSettings(document);
   const cluster = facts.then(async (known) => {
     await locked;
@@ -126,8 +131,7 @@ async function lockAndPlan(
     return beginPlanOn({ ...input, observed, changedPasswords: changed });
   });
   const { onRead, finish } = planWhileReading(beginning);
-  const scopes = documentScope(document);
-  const reading = { cluster, scopes, parallel: connections - 1, after: locked, kept, onRead };
+  const reading = { cluster, scopes: documentScope(document), narrowed, parallel: connections - 1, kept, onRead };
   const observed = await observeDatabases(lease, reading);
   const planned = soundPlan(await finish(observed));
   return { control: await connecting, facts: await facts, observed, planned };
@@ -148,6 +152,11 @@ async function lock(client: pg.ClientBase, document: AccessDocument): Promise<vo
   const { exclusive, shared } = documentLocks(document);
   const keys = [...exclusive, ...shared];
   await client.query(SESSION_LOCKS_SQL, [keys, keys.map((_, index) => index >= exclusive.length)]);
+}
+
+/** Where grantees with exact privileges have any; the rest need not be read. */
+function held(client: pg.ClientBase, document: AccessDocument): ReturnType<typeof heldCatalogs> {
+  return heldCatalogs(client, [...new Set(document.databases.flatMap(({ exactGrantees }) => exactGrantees))]);
 }
 
 async function literalsFor(facts: SessionFacts, input: Application, plan: Plan): Promise<PasswordLiterals> {

@@ -1,3 +1,4 @@
+import type { Catalog } from '../../../domain/access/catalogs.ts';
 import type { ObjectKind } from '../../../domain/access/objects.ts';
 
 /**
@@ -30,6 +31,8 @@ interface QueryOptions {
   columnNames: boolean;
   /** With rows tagged `owned`. */
   ownedSequences: boolean;
+  /** Only these, beside schemas; undefined: all. */
+  catalogs: ReadonlySet<Catalog> | undefined;
 }
 
 /** SQL of the members of a {@link CatalogRow}; NULL where there is none. */
@@ -112,8 +115,8 @@ const SCHEMAS: Part = {
   where: `n.whole OR ${isNotPublished('n.acl', 'n.owner', 'n', 'USAGE')}`,
 };
 
-const OBJECTS: readonly Part[] = [
-  {
+const PARTS = {
+  table: {
     row: {
       tag: `CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign_table'
       WHEN 'v' THEN 'view' WHEN 'm' THEN 'view' ELSE 'table' END`,
@@ -130,7 +133,7 @@ const OBJECTS: readonly Part[] = [
       AND (n.name <> 'information_schema' OR ${isNotPublished('c.relacl', 'c.relowner', 'r', 'SELECT')})
     OR c.oid IN (SELECT oid FROM columns WHERE changed))`,
   },
-  {
+  routine: {
     row: {
       tag: `'routine'`,
       oid: 'p.oid',
@@ -146,27 +149,39 @@ const OBJECTS: readonly Part[] = [
   },
   // Array types follow their element type, multiranges their range; a table's row type has no rights of its own. System types
   // and languages have no list until somebody grants something; untrusted languages can have none (ExecGrant_Language).
-  {
+  type: {
     row: { tag: `'type'`, oid: 't.oid', schema: 'n.name', name: 't.typname', owner: 't.typowner', acl: 't.typacl' },
     from: `pg_catalog.pg_type t JOIN schemas n ON n.oid = t.typnamespace
     LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'`,
     where: `t.typisdefined AND t.typinput <> 'pg_catalog.array_in'::regproc
     AND (t.typtype IN ('b', 'd', 'e', 'r') OR c.oid IS NOT NULL) AND (n.whole OR t.typacl IS NOT NULL)`,
   },
-  {
+  language: {
     row: { tag: `'language'`, oid: 'l.oid', name: 'l.lanname', owner: 'l.lanowner', acl: 'l.lanacl' },
     from: 'pg_catalog.pg_language l',
     where: 'l.lanpltrusted AND (l.lanispl OR l.lanacl IS NOT NULL)',
   },
-  {
+  foreign_data_wrapper: {
     row: { tag: `'foreign_data_wrapper'`, oid: 'w.oid', name: 'w.fdwname', owner: 'w.fdwowner', acl: 'w.fdwacl' },
     from: 'pg_catalog.pg_foreign_data_wrapper w',
   },
-  {
+  foreign_server: {
     row: { tag: `'foreign_server'`, oid: 's.oid', name: 's.srvname', owner: 's.srvowner', acl: 's.srvacl' },
     from: 'pg_catalog.pg_foreign_server s',
   },
-];
+  default: {
+    row: {
+      tag: `'default ' || d.defaclobjtype::text`,
+      oid: 'd.oid',
+      schema: 'n.name',
+      name: `''`,
+      owner: 'd.defaclrole',
+      acl: 'd.defaclacl',
+    },
+    from: 'pg_catalog.pg_default_acl d LEFT JOIN schemas n ON n.oid = d.defaclnamespace',
+    where: 'd.defaclnamespace = 0 OR n.oid IS NOT NULL',
+  },
+} as const satisfies Record<Exclude<Catalog, 'schema'>, Part>;
 
 /** Sequences of serial and identity columns. */
 const OWNED: Part = {
@@ -175,19 +190,6 @@ const OWNED: Part = {
     JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN schemas n ON n.oid = c.relnamespace`,
   where: `d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
     AND d.objsubid = 0 AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')`,
-};
-
-const DEFAULTS: Part = {
-  row: {
-    tag: `'default ' || d.defaclobjtype::text`,
-    oid: 'd.oid',
-    schema: 'n.name',
-    name: `''`,
-    owner: 'd.defaclrole',
-    acl: 'd.defaclacl',
-  },
-  from: 'pg_catalog.pg_default_acl d LEFT JOIN schemas n ON n.oid = d.defaclnamespace',
-  where: 'd.defaclnamespace = 0 OR n.oid IS NOT NULL',
 };
 
 const COLUMNS: Part = { row: { tag: `'column'`, oid: 'oid', name: 'name', acl: 'acl' }, from: 'columns' };
@@ -208,11 +210,13 @@ const COLUMN_NAMES: Part = {
  * Objects of every kind with owner and access control list, and default privileges, as one query.
  * `$1`: system schemas that are read whole; of the others only objects whose rights were changed come along.
  */
-export function databaseSql({ some, columnNames, ownedSequences }: QueryOptions): string {
+export function databaseSql({ some, columnNames, ownedSequences, catalogs }: QueryOptions): string {
   const ofSchemas = 'SELECT c.oid FROM pg_catalog.pg_class c JOIN schemas n ON n.oid = c.relnamespace';
-  const parts = [SCHEMAS, ...OBJECTS, DEFAULTS, COLUMNS];
-  if (ownedSequences) parts.push(OWNED);
-  if (columnNames) parts.push(COLUMN_NAMES);
+  const isWanted = (catalog: Catalog) => catalogs === undefined || catalogs.has(catalog);
+  const wanted = Object.keys(PARTS).filter((catalog) => isWanted(catalog as Catalog)) as (keyof typeof PARTS)[];
+  const parts: Part[] = [SCHEMAS, ...wanted.map((catalog) => PARTS[catalog])];
+  if (isWanted('table'))
+    parts.push(COLUMNS, ...(ownedSequences ? [OWNED] : []), ...(columnNames ? [COLUMN_NAMES] : []));
   return `
 WITH schemas AS MATERIALIZED (
   SELECT n.oid, n.nspname AS name, n.nspowner AS owner, n.nspacl AS acl,

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Catalog } from '../../../domain/access/catalogs.ts';
 import { DEFAULT_KINDS, type DefaultKind, type ObjectKind } from '../../../domain/access/objects.ts';
 import type { AclEntry, DatabaseContents, ObservedObject } from '../../../domain/access/observed.ts';
 import { type AclReader, createAclReader } from './acl-text.ts';
@@ -26,6 +27,8 @@ export interface DatabaseInput {
   columnNames?: boolean;
   /** With the tables that sequences follow. */
   ownedSequences?: boolean;
+  /** Only what is in these catalogs, beside schemas; all unless given. */
+  catalogs?: ReadonlySet<Catalog> | undefined;
 }
 
 /**
@@ -36,8 +39,9 @@ export interface DatabaseInput {
  * Lists are shared between objects, and frozen.
  */
 export async function inspectDatabase(client: pg.ClientBase, input: DatabaseInput): Promise<DatabaseContents> {
-  const { cluster, schemas, systemSchemas = schemas ?? [], columnNames = false, ownedSequences = false } = input;
-  const text = databaseSql({ some: schemas !== undefined, columnNames, ownedSequences });
+  const { cluster, schemas, systemSchemas = schemas ?? [] } = input;
+  const { columnNames = false, ownedSequences = false, catalogs } = input;
+  const text = databaseSql({ some: schemas !== undefined, columnNames, ownedSequences, catalogs });
   const fold = createFold();
   const values = schemas === undefined ? [systemSchemas] : [systemSchemas, schemas];
   await eachRow<CatalogRow>(client, { text, values }, fold.add);

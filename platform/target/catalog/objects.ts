@@ -1,10 +1,11 @@
 import type pg from 'pg';
+import { catalogOf, type ObjectCatalog } from '../../../domain/access/catalogs.ts';
 import { getOrAdd } from '../../../domain/access/groups.ts';
 import type { AclEntry, DatabaseContents, ObservedObject } from '../../../domain/access/observed.ts';
 import { createAclReader } from './acl-text.ts';
 import { type Builtins, builtinLists } from './builtin-lists.ts';
 import { eachRow } from './each-row.ts';
-import { type Catalog, catalogOf, type ObjectRow, objectsSql } from './objects-sql.ts';
+import { type ObjectRow, objectsSql } from './objects-sql.ts';
 
 /**
  * Reads objects of the connection's database again, whose owners and lists may have changed since.
@@ -46,12 +47,12 @@ export async function inspectAgain(
   return { objects, defaults: [] };
 }
 
-function keyOf(catalog: Catalog | undefined, oid: number): string {
+function keyOf(catalog: ObjectCatalog | undefined, oid: number): string {
   return `${catalog} ${oid}`;
 }
 
-function oidsByCatalog(objects: readonly ObservedObject[]): Map<Catalog, number[]> {
-  const oids = new Map<Catalog, number[]>();
+function oidsByCatalog(objects: readonly ObservedObject[]): Map<ObjectCatalog, number[]> {
+  const oids = new Map<ObjectCatalog, number[]>();
   for (const { kind, oid } of objects) {
     const catalog = catalogOf(kind);
     if (catalog !== undefined) getOrAdd(oids, catalog, () => []).push(oid);

@@ -36,7 +36,7 @@ describe('what transactions touch', () => {
       granted({ kind: 'schema', schema: null, name: 'other' }),
     ];
     expect(touchedBy(changes)).toEqual({
-      kinds: ['table', 'schema'],
+      catalogs: ['table', 'schema'],
       schemas: ['app', 'other'],
       names: ['orders', 'totals'],
     });
