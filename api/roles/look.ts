@@ -49,7 +49,7 @@ export function databasesNamed(names: readonly string[]): LookScope {
 export const noDatabase: LookScope = { connections: 1, databases: () => [] };
 
 const whole = (name: string): DatabaseScope => {
-  return { name, schemas: undefined, systemSchemas: [], columnNames: true, ownedSequences: false };
+  return { name, schemas: undefined, systemSchemas: [], columnNames: true, ownedSequences: true };
 };
 
 /** Reads a server as it is now. */

@@ -25,7 +25,7 @@ export interface DatabaseInput {
   systemSchemas?: readonly string[];
   /** With the column names of relations. */
   columnNames?: boolean;
-  /** With the tables that sequences follow. */
+  /** False leaves out which tables sequences follow: what becomes of their owners cannot be told then. */
   ownedSequences?: boolean;
   /** Only what is in these catalogs, beside schemas; all unless given. */
   catalogs?: ReadonlySet<Catalog> | undefined;
@@ -40,7 +40,7 @@ export interface DatabaseInput {
  */
 export async function inspectDatabase(client: pg.ClientBase, input: DatabaseInput): Promise<DatabaseContents> {
   const { cluster, schemas, systemSchemas = schemas ?? [] } = input;
-  const { columnNames = false, ownedSequences = false, catalogs } = input;
+  const { columnNames = false, ownedSequences = true, catalogs } = input;
   const text = databaseSql({ some: schemas !== undefined, columnNames, ownedSequences, catalogs });
   const fold = createFold();
   const values = schemas === undefined ? [systemSchemas] : [systemSchemas, schemas];

@@ -136,6 +136,43 @@ describe.each(CASES)('PostgreSQL $major, admin role: $admin', ({ major, admin })
     expect(await engine.plan(name, { ...SHOP_ROLES, databases: [rights] })).toMatchObject({ empty: true });
   });
 
+  test('what an exact grantee holds on objects that the document does not mention is taken away, of every kind', async () => {
+    // Only a superuser takes away what others than the shop's owner have granted.
+    const ofServer =
+      'GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_reset() TO ann; GRANT USAGE ON LANGUAGE plpgsql TO ann';
+    await server.query(
+      `GRANT USAGE ON TYPE app.mood TO ann; GRANT EXECUTE ON FUNCTION app.pay(int) TO ann; GRANT UPDATE (id) ON app.orders TO ann;
+       ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner GRANT USAGE ON TYPES TO ann; ${admin === 'superuser' ? ofServer : ''}`,
+      { database: 'shop' },
+    );
+    const rights = { ...shopRights(), exact_grantees: ['ann'] };
+    await engine.applied(name, { ...SHOP_ROLES, databases: [rights] });
+    const [left] = await server.query<{ entries: string }>(
+      `SELECT concat_ws(' ', (SELECT typacl FROM pg_type WHERE typname = 'mood'),
+         (SELECT string_agg(proacl::text, ' ') FROM pg_proc WHERE proname IN ('pg_stat_reset', 'pay')),
+         (SELECT lanacl FROM pg_language WHERE lanname = 'plpgsql'),
+         (SELECT attacl FROM pg_attribute WHERE attrelid = 'app.orders'::regclass AND attname = 'id'),
+         (SELECT string_agg(defaclacl::text, ' ') FROM pg_default_acl WHERE defaclobjtype = 'T')) AS entries`,
+      { database: 'shop' },
+    );
+    expect(left?.entries).not.toMatch(/\bann=/);
+  });
+
+  test('exact grantees that the server keeps no record of lose what the document does not mention, too', async () => {
+    await server.query(
+      `GRANT CREATE ON SCHEMA app TO pg_monitor; GRANT EXECUTE ON FUNCTION app.pay(int) TO pg_monitor`,
+      { database: 'shop' },
+    );
+    const rights = { name: 'shop', exact_grantees: ['pg_monitor'] };
+    await engine.applied(name, { databases: [rights] });
+    expect(await allowed(`has_schema_privilege('pg_monitor', 'app', 'CREATE')`)).toBe(false);
+    const [pay] = await server.query<{ acl: string }>(
+      `SELECT proacl::text AS acl FROM pg_proc WHERE oid = 'app.pay(int)'::regprocedure`,
+      { database: 'shop' },
+    );
+    expect(pay?.acl).not.toContain('pg_monitor');
+  });
+
   test('an empty entry for an existing role changes nothing', async () => {
     const plan = await engine.plan(name, { roles: [{ name: 'ann' }, { name: 'bob' }, { name: 'writers' }] });
     expect(plan).toMatchObject({ empty: true, refusals: [] });

@@ -1,6 +1,7 @@
 /** Requests that come at the same time are put on record by one statement, and stand and fall by themselves all the same. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AcceptedRequest, insertRequest, newTaskId } from '../../../store/accepted-requests.ts';
+import { NOTE_ROLES, noteRoles, roleNoteValues } from '../../../store/credentials.ts';
 import { startTestStack, type TestStack } from '../../support/stack.ts';
 
 const SERVER = 'host-1';
@@ -67,3 +68,34 @@ test('one that cannot be recorded, and one for a server that is not there, harm 
   expect(fine.map((request) => outcomes.get(request))).toEqual(fine.map(() => ({ status: 'fulfilled', value: true })));
   expect(await recordsOf(requests)).toHaveLength(MANY);
 });
+
+test('what was done to many roles is noted at one look at each of them', async () => {
+  const { db } = stack.control;
+  const roles = manyOf('noted').map((_, index) => ({
+    roleName: `noted_${index}`,
+    oid: 20_000 + index,
+    disabled: true,
+  }));
+  await noteRoles(db, { serverName: SERVER, roles });
+  const enabled = roles.map((role) => ({ ...role, disabled: false }));
+  // The second time, every one of them is there already.
+  const { rows } = await db.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
+    `EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, FORMAT JSON) ${NOTE_ROLES(1)}`,
+    roleNoteValues({ serverName: SERVER, roles: enabled }),
+  );
+  const nodes = nodesOf(rows[0]?.['QUERY PLAN'][0]?.Plan);
+  expect(nodes.map((node) => node['Node Type'])).toContain('Function Scan');
+  for (const node of nodes) expect(node).toMatchObject({ 'Actual Loops': 1 });
+  const left = await db.query(`SELECT FROM credentials WHERE role_name LIKE 'noted%' AND disabled_at IS NULL`);
+  expect(left.rows).toHaveLength(MANY);
+});
+
+interface PlanNode {
+  'Node Type': string;
+  'Actual Loops': number;
+  Plans?: PlanNode[];
+}
+
+function nodesOf(node: PlanNode | undefined): PlanNode[] {
+  return node === undefined ? [] : [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+}

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import type { Catalog } from '../../../domain/access/catalogs.ts';
 import { OBJECT_KINDS, type ObjectKind, RELATION_KINDS } from '../../../domain/access/objects.ts';
 import type { AclEntry, DatabaseContents, ObservedObject } from '../../../domain/access/observed.ts';
 import { PUBLIC } from '../../../domain/access/observed.ts';
@@ -226,9 +227,9 @@ onEachMajor('contents of a database', (server, major) => {
     expect(objects.filter(({ rowSecurity }) => rowSecurity === true).map(refLabel)).toEqual(['table app.part']);
   });
 
-  test('a sequence of a serial or identity column names its table, where that is asked for', async () => {
-    const { objects } = await inspect(server(), { ownedSequences: true });
-    const plain = await inspect(server());
+  test('a sequence of a serial or identity column names its table, unless nobody asks', async () => {
+    const { objects } = await inspect(server());
+    const plain = await inspect(server(), { ownedSequences: false });
     for (const { ownedBy } of plain.objects) expect(ownedBy).toBeUndefined();
     const labelOf = (oid: number | undefined) => objects.filter((object) => object.oid === oid).map(refLabel);
     const sequences = objects.filter(({ kind }) => kind === 'sequence');
@@ -288,6 +289,26 @@ onEachMajor('contents of a database', (server, major) => {
     const defaults = all.defaults.filter(({ schema }) => schema === null || schema === 'app');
     expect(some.defaults).toHaveLength(defaults.length);
     expect(some.defaults).toEqual(expect.arrayContaining(defaults));
+  });
+
+  test('only the catalogs that are asked for are read, and always the schemas', async () => {
+    const all = await inspect(server());
+    const kindsOf = async (...catalogs: Catalog[]) => {
+      const { objects, defaults } = await inspect(server(), { catalogs: new Set(catalogs) });
+      for (const object of objects) expect(all.objects).toContainEqual(object);
+      return { kinds: [...new Set(objects.map(({ kind }) => kind))].sort(), defaults };
+    };
+    expect(await kindsOf()).toEqual({ kinds: ['schema'], defaults: [] });
+    expect(await kindsOf('routine', 'default')).toEqual({ kinds: ['routine', 'schema'], defaults: all.defaults });
+    expect(all.defaults.length).toBeGreaterThan(0);
+    expect((await kindsOf('table', 'type')).kinds).toEqual([
+      'foreign_table',
+      'schema',
+      'sequence',
+      'table',
+      'type',
+      'view',
+    ]);
   });
 
   test('of system objects those with changed rights are read, and all of a schema that is named', async () => {
@@ -378,7 +399,7 @@ onEachMajor('contents of a database', (server, major) => {
     const isSome = ({ kind, name }: ObservedObject) => kind === 'schema' || name === 'orders';
     const client = await server().session();
     const cluster = await server().cluster();
-    const { objects } = await inspectDatabase(client, { cluster, columnNames: true, ownedSequences: true });
+    const { objects } = await inspectDatabase(client, { cluster, columnNames: true });
     expect((await inspectAgain(client, { cluster, objects }))?.objects).toEqual(objects);
     await client.query(`BEGIN;
       GRANT DELETE ON app.orders TO reader;
@@ -387,7 +408,7 @@ onEachMajor('contents of a database', (server, major) => {
       GRANT EXECUTE ON ALL ROUTINES IN SCHEMA app TO reader;
       GRANT USAGE ON ALL SEQUENCES IN SCHEMA app TO reader;
       GRANT USAGE ON LANGUAGE plpgsql TO reader`);
-    const after = await inspectDatabase(client, { cluster, columnNames: true, ownedSequences: true });
+    const after = await inspectDatabase(client, { cluster, columnNames: true });
     const again = await inspectAgain(client, { cluster, objects });
     const part = await inspectAgain(client, { cluster, objects: objects.filter(isSome) });
     await client.query('ROLLBACK');
