@@ -44,7 +44,7 @@ describe.each(testRuntimes())('a node of two hosts, with services in the %s runt
   const hosts = ['host-2', 'host-1'];
 
   beforeAll(async () => {
-    on = await startGroupStack({ runtime, hosts: 3, members: 2, env: { PGSTEWARD_PORT_RANGE: widePortRange(1600) } });
+    on = await startGroupStack({ runtime, hosts: 3, members: 2, env: { PGSTEWARD_PORT_RANGE: widePortRange(1200) } });
     group = on.group;
     const task = await create(on.stack, nodeRequest('wide', hosts, ['host-1', 'host-2', 'host-3']));
     expect(task).toMatchObject({ status: 'completed' });

@@ -26,7 +26,7 @@ export async function servicePortRange(): Promise<{ first: number; last: number 
 }
 
 /** Ports above those blocks that each worker of Vitest has to itself, for files that need more of them or several ranges. */
-const WIDE = { first: 26_000, each: 2_000, workers: 2 } as const;
+const WIDE = { first: 26_000, each: 1_300, workers: 3 } as const;
 
 /**
  * A range of service ports as settings have it, that no file which runs at the same time uses.

@@ -48,8 +48,9 @@ export function parseDocument(
 }
 
 /**
- * The parsed form of a document that {@link parseDocument} has judged, or that was composed here: its shape, and what its parts say of each other,
- * are not judged again. What is wrong with single entries is still told, for an older release may have judged them.
+ * The parsed form of a document that {@link parseDocument} has judged, or that the control plane has composed: its shape, and what
+ * its parts say of each other, are not judged again. What is wrong with single entries is told all the same, for an older release
+ * may have judged them.
  */
 export function readAccepted(
   accepted: unknown,

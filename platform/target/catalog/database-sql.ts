@@ -81,8 +81,8 @@ function isChanged(catalog: string, alias: string, acl: string): string {
 }
 
 /**
- * Input types, by which GRANT … ON ROUTINE finds a routine, and of procedures all types: GRANT compares its list with those, too
- * (see `procedureArgs`).
+ * Types of a procedure's arguments, those of OUT arguments with them, as `oidvectortypes` writes the input types; see
+ * `tellProceduresApart`.
  */
 const ALL_TYPES = `CASE WHEN p.prokind = 'p'
   THEN oidvectortypes(coalesce(array_to_string(p.proallargtypes, ' ')::oidvector, p.proargtypes)) END`;

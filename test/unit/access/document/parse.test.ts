@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseDocument, withoutSecrets } from '../../../../domain/access/document/parse.ts';
+import { parseDocument, readAccepted, withoutSecrets } from '../../../../domain/access/document/parse.ts';
 import { PUBLIC } from '../../../../domain/access/observed.ts';
 import { documentOf, FULL_DOCUMENT, grant, grants, problemsOf, VERIFIER } from './documents.ts';
 
@@ -211,10 +211,18 @@ test('the stored form of a document has no secret and means the same', () => {
   const stored: unknown = JSON.parse(JSON.stringify(withoutSecrets(FULL_DOCUMENT)));
   expect(JSON.stringify(stored)).not.toMatch(/SCRAM|correct horse|"(password|verifier)"/);
   expect(FULL_DOCUMENT.roles[1]).toHaveProperty('password');
-  const again = parseDocument(stored, { passwordRoles: new Set(parsed.passwords.keys()) });
+  const passwordRoles = new Set(parsed.passwords.keys());
+  const again = parseDocument(stored, { passwordRoles });
   expect(again).toEqual({ ...parsed, passwords: new Map() });
+  expect(readAccepted(stored, { passwordRoles })).toEqual(again);
   const { roles } = documentOf(stored);
   expect(roles.map(({ hasPassword }) => hasPassword)).toEqual([false, false, false]);
+});
+
+test('what an older release accepted and this one cannot read is told, not carried out', () => {
+  const submitted = grants(grant({ privileges: ['EXECUTE'] }), grant());
+  expect(readAccepted(submitted)).toEqual(parseDocument(submitted));
+  expect(readAccepted(submitted).ok).toBe(false);
 });
 
 test('what has no roles is left as it is', () => {
