@@ -109,32 +109,25 @@ async function lockAndPlan(
 ): Promise<Planned> {
   const { lease, serverName, document, connections, entered } = input;
   const connecting = lease.connect();
-  const ready = connecting.then(async ({ client }) => {
+  const begun = connecting.then(async ({ client }) => {
     await entered;
     // Sent together: the server answers the others when it has given the locks.
-    return { client, locked: lock(client, document), facts: sessionFacts(client), held: held(client, document) };
+    const answers = await Promise.all([lock(client, document), sessionFacts(client), held(client, document)]);
+    return { client, facts: answers[1], held: answers[2] };
   });
-  const locked = ready.then((begun) => begun.locked);
-  const facts = ready.then((begun) => begun.facts);
-  const narrowed = ready.then(async (begun) => {
-    const [catalogs] = await Promise.all([begun.held, begun.locked]);
-    return document.databases.map((database) => narrowedScope(database, catalogs));
-  });
+  const narrowed = begun.then((known) => document.databases.map((database) => narrowedScope(database, known.held)));
   const parameters = mentionsSettings(document);
-  const cluster = facts.then(async (known) => {
-    await locked;
-    return observeCluster((await ready).client, { serverName, facts: known, parameters });
-  });
-  const beginning = cluster.then(async (observed) => {
-    const { client } = await ready;
-    const changed = await passwordsToSet(deps, input, { client, facts: await facts, observed });
+  const cluster = begun.then(({ client, facts }) => observeCluster(client, { serverName, facts, parameters }));
+  const beginning = Promise.all([begun, cluster]).then(async ([{ client, facts }, observed]) => {
+    const changed = await passwordsToSet(deps, input, { client, facts, observed });
     return beginPlanOn({ ...input, observed, changedPasswords: changed });
   });
   const { onRead, finish } = planWhileReading(beginning);
   const reading = { cluster, scopes: documentScope(document), narrowed, parallel: connections - 1, kept, onRead };
   const observed = await observeDatabases(lease, reading);
   const planned = soundPlan(await finish(observed));
-  return { control: await connecting, facts: await facts, observed, planned };
+  const { facts } = await begun;
+  return { control: await connecting, facts, observed, planned };
 }
 
 function passwordsToSet(

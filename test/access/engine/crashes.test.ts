@@ -107,6 +107,26 @@ test('a server that is down keeps no worker from stopping', async () => {
   expect((await answer).status).toBe(503);
 });
 
+test('a document for a server that went down fails its attempts, and none of it goes unheard', async () => {
+  const server = await startServerOf(CASES.at(-1)?.major ?? 18);
+  await engine.register('gone', server, 'superuser');
+  const unheard: unknown[] = [];
+  const hear = (reason: unknown) => void unheard.push(reason);
+  process.on('unhandledRejection', hear);
+  try {
+    await engine.stack.controlWorker.stop();
+    const document = { roles: [{ name: 'late' }], databases: [{ name: 'postgres', exact_grantees: ['late'] }] };
+    const { status } = await engine.stack.call('POST', '/v1/servers/gone/apply', { document });
+    expect(status).toBe(202);
+    await server.stop();
+    await engine.stack.restartControlWorker();
+    await until(async () => ((await engine.stack.log()).includes('on server gone: connect') ? true : undefined));
+  } finally {
+    process.off('unhandledRejection', hear);
+  }
+  expect(unheard).toEqual([]);
+});
+
 function notYet(error: unknown): undefined {
   if (!(error instanceof WorkflowNotFoundError)) throw error;
 }
