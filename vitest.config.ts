@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Set by scripts/record-histories.ts. */
 const recording = process.env.RECORD_HISTORIES === '1';
@@ -6,11 +7,22 @@ const recording = process.env.RECORD_HISTORIES === '1';
 /** Set by scripts/test.mjs, where its images cannot be made. */
 const withoutComposition = process.env.PGSTEWARD_TEST_COMPOSE === '0';
 
+/** These take minutes, most of them waiting: begun last, they would keep everybody else waiting. */
+const LONG = ['test/soak/', 'test/docs/pages', 'test/faults/updates', 'test/failover/kills'];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONG.some((part) => moduleId.includes(part));
+    return (await super.sort(files)).toSorted((a, b) => Number(isLong(b)) - Number(isLong(a)));
+  }
+}
+
 export default defineConfig({
   test: {
     // The native part of Temporal's SDK does not survive worker threads.
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     // Bounds for hangs, far above what a slow machine needs; no test is decided by time.
     testTimeout: 120_000,
     hookTimeout: 120_000,
