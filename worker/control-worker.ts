@@ -6,10 +6,10 @@ import type { Config } from '../platform/config/config.ts';
 import type { Log } from '../platform/log.ts';
 import { activityEdge, HEARTBEAT_THROTTLE_MS, NO_SINKS, tracedBy } from './activity-edge.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { metadataAway } from './metadata-away.ts';
 import { looksStandFor, type Observability } from './observability.ts';
 import { type RunningWorker, runWorker } from './running-worker.ts';
 import { ensureSchedule } from './schedules.ts';
+import { serversAway } from './servers-away.ts';
 import type { TemporalSession } from './temporal-session.ts';
 
 /** Both take milliseconds to seconds; the bound is for a metadata database that is away. */
@@ -74,7 +74,7 @@ export async function startControlWorker(options: ControlWorkerOptions): Promise
     }),
     interceptors: {
       activity: [
-        activityEdge(log, observe?.metrics, metadataAway),
+        activityEdge(log, observe?.metrics, serversAway),
         ...tracedBy(observe),
         ...(options.interceptors ?? []),
       ],
