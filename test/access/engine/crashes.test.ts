@@ -118,11 +118,12 @@ test('a document for a server that went down fails its attempts, and none of it 
     const document = { roles: [{ name: 'late' }], databases: [{ name: 'postgres', exact_grantees: ['late'] }] };
     const { status } = await engine.stack.call('POST', '/v1/servers/gone/apply', { document });
     expect(status).toBe(202);
-    await server.stop();
+    await server.stopServer();
     await engine.stack.restartControlWorker();
     await until(async () => ((await engine.stack.log()).includes('on server gone: connect') ? true : undefined));
   } finally {
     process.off('unhandledRejection', hear);
+    await server.stop();
   }
   expect(unheard).toEqual([]);
 });
