@@ -108,26 +108,30 @@ async function lockAndPlan(
   kept: Map<string, LeasedConnection>,
 ): Promise<Planned> {
   const { lease, serverName, document, connections, entered } = input;
-  const connecting = lease.connect();
-  const begun = connecting.then(async ({ client }) => {
+  const begun = lease.connect().then(async (control) => {
     await entered;
+    const { client } = control;
     // Sent together: the server answers the others when it has given the locks.
-    const answers = await Promise.all([lock(client, document), sessionFacts(client), held(client, document)]);
-    return { client, facts: answers[1], held: answers[2] };
+    const [, facts, catalogs] = await Promise.all([
+      lock(client, document),
+      sessionFacts(client),
+      held(client, document),
+    ]);
+    return { control, facts, catalogs };
   });
-  const narrowed = begun.then((known) => document.databases.map((database) => narrowedScope(database, known.held)));
+  const narrowed = begun.then(({ catalogs }) => document.databases.map((each) => narrowedScope(each, catalogs)));
   const parameters = mentionsSettings(document);
-  const cluster = begun.then(({ client, facts }) => observeCluster(client, { serverName, facts, parameters }));
-  const beginning = Promise.all([begun, cluster]).then(async ([{ client, facts }, observed]) => {
-    const changed = await passwordsToSet(deps, input, { client, facts, observed });
+  const cluster = begun.then(({ control, facts }) => observeCluster(control.client, { serverName, facts, parameters }));
+  const beginning = Promise.all([begun, cluster]).then(async ([{ control, facts }, observed]) => {
+    const changed = await passwordsToSet(deps, input, { client: control.client, facts, observed });
     return beginPlanOn({ ...input, observed, changedPasswords: changed });
   });
   const { onRead, finish } = planWhileReading(beginning);
   const reading = { cluster, scopes: documentScope(document), narrowed, parallel: connections - 1, kept, onRead };
   const observed = await observeDatabases(lease, reading);
   const planned = soundPlan(await finish(observed));
-  const { facts } = await begun;
-  return { control: await connecting, facts, observed, planned };
+  const { control, facts } = await begun;
+  return { control, facts, observed, planned };
 }
 
 function passwordsToSet(

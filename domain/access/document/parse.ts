@@ -35,7 +35,7 @@ export function parseDocument(
   const { problems, sound } = checkShape(submitted);
   const isWhole = problems.length === 0;
   const passwords = new Map<string, SubmittedPassword>();
-  const document = read(sound, options.passwordRoles, { problems, passwords });
+  const document = read(sound, { problems, passwords }, options);
   const oversize = [...sizeRule(document)];
   const rules = [
     ...RULES,
@@ -58,19 +58,19 @@ export function readAccepted(
 ): ParsedAccessDocument {
   const problems: Problem[] = [];
   const passwords = new Map<string, SubmittedPassword>();
-  const document = read(accepted as SubmittedDocument, options.passwordRoles, { problems, passwords });
+  const document = read(accepted as SubmittedDocument, { problems, passwords }, options);
   return problems.length > 0 ? { ok: false, problems } : { ok: true, document, passwords };
 }
 
 function read(
   sound: Sound<SubmittedDocument>,
-  keptPasswords: ReadonlySet<string> = new Set(),
   found: { problems: Problem[]; passwords: Map<string, SubmittedPassword> },
+  { passwordRoles = new Set() }: { passwordRoles?: ReadonlySet<string> },
 ): AccessDocument {
   const { problems } = found;
   return {
     allow: new Set(distinct(sound.allow)),
-    roles: readRoles(sound, keptPasswords, found),
+    roles: readRoles(sound, passwordRoles, found),
     memberships: readMemberships(sound, problems),
     settings: readSettings(sound),
     databases: readDatabases(sound, problems),

@@ -51,7 +51,7 @@ export function unqualifiedArguments(normal: string): string {
 }
 
 /** Parts between commas that lie neither in parentheses nor in double quotes. */
-function splitArguments(args: string): string[] {
+export function splitArguments(args: string): string[] {
   if (args.trim() === '') return [];
   const parts = [''];
   let depth = 0;

@@ -1,4 +1,5 @@
 import type { ObservedObject } from '../../../domain/access/observed.ts';
+import { splitArguments } from '../../../domain/access/privileges/routine-names.ts';
 
 /** A procedure that was read, with all types of its arguments, those of OUT arguments with them. */
 export interface ReadProcedure {
@@ -18,14 +19,8 @@ export function tellProceduresApart(procedures: readonly ReadProcedure[]): void 
   for (const { object } of procedures) {
     const { args = '' } = object;
     if (taken.has(keyOf(object, args)))
-      object.args = typesOf(args)
+      object.args = splitArguments(args)
         .map((type) => `IN ${type}`)
         .join(', ');
   }
-}
-
-/** `integer, "a, b"[]` in its parts: commas within quoted names do not count. */
-function typesOf(args: string): string[] {
-  const found = args.match(/(?:"(?:[^"]|"")*"|[^,"])+/g) ?? [];
-  return found.map((type) => type.trim());
 }
