@@ -34,3 +34,6 @@ const CATALOG_OF: Readonly<Record<ObjectKind, ObjectCatalog | undefined>> = {
 export function catalogOf(kind: ObjectKind): ObjectCatalog | undefined {
   return CATALOG_OF[kind];
 }
+
+/** What has a smaller OID was made by initdb (FirstNormalObjectId in src/include/access/transam.h). */
+export const FIRST_NORMAL_OID = 16_384;

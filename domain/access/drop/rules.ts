@@ -1,5 +1,6 @@
 import { renderSharedMarker } from '../../marker.ts';
 import { quoteIdentifier } from '../../sql/quote.ts';
+import { FIRST_NORMAL_OID } from '../catalogs.ts';
 import { BOOTSTRAP_OID, isPredefined } from '../roles/rules.ts';
 import { type Counts, countsText, type DependentCount, nounOf, type PlaceCounts, totalOf } from './dependents.ts';
 import { type DropAdmin, type DropFacts, type DropTarget, majorOf } from './facts.ts';
@@ -29,9 +30,6 @@ export interface DropCase {
   installationId: string;
   heir: string | undefined;
 }
-
-/** Roles with smaller OIDs were made by initdb (FirstNormalObjectId). */
-const FIRST_NORMAL_OID = 16_384;
 
 /** What forbids to drop the role (R5), and what would fail half-way. Empty where there is no such role: that is success. */
 export function dropObstacles(of: DropCase): DropObstacle[] {

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { FIRST_NORMAL_OID } from '../../../domain/access/catalogs.ts';
 
 /** Where the history of a server is: it only goes forward, unless the server was restored from a backup. */
 export interface ServerHistory {
@@ -63,13 +64,13 @@ const DATABASE_SQL = `SELECT md5(concat_ws('/',
       WHERE nspname !~ '^pg_(toast_)?temp_'),
     (SELECT string_agg(concat_ws(' ', c.oid, relnamespace, relname, relkind, relowner, relacl), ',' ORDER BY c.oid)
       FROM pg_catalog.pg_class c
-      WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND relpersistence <> 't' AND (c.oid >= 16384 OR relacl IS NOT NULL)),
+      WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND relpersistence <> 't' AND (c.oid >= ${FIRST_NORMAL_OID} OR relacl IS NOT NULL)),
     (SELECT string_agg(concat_ws(' ', attrelid, attnum, attname, attacl), ',' ORDER BY attrelid, attnum)
       FROM pg_catalog.pg_attribute WHERE attacl IS NOT NULL AND NOT attisdropped),
     (SELECT string_agg(concat_ws(' ', oid, pronamespace, proname, proargtypes, proowner, proacl), ',' ORDER BY oid)
-      FROM pg_catalog.pg_proc WHERE oid >= 16384 OR proacl IS NOT NULL),
+      FROM pg_catalog.pg_proc WHERE oid >= ${FIRST_NORMAL_OID} OR proacl IS NOT NULL),
     (SELECT string_agg(concat_ws(' ', oid, typnamespace, typname, typowner, typacl), ',' ORDER BY oid)
-      FROM pg_catalog.pg_type WHERE typtype IN ('b', 'd', 'e', 'r', 'm') AND typelem = 0 AND (oid >= 16384 OR typacl IS NOT NULL)),
+      FROM pg_catalog.pg_type WHERE typtype IN ('b', 'd', 'e', 'r', 'm') AND typelem = 0 AND (oid >= ${FIRST_NORMAL_OID} OR typacl IS NOT NULL)),
     (SELECT string_agg(concat_ws(' ', oid, lanname, lanowner, lanacl), ',' ORDER BY oid) FROM pg_catalog.pg_language),
     (SELECT string_agg(concat_ws(' ', oid, fdwname, fdwowner, fdwacl), ',' ORDER BY oid) FROM pg_catalog.pg_foreign_data_wrapper),
     (SELECT string_agg(concat_ws(' ', oid, srvname, srvowner, srvacl), ',' ORDER BY oid) FROM pg_catalog.pg_foreign_server),

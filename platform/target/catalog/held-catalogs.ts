@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { CATALOGS, type Catalog } from '../../../domain/access/catalogs.ts';
+import { CATALOGS, type Catalog, FIRST_NORMAL_OID } from '../../../domain/access/catalogs.ts';
 import { getOrAdd } from '../../../domain/access/groups.ts';
 import { PUBLIC } from '../../../domain/access/observed.ts';
 
@@ -9,7 +9,7 @@ import { PUBLIC } from '../../../domain/access/observed.ts';
  */
 const HELD_SQL = `
 WITH grantees AS MATERIALIZED (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = ANY($1::text[]))
-SELECT (SELECT coalesce(bool_or(oid < 16384), false) FROM grantees) AS "isPinned",
+SELECT (SELECT coalesce(bool_or(oid < ${FIRST_NORMAL_OID}), false) FROM grantees) AS "isPinned",
   (SELECT coalesce(json_agg(json_build_array(datname, classid::regclass::text)), '[]') FROM (
     SELECT DISTINCT d.datname, s.classid FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_database d ON d.oid = s.dbid
     WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid IN (SELECT oid FROM grantees) AND s.deptype = 'a'
